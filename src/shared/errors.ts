@@ -1,0 +1,65 @@
+import type { ObjectRef } from './objects.ts'
+
+/**
+ * What ended a command, by who has to act:
+ * - `refused`: nothing was touched; the input, the rights or the state of things must change first
+ * - `failed`: the release or the cluster did not do what it should
+ * - `timeout`: it did not do it in time
+ * - `cancelled`: a person or the runner asked to stop
+ */
+export type ErrorKind = 'refused' | 'failed' | 'timeout' | 'cancelled'
+
+/** Where in a file something stands; lines and columns count from 1. */
+export interface Place {
+  file: string
+  line?: number
+  column?: number
+}
+
+/** A failure that names the object, the cause, the evidence, what was done about it and what to do next. */
+export interface Failure {
+  kind: ErrorKind
+  /** stable word for programs, e.g. `image-pull`, `crash-loop`, `timeout`, `conflict` */
+  code: string
+  /** one sentence: what happened */
+  message: string
+  object?: ObjectRef
+  place?: Place
+  /** conditions, events, last log lines: what the sentence rests on; one entry per block */
+  evidence?: Evidence[]
+  /** what Headgate did about it */
+  done?: string
+  /** what a person should do next */
+  next?: string
+}
+
+export interface Evidence {
+  /** `event`, `condition`, `log`, `answer` … */
+  title: string
+  lines: string[]
+}
+
+export class HeadgateError extends Error {
+  readonly failure: Failure
+  constructor(failure: Failure, options?: { cause?: unknown }) {
+    super(failure.message, options)
+    this.name = 'HeadgateError'
+    this.failure = failure
+  }
+}
+
+/** Refusal of input: nothing has been touched when it is thrown. */
+export function refuse(
+  code: string,
+  message: string,
+  more: Omit<Failure, 'kind' | 'code' | 'message'> = {},
+): HeadgateError {
+  return new HeadgateError({ kind: 'refused', code, message, ...more })
+}
+
+/** Any thrown value as a failure; what is not ours keeps its message and is called `internal`. */
+export function failureOf(error: unknown): Failure {
+  if (error instanceof HeadgateError) return error.failure
+  const message = error instanceof Error ? error.message : String(error)
+  return { kind: 'failed', code: 'internal', message }
+}
