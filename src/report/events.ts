@@ -1,0 +1,54 @@
+import type { Finding } from '../preflight/finding.ts'
+import type { Outcome, Phase, RolloutRecord } from '../rollout/record.ts'
+import type { Command } from '../rollout/settings.ts'
+import type { Failure } from '../shared/errors.ts'
+
+/** Pods that serve, per version, at one instant. */
+export interface VersionMix {
+  /** milliseconds since 1970 */
+  at: number
+  stable: { version: string; pods: number }
+  canary: { version: string; pods: number }
+}
+
+/** What happens during a command, in order. Reporters turn these into log, comment, summary and JSON. */
+export type ReportEvent =
+  /** a numbered heading, folded on GitHub */
+  | { kind: 'phase'; title: string }
+  /** one line of fact, printed at once */
+  | { kind: 'line'; text: string; level?: 'info' | 'warning' | 'error' | 'debug' }
+  /** something that was written or that changed in the cluster; printed with the elapsed time */
+  | { kind: 'change'; text: string }
+  /** what is waited for now; repeated as a reminder when nothing changes for 30 s */
+  | { kind: 'waiting'; text: string }
+  | { kind: 'finding'; finding: Finding }
+  /** the rollout's record after a write: comment and summary are drawn from it */
+  | { kind: 'record'; record: RolloutRecord }
+  | { kind: 'mix'; mix: VersionMix }
+  | { kind: 'failure'; failure: Failure }
+  | { kind: 'result'; result: Result }
+
+/** What a command comes to. */
+export interface Result {
+  command: Command
+  outcome: Outcome
+  phase: Phase
+  app: string
+  namespace: string
+  /** one sentence for people */
+  message: string
+  record?: RolloutRecord
+  failure?: Failure
+  findings: Finding[]
+  /** Markdown of the plan, for `plan` and `deploy` */
+  plan?: string
+  /** the command that goes on, with rollout and step; empty when nothing is under way */
+  next: string
+  /** 0 ok, 1 failed, 2 refused, 3 paused, 70 timeout, 130 cancelled */
+  exitCode: number
+}
+
+/** One sink for everything that is worth telling. It never throws: reporting never fails a rollout. */
+export interface Reporter {
+  emit(event: ReportEvent): void
+}

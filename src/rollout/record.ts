@@ -1,0 +1,149 @@
+import type { Failure } from '../shared/errors.ts'
+import type { RollingUpdate } from '../shared/objects.ts'
+import type { Strategy } from '../strategies/step.ts'
+import type { Check, RunSource } from './settings.ts'
+
+/** Where a rollout rests. `none` is the absence of a record. */
+export type Phase = 'none' | 'progressing' | 'paused' | 'stopped' | 'aborting' | 'aborted' | 'succeeded' | 'failed'
+
+export const OUTCOMES = [
+  'succeeded',
+  'paused',
+  'unchanged',
+  'planned',
+  'aborted',
+  'rolled-back',
+  'stopped',
+  'failed',
+  'refused',
+] as const
+export type Outcome = (typeof OUTCOMES)[number]
+
+export const RECORD_VERSION = 1
+
+export interface ReleaseRef {
+  /** full hex digest of the release's canonical JSON */
+  digest: string
+  /** number of the rollout that brought it, whose payload holds the objects */
+  rollout: number
+  /** image references of its workloads, in manifest order */
+  images: string[]
+  sha?: string
+}
+
+/** The four fields that a hold overwrites, plus paused; absent means the API server's default. */
+export interface HoldFields {
+  minReadySeconds: number
+  progressDeadlineSeconds: number
+  maxSurge: number | string
+  maxUnavailable: number | string
+}
+
+export interface WorkloadRecord {
+  namespace: string
+  name: string
+  /** `steps`: goes through the strategy; `plain`: applied and awaited (new, unchanged, or asked for) */
+  mode: 'steps' | 'plain'
+  /** pod-template-hash of the version that served before, and of the new one once its ReplicaSet exists */
+  stableHash?: string
+  newHash?: string
+  /** separate form: which Deployment is active before and after */
+  stableName?: string
+  newName?: string
+  /** replicas when the rollout started */
+  replicas: number
+  /** pairs planned for the weight steps, in order: [stable, canary] pods */
+  pairs: [number, number][]
+  /** versions people recognise: image tags */
+  stableVersion: string
+  newVersion: string
+}
+
+export interface ServiceRecord {
+  namespace: string
+  name: string
+  /** selector before the rollout */
+  selector: Record<string, string>
+  /** workload whose pods it selects */
+  workload: string
+}
+
+export interface TimelineEntry {
+  /** RFC 3339 */
+  at: string
+  /** `started`, `step`, `approved`, `paused`, `failed`, `aborted`, `finished`, `superseded` … */
+  kind: string
+  text: string
+  /** index of the step it belongs to */
+  step?: number
+}
+
+/** What `data.record` of the ConfigMap `headgate-<app>` holds. Written once per step with its resourceVersion. */
+export interface RolloutRecord {
+  version: typeof RECORD_VERSION
+  app: string
+  namespace: string
+  /** repository that owns the app, or empty when deployed from a command line */
+  owner: string
+  rollout: number
+  phase: Exclude<Phase, 'none'>
+  /** command that began this rollout */
+  command: 'deploy' | 'rollback'
+  strategy: Strategy
+  pods: 'in-place' | 'separate'
+  capacity: 'keep' | 'replace'
+  /** all steps, as written; the finish is implied */
+  steps: string[]
+  /** index of the step under way or waited for; `steps.length` is the finish */
+  step: number
+  /** the release this rollout brings */
+  release: ReleaseRef
+  /** the release that served before, when Headgate knows it */
+  previous?: ReleaseRef
+  /** images that served before, for people */
+  previousImages: string[]
+  workloads: WorkloadRecord[]
+  services: ServiceRecord[]
+  checks: Record<string, Check>
+  timeoutMs: number
+  onFailure: 'abort' | 'stop'
+  onCancel: 'abort' | 'stop'
+  onFailedJob: 'stop' | 'old'
+  accept: string[]
+  takeOver: string[]
+  prune: boolean
+  environment?: string
+  environmentUrl?: string
+  /** the run that started the rollout, and the one that acted last */
+  source: RunSource
+  lastRun: RunSource
+  pullRequest?: number
+  commentId?: number
+  /** RFC 3339 */
+  startedAt: string
+  updatedAt: string
+  /** why it rests where it rests, for `paused` and `stopped` */
+  reason?: string
+  failure?: Failure
+  timeline: TimelineEntry[]
+  /** payloads kept beside the record, by rollout number */
+  payloads: number[]
+  /** names of generated Jobs of this rollout, removed by the next */
+  jobs: string[]
+  /** seconds without a serving pod, measured by recreate */
+  downtimeSeconds?: number
+}
+
+/** The strategy fields of a Deployment with the API server's defaults filled in. Source: apps/v1 defaulting. */
+export function holdFieldsOf(spec: {
+  minReadySeconds?: number
+  progressDeadlineSeconds?: number
+  strategy?: { type?: string; rollingUpdate?: RollingUpdate }
+}): HoldFields {
+  return {
+    minReadySeconds: spec.minReadySeconds ?? 0,
+    progressDeadlineSeconds: spec.progressDeadlineSeconds ?? 600,
+    maxSurge: spec.strategy?.rollingUpdate?.maxSurge ?? '25%',
+    maxUnavailable: spec.strategy?.rollingUpdate?.maxUnavailable ?? '25%',
+  }
+}

@@ -1,0 +1,84 @@
+import type { Step, Strategy } from '../strategies/step.ts'
+
+export const COMMANDS = ['deploy', 'promote', 'abort', 'rollback', 'status', 'plan'] as const
+export type Command = (typeof COMMANDS)[number]
+
+/** `http` check as written in the config; `${NAME}` in url and headers is expanded only when the check runs. */
+export interface HttpCheck {
+  /** path asked on each serving pod of the new version (or through `target`), default `/` */
+  path: string
+  /** `pods`: each serving pod through the pod proxy (blue-green: the preview Service); `service`: as users do */
+  target: 'pods' | 'service'
+  /** ask this URL instead of the cluster */
+  url?: string
+  headers: Record<string, string>
+  /** port name or number when the pod has several; default: the port that the Service targets */
+  port?: string | number
+  expect: { status: number; body?: string }
+  /** milliseconds for one request, default 5 s */
+  timeoutMs: number
+  /** how often in a row it must pass, default 1 */
+  times: number
+}
+
+export interface Check {
+  name: string
+  http: HttpCheck
+}
+
+/** Everything a command was told, after config file and inputs were put together and found right. */
+export interface Settings {
+  command: Command
+  app?: string
+  namespace?: string
+  /** the number a promote, abort or rollback was meant for */
+  rollout?: number
+  full: boolean
+  gates: 'readiness' | 'all'
+  strategy: Strategy
+  /** the strategy's default when not set */
+  steps: Step[]
+  pods: 'in-place' | 'separate'
+  capacity: 'keep' | 'replace'
+  /** files, directories and globs below the workspace */
+  manifests: string[]
+  /** `repository:tag`, `repository@digest` or `repository=reference` */
+  images: string[]
+  /** strategy of one workload where it differs from the app's: `plain` is applied and awaited, without steps */
+  workloads: Record<string, { strategy: 'plain' }>
+  checks: Record<string, Check>
+  /** ids of findings that are accepted by name */
+  accept: string[]
+  /** field managers whose fields may be taken */
+  takeOver: string[]
+  /** milliseconds for one step, waits not counted */
+  timeoutMs: number
+  onFailure: 'abort' | 'stop'
+  onCancel: 'abort' | 'stop'
+  onFailedJob: 'stop' | 'old'
+  supersede: 'newer' | 'refuse' | 'any'
+  prune: boolean
+  environment?: string
+  environmentUrl?: string
+  comment: 'auto' | 'never'
+  pullRequest?: number
+}
+
+/** Where a run comes from; empty on a command line outside of GitHub. */
+export interface RunSource {
+  /** `owner/name`, or empty */
+  repository: string
+  sha: string
+  /** branch or tag */
+  ref: string
+  runId: string
+  attempt: number
+  runNumber: number
+  /** address of the run's page, or empty */
+  runUrl: string
+  actor: string
+  /** of the event, when it has one */
+  pullRequest?: number
+  workflow: string
+  serverUrl: string
+}
