@@ -2,6 +2,7 @@ import type { Finding } from '../preflight/finding.ts'
 import type { Outcome, Phase, RolloutRecord } from '../rollout/record.ts'
 import type { Command } from '../rollout/settings.ts'
 import type { Failure } from '../shared/errors.ts'
+import type { Plan } from './plan.ts'
 
 /** Pods that serve, per version, at one instant. */
 export interface VersionMix {
@@ -13,6 +14,8 @@ export interface VersionMix {
 
 /** What happens during a command, in order. Reporters turn these into log, comment, summary and JSON. */
 export type ReportEvent =
+  /** which cluster and app this is about, once they are known; the comment's marker needs both */
+  | { kind: 'target'; cluster: string; app: string; namespace: string; environment?: string }
   /** a numbered heading, folded on GitHub */
   | { kind: 'phase'; title: string }
   /** one line of fact, printed at once */
@@ -22,8 +25,13 @@ export type ReportEvent =
   /** what is waited for now; repeated as a reminder when nothing changes for 30 s */
   | { kind: 'waiting'; text: string }
   | { kind: 'finding'; finding: Finding }
-  /** the rollout's record after a write: comment and summary are drawn from it */
-  | { kind: 'record'; record: RolloutRecord }
+  /** what the command is about to do; the console prints it, comment and summary keep it */
+  | { kind: 'plan'; plan: Plan }
+  /**
+   * The rollout's record after a write: comment and summary are drawn from it. `byHand` is the literal command, one
+   * line or more, that brings a resting rollout back to stable without Headgate.
+   */
+  | { kind: 'record'; record: RolloutRecord; byHand?: string }
   | { kind: 'mix'; mix: VersionMix }
   | { kind: 'failure'; failure: Failure }
   | { kind: 'result'; result: Result }
