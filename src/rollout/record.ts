@@ -1,5 +1,5 @@
 import type { Failure } from '../shared/errors.ts'
-import type { RollingUpdate } from '../shared/objects.ts'
+import type { RollingUpdate, ServicePort } from '../shared/objects.ts'
 import type { Strategy } from '../strategies/step.ts'
 import type { Check, RunSource } from './settings.ts'
 
@@ -62,8 +62,9 @@ export interface WorkloadRecord {
 export interface ServiceRecord {
   namespace: string
   name: string
-  /** selector before the rollout */
+  /** selector and ports before the rollout */
   selector: Record<string, string>
+  ports: ServicePort[]
   /** workload whose pods it selects */
   workload: string
 }

@@ -32,3 +32,13 @@ export function stringifyJson(value: Json | object, indent?: number): string {
     indent,
   )
 }
+
+/** Same content, whatever the order of keys; an absent key equals one that is undefined. */
+export function jsonEquals(a: unknown, b: unknown): boolean {
+  if (a === b) return true
+  if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return false
+  if (Array.isArray(a) !== Array.isArray(b)) return false
+  const left = Object.entries(a).filter(([, value]) => value !== undefined)
+  const right = new Map(Object.entries(b).filter(([, value]) => value !== undefined))
+  return left.length === right.size && left.every(([key, value]) => right.has(key) && jsonEquals(value, right.get(key)))
+}

@@ -1,0 +1,98 @@
+import { gunzipSync, gzipSync } from 'node:zlib'
+import { refuse } from '../shared/errors.ts'
+import { parseJson, stringifyJson } from '../shared/json.ts'
+import type { ConfigMap, KubeObject } from '../shared/objects.ts'
+import { APP_LABEL } from '../strategies/services.ts'
+import type { Versions } from '../strategies/view.ts'
+import { RECORD_VERSION, type RolloutRecord } from './record.ts'
+
+/** Largest payload in bytes that is accepted; etcd refuses objects above about 1 MiB. */
+export const MAX_PAYLOAD_BYTES = 900_000
+
+/** What a rollout needs to go on, end or return without checkout and build. Immutable; one per rollout. */
+export interface Payload {
+  version: 1
+  rollout: number
+  digest: string
+  /** the release's objects, after image substitution, with namespaces */
+  objects: KubeObject[]
+  /** both versions of each workload that goes through steps, by `namespace/name` */
+  versions: Record<string, Versions>
+  /** what an abort puts back: live objects before this rollout, by key (shared configuration, ownership) */
+  before: Record<string, KubeObject>
+  /** manifests of Services and Jobs that belong to steps are among `objects`; these are their names */
+  jobs: string[]
+}
+
+export function recordName(app: string): string {
+  return `headgate-${app}`
+}
+
+export function payloadName(app: string, rollout: number): string {
+  return `headgate-${app}-r${rollout}`
+}
+
+/** The record's ConfigMap. Its resourceVersion, when there is one, makes the write conditional. */
+export function encodeRecord(record: RolloutRecord, live: ConfigMap | undefined): ConfigMap {
+  const { resourceVersion } = live?.metadata ?? {}
+  return {
+    apiVersion: 'v1',
+    kind: 'ConfigMap',
+    metadata: {
+      name: recordName(record.app),
+      namespace: record.namespace,
+      labels: { ...live?.metadata.labels, [APP_LABEL]: record.app },
+      ...(live?.metadata.annotations === undefined ? {} : { annotations: live.metadata.annotations }),
+      ...(resourceVersion === undefined ? {} : { resourceVersion }),
+    },
+    data: { ...live?.data, record: stringifyJson(record) },
+  }
+}
+
+/** Reads a record. One of a newer version is refused, because going on with half of its meaning could lose pods. */
+export function decodeRecord(map: ConfigMap): RolloutRecord {
+  const where = `ConfigMap/${map.metadata.name ?? ''} in namespace ${map.metadata.namespace ?? ''}`
+  let value: unknown
+  try {
+    value = parseJson(map.data?.['record'] ?? '')
+  } catch (cause) {
+    throw refuse('record-broken', `${where} holds no readable record (${String(cause)})`, {
+      next: `restore its data.record, or delete it if no rollout is under way`,
+    })
+  }
+  if (typeof value !== 'object' || value === null || !('version' in value))
+    throw refuse('record-broken', `${where} holds no record`, { next: 'delete it if no rollout is under way' })
+  if (typeof value.version !== 'number' || value.version > RECORD_VERSION)
+    throw refuse(
+      'record-newer',
+      `${where} was written by a newer Headgate (record version ${String(value.version)}; this one knows ${RECORD_VERSION})`,
+      {
+        next: 'use the version of Headgate that wrote it, or a newer one',
+      },
+    )
+  return value as RolloutRecord
+}
+
+/** The payload's object: a Secret when the release contains Secrets, so that their values are guarded alike. */
+export function encodePayload(payload: Payload, app: string, namespace: string): KubeObject {
+  const bytes = gzipSync(stringifyJson(payload), { level: 9 })
+  const secret = [...payload.objects, ...Object.values(payload.before)].some((object) => object.kind === 'Secret')
+  const metadata = { name: payloadName(app, payload.rollout), namespace, labels: { [APP_LABEL]: app } }
+  const data = { payload: bytes.toString('base64') }
+  if (bytes.length > MAX_PAYLOAD_BYTES)
+    throw refuse(
+      'record-size',
+      `the release takes ${bytes.length} bytes compressed; at most ${MAX_PAYLOAD_BYTES} can be kept in the cluster`,
+      {
+        next: 'move large data out of ConfigMaps, or split the app',
+      },
+    )
+  return secret
+    ? { apiVersion: 'v1', kind: 'Secret', type: 'headgate.dev/payload', metadata, immutable: true, data }
+    : { apiVersion: 'v1', kind: 'ConfigMap', metadata, immutable: true, binaryData: data }
+}
+
+export function decodePayload(object: KubeObject): Payload {
+  const data = (object.kind === 'Secret' ? object['data'] : object['binaryData']) as Record<string, string> | undefined
+  return parseJson(gunzipSync(Buffer.from(data?.['payload'] ?? '', 'base64')).toString('utf8')) as Payload
+}

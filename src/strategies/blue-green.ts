@@ -1,0 +1,220 @@
+import { templateEquals } from '../manifests/workload.ts'
+import { holdFieldsOf } from '../rollout/record.ts'
+import type { Deployment, ReplicaSet } from '../shared/objects.ts'
+import { missing, pods } from './canary.ts'
+import {
+  type DeploymentChange,
+  HOLD_DEADLINE_SECONDS,
+  HOLD_MIN_READY_SECONDS,
+  isHeld,
+  isLocked,
+  ORIGINALS,
+  originalsOf,
+  SENTENCE,
+  templateDrift,
+  writeDeployment,
+} from './hold.ts'
+import { wholeMove } from './in-place.ts'
+import { done, type Move, wait } from './move.ts'
+import { surgeOneShort } from './pods.ts'
+import { dropPreviewMove, HASH_LABEL, pinMove, pinOf, previewMove, settling, unpinMove } from './services.ts'
+import { observed, pairNow, replicasOf, type Side, sideOf, type WorkloadView } from './view.ts'
+
+/** Always in percent: an autoscaler that changes replicas then keeps both sides whole. */
+const FULL = '100%'
+
+/**
+ * Blue/green with one Deployment. The new set stands whole beside the old one, reachable through the preview Service;
+ * users stay on the old one, because their Services are pinned to its hash before any new pod starts.
+ */
+export function previewStep(view: WorkloadView): Move {
+  const { deployment } = view
+  if (deployment === undefined) return { kind: 'drift', text: 'it was deleted', object: missing(view) }
+  const drift = templateDrift(view)
+  if (drift !== undefined) return drift
+  const held = isHeld(deployment) && templateEquals(deployment.spec.template, view.versions.next)
+  if (!held) return beginLocked(view, deployment)
+  const old = sideOf(view, 'stable')
+  const fresh = sideOf(view, 'next')
+  const unpinned = view.services.find((service) => pinOf(service) !== old.hash && pinOf(service) !== fresh.hash)
+  if (unpinned !== undefined)
+    return old.hash === undefined ? wait('the old ReplicaSet') : pinMove(unpinned, 'stable', old.hash)
+  const restShort = view.versions.namesMinReady && view.services.every((service) => pinOf(service) === old.hash)
+  return standBeside(view, deployment, restShort)
+}
+
+function beginLocked(view: WorkloadView, deployment: Deployment): Move {
+  const change: DeploymentChange = {
+    template: view.versions.next,
+    fields: {
+      minReadySeconds: HOLD_MIN_READY_SECONDS,
+      progressDeadlineSeconds: HOLD_DEADLINE_SECONDS,
+      maxSurge: FULL,
+      maxUnavailable: 0,
+    },
+    type: 'RollingUpdate',
+    paused: true,
+    annotations: { [ORIGINALS]: originalsOf(view), [SENTENCE]: view.sentence },
+  }
+  return writeDeployment(deployment, change, 'hold, locked: nothing starts yet')
+}
+
+/** Starts the new set and waits until it serves, then locks and shows it through the preview Service. */
+function standBeside(view: WorkloadView, deployment: Deployment, restShort: boolean): Move {
+  const replicas = replicasOf(deployment)
+  const maxSurge = restShort ? surgeOneShort(replicas) : FULL
+  const wanted = restShort && replicas > 1 ? replicas - 1 : replicas
+  const fresh = sideOf(view, 'next')
+  const asked = deployment.spec.strategy?.rollingUpdate?.maxSurge === maxSurge
+  if (fresh.wanted < wanted && (isLocked(deployment) || !asked))
+    return settling(view) ?? startNew(deployment, view, maxSurge, `start ${wanted} new pods beside the old ones`)
+  if (!observed(deployment)) return wait('the Deployment controller')
+  const serving = fresh.serving >= wanted
+  if (!serving) return wait(`new pods to be ready, ${fresh.serving} of ${wanted}`)
+  if (!isLocked(deployment))
+    return writeDeployment(
+      deployment,
+      { paused: true, annotations: { [SENTENCE]: view.sentence } },
+      `lock at ${pods(pairNow(view))}`,
+    )
+  return previewMove(view, { [HASH_LABEL]: fresh.hash ?? '' }) ?? done
+}
+
+function startNew(deployment: Deployment, view: WorkloadView, maxSurge: string, text: string): Move {
+  const change: DeploymentChange = {
+    template: view.versions.next,
+    fields: { maxSurge, maxUnavailable: 0 },
+    paused: false,
+    annotations: { [SENTENCE]: view.sentence },
+  }
+  return writeDeployment(deployment, change, text)
+}
+
+/**
+ * Users to the new version: topped up to a full set first, the old ReplicaSet kept from counting as saturated, then one
+ * guarded write per Service. Never while the new set serves with fewer pods than the old one as it runs now.
+ */
+export function switchStep(view: WorkloadView): Move {
+  const { deployment } = view
+  if (deployment === undefined) return { kind: 'drift', text: 'it was deleted', object: missing(view) }
+  const drift = templateDrift(view)
+  if (drift !== undefined) return drift
+  if (!isHeld(deployment)) return previewStep(view)
+  const old = sideOf(view, 'stable')
+  const fresh = sideOf(view, 'next')
+  const left = view.services.find((service) => pinOf(service) !== fresh.hash || fresh.hash === undefined)
+  if (left === undefined) return settling(view) ?? lockedDone(view, deployment)
+  const beside = standBeside(view, deployment, false)
+  if (beside.kind !== 'done') return beside
+  const raised = raiseOld(old)
+  if (raised !== undefined) return raised
+  if (fresh.serving < old.serving)
+    return wait(`the new set to serve with as many pods as the old one, ${fresh.serving} of ${old.serving}`)
+  return fresh.hash === undefined ? wait('the new ReplicaSet') : pinMove(left, 'next', fresh.hash)
+}
+
+function lockedDone(view: WorkloadView, deployment: Deployment): Move {
+  if (isLocked(deployment)) return done
+  return writeDeployment(deployment, { paused: true, annotations: { [SENTENCE]: view.sentence } }, 'lock')
+}
+
+/** A foreign apply of the old file would find the old ReplicaSet saturated and remove the new set; this prevents it. */
+function raiseOld({ replicaSet }: Side): Move | undefined {
+  if (replicaSet === undefined || replicaSet.spec.minReadySeconds === HOLD_MIN_READY_SECONDS) return undefined
+  return readySeconds(replicaSet, HOLD_MIN_READY_SECONDS, 'old ReplicaSet guarded against a foreign apply')
+}
+
+function readySeconds(replicaSet: ReplicaSet, value: number, text: string): Move {
+  const operations = [{ op: 'add' as const, path: '/spec/minReadySeconds', value }]
+  return { kind: 'write', write: { verb: 'patch', object: replicaSet, operations }, text }
+}
+
+/**
+ * Ends with the new version only. The old set goes by the controller's own rule (a paused Deployment whose matching
+ * ReplicaSet is saturated scales the others to 0), with the surge still at 100 %: with the original surge in that write it
+ * is a race. The first write here is the point of no return.
+ */
+export function finishMove(view: WorkloadView): Move {
+  const { deployment, versions } = view
+  if (deployment === undefined) return { kind: 'drift', text: 'it was deleted', object: missing(view) }
+  const drift = templateDrift(view)
+  if (drift !== undefined) return drift
+  return settling(view) ?? drainMove(view, deployment, 'next') ?? whole(view, versions.nextFields.minReadySeconds)
+}
+
+function whole(view: WorkloadView, minReadySeconds: number): Move {
+  const old = sideOf(view, 'stable').replicaSet
+  if (old !== undefined && old.spec.minReadySeconds === HOLD_MIN_READY_SECONDS)
+    return readySeconds(old, minReadySeconds, 'old ReplicaSet as it was')
+  const pinned = view.services.find((service) => pinOf(service) !== undefined)
+  if (pinned !== undefined) return unpinMove(pinned, 'next')
+  return settling(view) ?? dropPreviewMove(view) ?? wholeMove(view, 'next')
+}
+
+/**
+ * The other side away while users are pinned to `keep`: undefined when it is gone. When nothing is pinned or paused any
+ * more, the drain is over and only the originals are left to write.
+ */
+function drainMove(view: WorkloadView, deployment: Deployment, keep: 'stable' | 'next'): Move | undefined {
+  const { versions } = view
+  const fields = keep === 'next' ? versions.nextFields : versions.stableFields
+  const other = sideOf(view, keep === 'next' ? 'stable' : 'next')
+  const gone = other.wanted === 0 && other.pods.length === 0 && other.terminating.length === 0
+  const right = holdFieldsOf(deployment.spec).minReadySeconds === fields.minReadySeconds
+  const sameTemplate = templateEquals(deployment.spec.template, versions[keep])
+  if (gone && right && sameTemplate) return undefined
+  if (right && sameTemplate && isLocked(deployment)) {
+    if (!observed(deployment)) return wait('the Deployment controller')
+    return wait(`${other.pods.length + other.terminating.length} ${keep === 'next' ? 'old' : 'new'} pods to end`)
+  }
+  const change: DeploymentChange = {
+    template: versions[keep],
+    fields: {
+      minReadySeconds: fields.minReadySeconds,
+      progressDeadlineSeconds: fields.progressDeadlineSeconds,
+      maxSurge: FULL,
+      maxUnavailable: 0,
+    },
+    type: 'RollingUpdate',
+    paused: true,
+    annotations: { [SENTENCE]: view.sentence },
+  }
+  return writeDeployment(deployment, change, keep === 'next' ? 'old set away' : 'new set away')
+}
+
+/**
+ * Back to the old version. While its set is whole: users first, then the new pods. Once it was emptied: unpin first, since
+ * a Service pinned to an emptied side refuses every request, then the old version by a native update.
+ */
+export function backMove(view: WorkloadView): Move {
+  const { deployment } = view
+  if (deployment === undefined) return { kind: 'drift', text: 'it was deleted', object: missing(view) }
+  const old = sideOf(view, 'stable')
+  const replicas = replicasOf(deployment)
+  const pinned = view.services.filter((service) => pinOf(service) !== undefined)
+  const intact = old.hash !== undefined && old.wanted >= replicas && old.serving >= Math.min(replicas, old.wanted)
+  if (intact && pinned.length > 0) return backWhileWhole(view, deployment, old)
+  const [first] = pinned
+  if (first !== undefined) return unpinMove(first, 'stable')
+  return settling(view) ?? dropPreviewMove(view) ?? restoreOld(view, old)
+}
+
+function backWhileWhole(view: WorkloadView, deployment: Deployment, old: Side): Move {
+  const away = view.services.find((service) => pinOf(service) !== undefined && pinOf(service) !== old.hash)
+  if (away !== undefined) return pinMove(away, 'stable', old.hash ?? '')
+  const drain = settling(view) ?? dropPreviewMove(view) ?? drainMove(view, deployment, 'stable')
+  if (drain !== undefined) return drain
+  const pinned = view.services.find((service) => pinOf(service) !== undefined)
+  return pinned === undefined ? restoreOld(view, old) : unpinMove(pinned, 'stable')
+}
+
+/** Nothing is pinned: the old version whole by the native controller, its own fields last. */
+function restoreOld(view: WorkloadView, old: Side): Move {
+  const raised = old.replicaSet
+  const { deployment, versions } = view
+  const stuck = raised !== undefined && raised.spec.minReadySeconds === HOLD_MIN_READY_SECONDS
+  const templateBack = deployment !== undefined && templateEquals(deployment.spec.template, versions.stable)
+  if (stuck && templateBack && !isHeld(deployment))
+    return readySeconds(raised, versions.stableFields.minReadySeconds, 'old ReplicaSet as it was')
+  return wholeMove(view, 'stable')
+}

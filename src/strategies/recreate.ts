@@ -1,0 +1,33 @@
+import { templateEquals } from '../manifests/workload.ts'
+import { missing } from './canary.ts'
+import { ORIGINALS, originalsOf, SENTENCE, writeDeployment } from './hold.ts'
+import { wholeMove } from './in-place.ts'
+import { done, type Move, wait } from './move.ts'
+import { observed, replicasOf, type WorkloadView } from './view.ts'
+
+/**
+ * Down: the new template with no replicas, in one write, then wait until every pod is gone. Zero replicas also turns an
+ * autoscaler off, so it cannot wake the old version.
+ */
+export function downMove(view: WorkloadView): Move {
+  const { deployment, versions } = view
+  if (deployment === undefined) return { kind: 'drift', text: 'it was deleted', object: missing(view) }
+  if (replicasOf(deployment) > 0 || !templateEquals(deployment.spec.template, versions.next)) {
+    const annotations = { [ORIGINALS]: originalsOf(view), [SENTENCE]: view.sentence }
+    const change = { template: versions.next, replicas: 0, paused: false, annotations }
+    return writeDeployment(deployment, change, 'old version down, new template in place')
+  }
+  if (!observed(deployment)) return wait('the Deployment controller')
+  return view.pods.length > 0 ? wait(`${view.pods.length} old pods to end`) : done
+}
+
+/** Up: as many pods as before, of the given version, then wait until they serve. */
+export function upMove(view: WorkloadView, which: 'stable' | 'next'): Move {
+  const { deployment, versions, record } = view
+  if (deployment === undefined) return { kind: 'drift', text: 'it was deleted', object: missing(view) }
+  if (replicasOf(deployment) === 0) {
+    const change = { template: versions[which], replicas: record.replicas, annotations: { [SENTENCE]: view.sentence } }
+    return writeDeployment(deployment, change, `${which === 'next' ? 'new' : 'old'} version up`)
+  }
+  return wholeMove(view, which)
+}

@@ -1,0 +1,68 @@
+import { templateEquals } from '../manifests/workload.ts'
+import { backMove, finishMove, previewStep, switchStep } from './blue-green.ts'
+import { canaryMove, restMove } from './canary.ts'
+import { isHeld, isLocked, writeDeployment } from './hold.ts'
+import { wholeMove } from './in-place.ts'
+import { done, type Move } from './move.ts'
+import { downMove, upMove } from './recreate.ts'
+import type { Step, Strategy } from './step.ts'
+import { sideOf, type WorkloadView } from './view.ts'
+
+/**
+ * What a rollout wants of its workloads at one moment:
+ * - `step`: the state in which the given step is taken (a check looks at the state that the steps before it made)
+ * - `finish`: only the new version, everything as the release has it
+ * - `back`: only the old version, everything as it was
+ */
+export type Goal = { kind: 'step'; steps: Step[]; index: number } | { kind: 'finish' } | { kind: 'back' }
+
+/** The next move of one workload towards a goal. The only place that knows which strategy does what. */
+export function nextMove(strategy: Strategy, view: WorkloadView, goal: Goal): Move {
+  switch (strategy) {
+    case 'rolling':
+      return goal.kind === 'back' ? wholeMove(view, 'stable') : goal.kind === 'finish' ? wholeMove(view, 'next') : done
+    case 'recreate':
+      if (goal.kind === 'step') return downMove(view)
+      return goal.kind === 'finish' ? finishRecreate(view) : upMove(view, 'stable')
+    case 'canary':
+      if (goal.kind === 'step') return canaryStep(view, goal)
+      return wholeMove(view, goal.kind === 'finish' ? 'next' : 'stable')
+    case 'blue-green':
+      if (goal.kind === 'step') return blueGreenStep(view, goal)
+      return goal.kind === 'finish' ? finishMove(view) : backMove(view)
+  }
+}
+
+/** Down first, unless that has happened: then the template is the new one and no old pod is left. */
+function finishRecreate(view: WorkloadView): Move {
+  const { deployment, versions } = view
+  const old = sideOf(view, 'stable')
+  const isNew = deployment !== undefined && templateEquals(deployment.spec.template, versions.next)
+  const left = old.pods.length + old.terminating.length > 0
+  return isNew && !left ? upMove(view, 'next') : downMove(view)
+}
+
+/** The weight in force at a step: that of the last `N%` up to it; none before the first. */
+export function weightAt(steps: readonly Step[], index: number): number {
+  return steps.slice(0, index + 1).reduce((weight, step) => (step.kind === 'weight' ? step.percent : weight), 0)
+}
+
+function canaryStep(view: WorkloadView, { steps, index }: Goal & { kind: 'step' }): Move {
+  const weight = weightAt(steps, index)
+  return weight === 0 ? done : canaryMove(view, weight)
+}
+
+function blueGreenStep(view: WorkloadView, { steps, index }: Goal & { kind: 'step' }): Move {
+  const switched = steps.slice(0, index + 1).some((step) => step.kind === 'switch')
+  return switched ? switchStep(view) : previewStep(view)
+}
+
+/** One write that makes the workload rest safely where it is, for a cancel or `on-failure: stop`; undefined when it does. */
+export function stopMove(strategy: Strategy, view: WorkloadView): Move | undefined {
+  const { deployment } = view
+  if (deployment === undefined || strategy === 'recreate') return undefined
+  if (isHeld(deployment)) return restMove(view)
+  // A native update is stopped by the lock alone; one that is over needs none.
+  const over = wholeMove(view, 'next').kind === 'done' || wholeMove(view, 'stable').kind === 'done'
+  return over || isLocked(deployment) ? undefined : writeDeployment(deployment, { paused: true }, 'lock')
+}

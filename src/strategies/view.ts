@@ -1,0 +1,113 @@
+import { templateEquals } from '../manifests/workload.ts'
+import { isServing } from '../health/pods.ts'
+import type { HoldFields, ServiceRecord, WorkloadRecord } from '../rollout/record.ts'
+import type { Deployment, Pod, PodTemplate, ReplicaSet, Service } from '../shared/objects.ts'
+import type { Pair } from './pods.ts'
+
+/** What both versions of one workload are made of, fixed when the rollout started; kept in its payload. */
+export interface Versions {
+  /** templates as the API server stores them, with its defaults */
+  stable: PodTemplate
+  next: PodTemplate
+  stableFields: HoldFields
+  nextFields: HoldFields
+  /** the strategy type of the Deployment before, e.g. `RollingUpdate` */
+  stableType: string
+  nextType: string
+  /** the release's manifest names minReadySeconds (then a blue/green set rests one pod short) */
+  namesMinReady: boolean
+}
+
+/** A Service that takes part, with its preview. */
+export interface ServiceView {
+  record: ServiceRecord
+  live: Service | undefined
+  /** the release's manifest of it, when the release has one */
+  desired: Service | undefined
+  preview: Service | undefined
+  /** ms since 1970 when its selector was last written, as far as this run knows; settling is counted from here */
+  changedAt: number
+}
+
+/** Everything a strategy may look at for one workload. */
+export interface WorkloadView {
+  record: WorkloadRecord
+  versions: Versions
+  rollout: number
+  app: string
+  deployment: Deployment | undefined
+  /** owned by the Deployment */
+  replicaSets: ReplicaSet[]
+  /** owned by those */
+  pods: Pod[]
+  services: ServiceView[]
+  now: number
+  settleMs: number
+  capacity: 'keep' | 'replace'
+  /** sentence for `headgate.dev/rollout` while it moves or rests */
+  sentence: string
+}
+
+/** One version's pods. */
+export interface Side {
+  hash: string | undefined
+  replicaSet: ReplicaSet | undefined
+  /** pods asked for */
+  wanted: number
+  serving: number
+  /** not terminating */
+  pods: Pod[]
+  terminating: Pod[]
+}
+
+const HASH = 'pod-template-hash'
+
+export function hashOf(object: { metadata: { labels?: Record<string, string> } }): string | undefined {
+  return object.metadata.labels?.[HASH]
+}
+
+/** The ReplicaSet made from a template; the newest when a collision left several. */
+export function replicaSetOf(replicaSets: ReplicaSet[], template: PodTemplate): ReplicaSet | undefined {
+  const same = replicaSets.filter((set) => templateEquals(set.spec.template, template))
+  return same.sort((a, b) => revisionOf(b) - revisionOf(a))[0]
+}
+
+function revisionOf(set: ReplicaSet): number {
+  return Number(set.metadata.annotations?.['deployment.kubernetes.io/revision'] ?? 0)
+}
+
+export function sideOf(view: WorkloadView, which: 'stable' | 'next'): Side {
+  const replicaSet = replicaSetOf(view.replicaSets, view.versions[which])
+  const hash = replicaSet === undefined ? undefined : hashOf(replicaSet)
+  const own = view.pods.filter((pod) => hash !== undefined && hashOf(pod) === hash)
+  const ready = which === 'stable' ? view.versions.stableFields : view.versions.nextFields
+  return {
+    hash,
+    replicaSet,
+    wanted: replicaSet?.spec.replicas ?? 0,
+    serving: own.filter((pod) => isServing(pod, ready.minReadySeconds, view.now)).length,
+    pods: own.filter((pod) => pod.metadata.deletionTimestamp === undefined),
+    terminating: own.filter((pod) => pod.metadata.deletionTimestamp !== undefined),
+  }
+}
+
+/** Pods that belong to neither version: a foreign template's, or an older rollout's. */
+export function otherPods(view: WorkloadView): Pod[] {
+  const known = new Set([sideOf(view, 'stable').hash, sideOf(view, 'next').hash])
+  return view.pods.filter((pod) => !known.has(hashOf(pod)))
+}
+
+/** Pods asked for on each side now. */
+export function pairNow(view: WorkloadView): Pair {
+  return [sideOf(view, 'stable').wanted, sideOf(view, 'next').wanted]
+}
+
+/** Live replica count; the API server always fills it in. */
+export function replicasOf(deployment: Deployment): number {
+  return deployment.spec.replicas ?? 1
+}
+
+/** The controller has seen the last change of the Deployment's spec. */
+export function observed(deployment: Deployment): boolean {
+  return (deployment.status?.observedGeneration ?? 0) >= (deployment.metadata.generation ?? 0)
+}
