@@ -1,0 +1,62 @@
+import type { RolloutRecord } from '../rollout/record.ts'
+import type { Place } from '../shared/errors.ts'
+import type { Deployment, KubeObject, Pod, ReplicaSet, Service } from '../shared/objects.ts'
+import type { Step, Strategy } from '../strategies/step.ts'
+
+/** An object of the release; `place` when it came from a manifest. */
+export interface ReleaseObject {
+  object: KubeObject
+  place?: Place
+}
+
+/** What the server said to the dry run of one object. */
+export type DryRunResult =
+  | { kind: 'ok'; object: KubeObject; warnings?: string[] }
+  | {
+      kind: 'error'
+      /** HTTP status */
+      status: number
+      reason?: string
+      message: string
+      causes?: { reason?: string; message?: string; field?: string }[]
+    }
+
+/** All objects of a kind in the namespaces of the release. Undefined: could not be read, so it cannot be verified. */
+export interface LiveLists {
+  services?: Service[] | undefined
+  autoscalers?: KubeObject[] | undefined
+  disruptionBudgets?: KubeObject[] | undefined
+  deployments?: Deployment[] | undefined
+  replicaSets?: ReplicaSet[] | undefined
+  pods?: Pod[] | undefined
+  quotas?: KubeObject[] | undefined
+  volumeClaims?: KubeObject[] | undefined
+}
+
+/** Everything that the rules look at; they read nothing else. */
+export interface PreflightInput {
+  app: string
+  strategy: Strategy
+  steps: readonly Step[]
+  pods: 'in-place' | 'separate'
+  capacity: 'keep' | 'replace'
+  /** workloads (`name`) that are applied and awaited without steps, by setting */
+  plain?: readonly string[]
+  /** most time for one step, in milliseconds */
+  timeoutMs: number
+  /** namespace-defaulted objects of the release, images substituted, hooks (Jobs of steps) included */
+  objects: readonly ReleaseObject[]
+  /** live objects of the release by key (`keyOf`); what is absent does not exist */
+  live: ReadonlyMap<string, KubeObject>
+  lists: LiveLists
+  /** by key; absent: no dry run was made of it */
+  dryRuns?: ReadonlyMap<string, DryRunResult>
+  record?: RolloutRecord | undefined
+  /** field managers whose fields may be taken */
+  takeOver?: readonly string[]
+  /** bytes of the payload as it will be stored; reckoned from the objects when absent */
+  payloadBytes?: number
+  serverVersion?: { major: number; minor: number } | undefined
+  /** milliseconds since 1970 */
+  now: number
+}
