@@ -1,4 +1,5 @@
 import type { Result } from './events.ts'
+import { shortDigest, stepLabel, weightOf } from './status.ts'
 
 export interface OutputPaths {
   /** path of the JSON report */
@@ -8,7 +9,36 @@ export interface OutputPaths {
   commentUrl?: string
 }
 
-/** Outputs of the action, by name; every output is present, an unknown one is empty. */
-export function outputsOf(result: Result, paths: OutputPaths = {}): Record<string, string> {
-  return { outcome: result.outcome, report: paths.report ?? '' }
+/** Names of the outputs, as `action.yml` declares them. */
+export const OUTPUT_NAMES = [
+  'outcome',
+  'phase',
+  'release',
+  'rollout',
+  'step',
+  'weight',
+  'images',
+  'report',
+  'plan',
+  'comment-url',
+  'next',
+] as const
+export type OutputName = (typeof OUTPUT_NAMES)[number]
+
+/** Outputs of the action, by name. Every one is present; what is unknown is empty. */
+export function outputsOf(result: Result, paths: OutputPaths = {}): Record<OutputName, string> {
+  const { record } = result
+  return {
+    outcome: result.outcome,
+    phase: result.phase,
+    release: record === undefined ? '' : shortDigest(record.release.digest),
+    rollout: record === undefined ? '' : String(record.rollout),
+    step: record === undefined || record.phase === 'succeeded' || record.phase === 'aborted' ? '' : stepLabel(record),
+    weight: record === undefined ? '' : String(weightOf(record)),
+    images: JSON.stringify(record?.release.images ?? []),
+    report: paths.report ?? '',
+    plan: paths.plan ?? '',
+    'comment-url': paths.commentUrl ?? '',
+    next: result.next,
+  }
 }

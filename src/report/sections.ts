@@ -1,0 +1,138 @@
+import type { Finding } from '../preflight/finding.ts'
+import type { RolloutRecord } from '../rollout/record.ts'
+import { formatDuration } from '../shared/duration.ts'
+import type { Evidence, Failure } from '../shared/errors.ts'
+import { nameOf } from '../shared/objects.ts'
+import { byHandOf } from './escape.ts'
+import { type StepMark, shortDigest, stepRows, versionsOf, weightOf } from './status.ts'
+import { code, fence, folded, html, link, md } from './text.ts'
+import type { ReportView } from './view.ts'
+import { waysOf } from './way.ts'
+
+/** Parts that comment and summary share. Each is a piece of Markdown, empty when it has nothing to say. */
+
+const MARKS: Record<StepMark, string> = {
+  done: '✅',
+  active: '▶️',
+  waiting: '⏸️',
+  failed: '❌',
+  left: '▫️',
+  open: '▫️',
+}
+
+/** The steps with icon, time, share and pods. */
+export function stepTable(view: ReportView, record: RolloutRecord): string {
+  const versions = versionsOf(record)
+  const rows = stepRows(record, view.mixes.at(-1))
+  const lines = rows.map(({ mark, text, ms, share, pods }) => {
+    const cells = [
+      MARKS[mark],
+      text === 'finish' ? 'finish' : code(text),
+      ms === undefined ? '' : formatDuration(ms),
+      share === undefined ? '' : `${share} %`,
+      pods === undefined ? '' : `${pods.stable} + ${pods.canary}`,
+    ]
+    return `| ${cells.join(' | ')} |`
+  })
+  const head = `| | Step | Time | Share | Pods: ${md(versions.stable, 80)} + ${md(versions.new, 80)} |`
+  return [head, '|---|---|--:|--:|:--|', ...lines].join('\n')
+}
+
+/** Both versions with what they run and how many pods serve. */
+export function versionTable(view: ReportView, record: RolloutRecord): string {
+  const versions = versionsOf(record)
+  const mix = view.mixes.at(-1)
+  const weight = weightOf(record)
+  const row = (icon: string, version: string, images: string[], pods: number | undefined, share: number): string =>
+    `| ${icon} ${md(version, 120)} | ${images.map((image) => code(image)).join('<br>')} | ${pods ?? ''} | ${share} % |`
+  return [
+    '| Version | Images | Serving pods | Share |',
+    '|---|---|--:|--:|',
+    row('🆕', versions.new, record.release.images, mix?.canary.pods, weight),
+    row('🟦', versions.stable, record.previousImages, mix?.stable.pods, 100 - weight),
+  ].join('\n')
+}
+
+/** Conditions, events, answers and last log lines that the failure rests on. */
+export function evidence(failure: Failure | undefined, open = false): string {
+  const blocks = (failure?.evidence ?? []).filter((entry) => entry.lines.length > 0)
+  if (blocks.length === 0) return ''
+  const titles = [...new Set(blocks.map((entry) => entry.title))].join(', ')
+  return folded(`Evidence: ${html(titles, 120)}`, blocks.map(evidenceBlock).join('\n\n'), open)
+}
+
+function evidenceBlock(entry: Evidence): string {
+  return `${md(entry.title, 200)}\n${fence(entry.lines)}`
+}
+
+/** Findings, the worst first. */
+export function findingTable(findings: readonly Finding[]): string {
+  if (findings.length === 0) return ''
+  const lines = byWeight(findings).map(
+    (finding) =>
+      `| ${findingIcon(finding)} | ${code(finding.id)} | ${finding.object === undefined ? '' : code(nameOf(finding.object))}${placeOf(finding)} | ${md(finding.reason)} | ${md(finding.mend)} |`,
+  )
+  return ['| | Finding | Object | What is | What would be right |', '|---|---|---|---|---|', ...lines].join('\n')
+}
+
+/** Errors first, then warnings; otherwise in the order they were found. */
+export function byWeight(findings: readonly Finding[]): Finding[] {
+  const weight = { error: 0, warning: 1, info: 2 }
+  return findings.toSorted((a, b) => weight[a.severity] - weight[b.severity])
+}
+
+function findingIcon(finding: Finding): string {
+  if (finding.accepted === true) return '☑️'
+  return { error: '❌', warning: '⚠️', info: 'ℹ️' }[finding.severity]
+}
+
+function placeOf(finding: Finding): string {
+  const { place } = finding
+  if (place === undefined) return ''
+  return `<br>${code(`${place.file}${place.line === undefined ? '' : `:${place.line}`}`)}`
+}
+
+/** What a person can do next, each with the command that does it. */
+export function wayOn(record: RolloutRecord): string {
+  const parts = waysOf(record).map((way) => {
+    const title = way.url === undefined ? way.text : link(way.text, way.url)
+    return `**${title}**\n${fence([way.gh ?? way.cli], 'sh')}`
+  })
+  const cli = waysOf(record).flatMap((way) => (way.gh === undefined ? [] : [way.cli]))
+  const shell = cli.length === 0 ? '' : folded('The same from a shell with cluster access', fence(cli, 'sh'))
+  return [...parts, shell].filter((part) => part !== '').join('\n\n')
+}
+
+/** The way back without Headgate, while the rollout rests. */
+export function withoutHeadgate(view: ReportView, record: RolloutRecord): string {
+  const commands = byHandOf(record, view.byHand)
+  if (commands === '') return ''
+  const title = `Without Headgate: back to ${html(versionsOf(record).stable, 80)} with kubectl`
+  return folded(title, fence(commands.split('\n'), 'sh'))
+}
+
+/** Where all this comes from, for those who look further. */
+export function footer(view: ReportView, record: RolloutRecord): string {
+  const { source, lastRun, release } = record
+  const parts = [
+    `rollout ${record.rollout}`,
+    `release <code>${html(shortDigest(release.digest))}</code>`,
+    record.strategy,
+    commit(release.sha ?? source.sha, source.repository, source.serverUrl),
+    run(lastRun.runUrl === '' ? source.runUrl : lastRun.runUrl, lastRun.runNumber, lastRun.attempt),
+    `${html(view.cluster, 100)} / ${html(record.namespace)}`,
+    record.updatedAt.replace('T', ' ').replace(/(\.\d+)?Z$/, ' UTC'),
+  ]
+  return `<sub>${parts.filter((part) => part !== '').join(' · ')}</sub>`
+}
+
+function commit(sha: string, repository: string, serverUrl: string): string {
+  if (!/^[0-9a-f]{7,64}$/.test(sha)) return ''
+  const text = `commit ${sha.slice(0, 7)}`
+  return repository === '' || serverUrl === '' ? text : link(text, `${serverUrl}/${repository}/commit/${sha}`)
+}
+
+function run(url: string, number: number, attempt: number): string {
+  if (url === '') return ''
+  return link(`run ${number}${attempt > 1 ? ` (attempt ${attempt})` : ''}`, url)
+}

@@ -1,0 +1,183 @@
+import type { RolloutRecord } from '../rollout/record.ts'
+import type { VersionMix } from './events.ts'
+import type { ReportView } from './view.ts'
+
+/** What a report says the rollout is, the word that icon and headline follow from. */
+export type ReportState =
+  | 'planned'
+  | 'progressing'
+  | 'paused'
+  | 'stopped'
+  | 'aborting'
+  | 'aborted'
+  | 'superseded'
+  | 'succeeded'
+  | 'rolled-back'
+  | 'failed'
+  | 'refused'
+
+/** What the report says, from record and result; the record counts where both speak, because it is what the next run reads. */
+export function stateOf(view: Pick<ReportView, 'record' | 'result'>): ReportState {
+  const { record, result } = view
+  if (record === undefined) return result?.outcome === 'refused' || result?.outcome === 'failed' ? 'refused' : 'planned'
+  switch (record.phase) {
+    case 'aborted':
+      return supersededBy(record) === undefined ? 'aborted' : 'superseded'
+    case 'succeeded':
+      return record.command === 'rollback' ? 'rolled-back' : 'succeeded'
+    case 'progressing':
+    case 'paused':
+    case 'stopped':
+    case 'aborting':
+    case 'failed':
+      return record.phase
+  }
+}
+
+/** By what the rollout was superseded, as its timeline tells. */
+export function supersededBy(record: RolloutRecord): string | undefined {
+  return record.timeline.findLast((entry) => entry.kind === 'superseded')?.text
+}
+
+/** Whether a rollout rests in the middle, so that a way back without Headgate is worth printing. */
+export function rests(record: RolloutRecord): boolean {
+  return record.phase === 'paused' || record.phase === 'stopped' || record.phase === 'failed'
+}
+
+/** The new and the old version as people call them: image tags, else the release's digest. */
+export function versionsOf(record: RolloutRecord): { stable: string; new: string } {
+  const unique = (words: string[]): string => [...new Set(words.filter((word) => word !== ''))].join(', ')
+  const moving = record.workloads.filter((workload) => workload.mode === 'steps')
+  const workloads = moving.length === 0 ? record.workloads : moving
+  const shown = unique(workloads.map((workload) => workload.newVersion))
+  const before = unique(workloads.map((workload) => workload.stableVersion))
+  return {
+    new: shown === '' ? `release ${shortDigest(record.release.digest)}` : shown,
+    stable: before === '' ? 'the version before' : before,
+  }
+}
+
+export function shortDigest(digest: string): string {
+  return digest.slice(0, 10)
+}
+
+/**
+ * Percent of the traffic (or of the pods, without a router) that the steps done so far give to the new version.
+ * A step under way does not count until it is done.
+ */
+export function weightOf(record: RolloutRecord): number {
+  if (record.phase === 'succeeded') return 100
+  if (record.phase === 'aborted') return 0
+  return weightAfter(record, record.step)
+}
+
+/** The weight when the first `done` steps are done. */
+export function weightAfter(record: RolloutRecord, done: number): number {
+  if (done > record.steps.length) return 100
+  for (const text of record.steps.slice(0, done).reverse()) {
+    if (text === 'switch') return 100
+    const percent = /^(\d{1,3})%$/.exec(text)?.[1]
+    if (percent !== undefined) return Number(percent)
+  }
+  return 0
+}
+
+/** `wait 2m` or, after the last step, `finish`. */
+export function stepName(record: RolloutRecord, index = record.step): string {
+  return record.steps[index] ?? 'finish'
+}
+
+/** `3/5 wait 2m`; the finish counts as the last step. */
+export function stepLabel(record: RolloutRecord): string {
+  const total = record.steps.length
+  return total === 0 ? stepName(record) : `${Math.min(record.step + 1, total)}/${total} ${stepName(record)}`
+}
+
+export type StepMark = 'done' | 'active' | 'waiting' | 'failed' | 'left' | 'open'
+
+export interface StepRow {
+  text: string
+  mark: StepMark
+  /** milliseconds it took; absent while open */
+  ms?: number
+  /** percent on the new version when done; absent where the step moves nothing */
+  share?: number
+  pods?: { stable: number; canary: number }
+}
+
+/** One row per step and one for the finish. */
+export function stepRows(record: RolloutRecord, mix?: VersionMix): StepRow[] {
+  const pairs = pairsOf(record)
+  return [...record.steps, 'finish'].map((text, index) => {
+    const mark = markOf(record, index)
+    const share = text === 'finish' ? 100 : moves(text) ? weightAfter(record, index + 1) : undefined
+    const live = mark === 'active' || mark === 'waiting' || mark === 'failed'
+    const pods = live && mix !== undefined ? podsOf(mix) : pairs[index]
+    const ms = durationOf(record, index, mark)
+    return {
+      text,
+      mark,
+      ...(ms === undefined ? {} : { ms }),
+      ...(share === undefined ? {} : { share }),
+      ...(pods === undefined ? {} : { pods }),
+    }
+  })
+}
+
+function moves(text: string): boolean {
+  return text === 'switch' || /^\d{1,3}%$/.test(text)
+}
+
+function podsOf(mix: VersionMix): { stable: number; canary: number } {
+  return { stable: mix.stable.pods, canary: mix.canary.pods }
+}
+
+/** Pods planned for each step, summed over the workloads that take the steps; steps that move nothing have none. */
+function pairsOf(record: RolloutRecord): ({ stable: number; canary: number } | undefined)[] {
+  const moving = record.workloads.filter((workload) => workload.mode === 'steps')
+  let weights = 0
+  return record.steps.map((text) => {
+    if (!/^\d{1,3}%$/.test(text)) return undefined
+    const nth = weights++
+    const pairs = moving.flatMap((workload) => workload.pairs.slice(nth, nth + 1))
+    if (pairs.length === 0) return undefined
+    return {
+      stable: pairs.reduce((sum, [stable]) => sum + stable, 0),
+      canary: pairs.reduce((sum, [, canary]) => sum + canary, 0),
+    }
+  })
+}
+
+function markOf(record: RolloutRecord, index: number): StepMark {
+  if (record.phase === 'succeeded' || index < record.step) return 'done'
+  if (index > record.step) return record.phase === 'progressing' || record.phase === 'paused' ? 'open' : 'left'
+  switch (record.phase) {
+    case 'progressing':
+      return 'active'
+    case 'paused':
+      return 'waiting'
+    case 'stopped':
+    case 'aborting':
+    case 'aborted':
+    case 'failed':
+      return record.failure === undefined ? 'left' : 'failed'
+  }
+}
+
+/**
+ * A step lasts from the end of the one before to its own last entry in the timeline. Entries of kind `started` belong
+ * to no step.
+ */
+function durationOf(record: RolloutRecord, index: number, mark: StepMark): number | undefined {
+  if (mark === 'open' || mark === 'left') return undefined
+  const end = lastAt(record, index)
+  if (end === undefined) return undefined
+  const before = record.timeline.findLast((entry) => entry.step !== undefined && entry.step < index)
+  return Math.max(0, end - Date.parse(before?.at ?? record.startedAt))
+}
+
+function lastAt(record: RolloutRecord, index: number): number | undefined {
+  const at = record.timeline.findLast((entry) => entry.step === index)?.at
+  if (at !== undefined) return Date.parse(at)
+  return index === record.steps.length && record.phase === 'succeeded' ? Date.parse(record.updatedAt) : undefined
+}

@@ -1,0 +1,156 @@
+import type { RolloutRecord } from '../rollout/record.ts'
+import type { Failure } from '../shared/errors.ts'
+import { nameOf } from '../shared/objects.ts'
+import type { VersionMix } from './events.ts'
+import { type ReportState, rests, stateOf, stepName, supersededBy, versionsOf, weightOf } from './status.ts'
+import { code, count, md } from './text.ts'
+import type { ReportView } from './view.ts'
+import { waysOf } from './way.ts'
+
+const ICONS: Record<ReportState, string> = {
+  planned: '📋',
+  progressing: '🚀',
+  paused: '⏸️',
+  stopped: '✋',
+  aborting: '⏪',
+  aborted: '↩️',
+  superseded: '⏭️',
+  succeeded: '✅',
+  'rolled-back': '✅',
+  failed: '🆘',
+  refused: '⛔',
+}
+
+/**
+ * The first five lines of every report: what happened, are users affected now, why, what was done, what next. A line
+ * without an answer is left out; the first two are always there.
+ */
+export function verdict(view: ReportView): string[] {
+  const failure = failureOfView(view)
+  const lines = [
+    `### ${icon(view)} ${headline(view)}`,
+    `- **Users:** ${users(view)}`,
+    item('Why', why(view, failure)),
+    item('Done', done(view, failure)),
+    item('Next', next(view, failure)),
+  ]
+  return lines.filter((line) => line !== '')
+}
+
+function item(title: string, text: string): string {
+  return text === '' ? '' : `- **${title}:** ${text}`
+}
+
+/** The failure worth showing: the record's own outlives the run. */
+export function failureOfView(view: ReportView): Failure | undefined {
+  return view.record?.failure ?? view.failure ?? view.result?.failure
+}
+
+function icon(view: ReportView): string {
+  const state = stateOf(view)
+  return state === 'aborted' && failureOfView(view) !== undefined ? '❌' : ICONS[state]
+}
+
+/** One line: what happened, without icon. */
+export function headline(view: ReportView): string {
+  const { record } = view
+  const app = md(view.app === '' ? 'Headgate' : view.app, 80)
+  const at = view.environment === '' ? '' : ` in ${md(view.environment, 80)}`
+  const state = stateOf(view)
+  if (record === undefined)
+    return state === 'planned' ? `${app}${at}: plan` : `${app}${at}: refused, nothing was touched`
+  const versions = versionsOf(record)
+  const [after, before] = [md(versions.new, 80), md(versions.stable, 80)]
+  const step = `step ${Math.min(record.step + 1, record.steps.length + 1)} of ${record.steps.length + 1} (${code(stepName(record), 80)})`
+  switch (state) {
+    case 'progressing':
+      return `${app}${at}: ${after} is on its way, ${step}`
+    case 'paused':
+      return `${app}${at}: ${after} ${stepName(record) === 'approve' ? 'waits for approval' : 'rests'}, ${step}`
+    case 'stopped':
+      return `${app}${at}: ${after} was stopped and rests, ${step}`
+    case 'aborting':
+      return `${app}${at}: ${after} is being undone, back to ${before}`
+    case 'aborted':
+      return failureOfView(view) === undefined
+        ? `${app}${at}: ${after} was aborted, ${before} serves`
+        : `${app}${at}: ${after} failed and was undone, ${before} serves`
+    case 'superseded':
+      return `${app}${at}: ${after} was superseded`
+    case 'succeeded':
+      return `${app}${at}: ${after} is live`
+    case 'rolled-back':
+      return `${app}${at}: rolled back to ${after}`
+    case 'failed':
+      return `${app}${at}: ${after} failed, and no safe state was reached`
+    case 'planned':
+    case 'refused':
+      return `${app}${at}: ${state}`
+  }
+}
+
+/** Are users affected now: what serves, from the last count of serving pods, and from the record where none was taken. */
+function users(view: ReportView): string {
+  const { record } = view
+  if (record === undefined) return 'not affected; nothing has been changed'
+  const mix = view.mixes.at(-1)
+  const versions = versionsOf(record)
+  const [after, before] = [md(versions.new, 80), md(versions.stable, 80)]
+  if (mix !== undefined && mix.stable.pods + mix.canary.pods === 0) return '**affected: no pod serves**'
+  const seen = mix === undefined ? '' : `; ${podSentence(mix, after, before)}`
+  switch (record.phase) {
+    case 'succeeded':
+      return `served by ${after}${seen}`
+    case 'aborted':
+      return `served by ${before} as before${seen}`
+    case 'failed':
+      return `**perhaps affected**${seen === '' ? ': look at the pods' : seen}`
+    case 'progressing':
+    case 'paused':
+    case 'stopped':
+    case 'aborting':
+      return `${shareSentence(record, after, before)}${seen}`
+  }
+}
+
+function shareSentence(record: RolloutRecord, after: string, before: string): string {
+  const weight = weightOf(record)
+  if (record.strategy === 'recreate') return `served by ${before} until it ends, then not served until ${after} is up`
+  if (record.strategy === 'rolling') return `served by ready pods of ${before} and ${after}`
+  if (weight === 0) return `served by ${before}`
+  return weight === 100 ? `served by ${after}` : `about ${weight} % served by ${after}, the others by ${before}`
+}
+
+function podSentence(mix: VersionMix, after: string, before: string): string {
+  const parts = [
+    ...(mix.stable.pods > 0 ? [`${count(mix.stable.pods, 'pod')} of ${before}`] : []),
+    ...(mix.canary.pods > 0 ? [`${count(mix.canary.pods, 'pod')} of ${after}`] : []),
+  ]
+  return `${parts.join(' and ')} ready`
+}
+
+function why(view: ReportView, failure: Failure | undefined): string {
+  const { record } = view
+  if (failure !== undefined) {
+    const object = failure.object === undefined ? '' : `${code(nameOf(failure.object))}: `
+    return `${object}${failure.kind === 'timeout' ? '(timed out) ' : ''}${md(failure.message)}`
+  }
+  if (record === undefined) return view.result === undefined ? '' : md(view.result.message)
+  if (stateOf(view) === 'superseded') return md(supersededBy(record) ?? '')
+  return record.reason === undefined ? '' : md(record.reason)
+}
+
+function done(view: ReportView, failure: Failure | undefined): string {
+  if (failure?.done !== undefined) return md(failure.done)
+  return view.record?.downtimeSeconds === undefined
+    ? ''
+    : `not served for ${view.record.downtimeSeconds.toFixed(1)} s while it was recreated`
+}
+
+function next(view: ReportView, failure: Failure | undefined): string {
+  if (failure?.next !== undefined) return md(failure.next)
+  const { record } = view
+  if (record === undefined || !(rests(record) || record.phase === 'aborting')) return ''
+  const ways = waysOf(record).map((way) => way.text.toLowerCase())
+  return `${ways.join(', or ')}: commands below`
+}
