@@ -1,8 +1,10 @@
+import { commentMarker, renderComment } from '../report/comment.ts'
 import type { ReportEvent, Reporter } from '../report/events.ts'
 import type { ReportView } from '../report/view.ts'
 import type { RunSource } from '../rollout/settings.ts'
 import type { Clock } from '../shared/clock.ts'
-import type { GitHub } from './github.ts'
+import { type GitHub, type IssueComment, statusOf } from './github.ts'
+import { findPullRequest, knownPullRequest } from './pull-request.ts'
 
 export interface CommentReporterOptions {
   /** called once, at the first write; undefined when there is no token */
@@ -10,40 +12,245 @@ export interface CommentReporterOptions {
   source: RunSource
   /** input `pull-request` */
   pullRequest?: number
+  /** what to draw; asked at each write */
   view: () => ReportView
   clock: Clock
   /** told once why there is no comment */
   notice: (text: string) => void
 }
 
-/** Keeps one pull request comment up to date: at most one write in 10 s, the last state always written. */
+/** Never more often than this, whatever happens: GitHub counts writes, and readers do not want a flicker. */
+const GAP_MS = 10_000
+
+/**
+ * Keeps one pull request comment up to date: at most one write in 10 s, and the last state always written by
+ * {@link flush}. It never throws and never rejects. What goes wrong is told once: a missing right ends it, after a
+ * failure that may pass the next state is tried again.
+ */
 export class CommentReporter implements Reporter {
   private readonly options: CommentReporterOptions
+  private github: Promise<GitHub> | undefined
+  private target: IssueComment | undefined
+  private number: number | undefined
+  private lastWrite: number | undefined
+  private written: string | undefined
+  private dirty = false
+  /** the last write failed for a reason that may pass */
+  private stale = false
+  private over = false
+  private told = false
+  private loop: Promise<void> | undefined
+  private hurry = new AbortController()
+
   constructor(options: CommentReporterOptions) {
     this.options = options
   }
 
-  emit(event: ReportEvent): void {
-    void [event, this.options]
-  }
-
-  /** Writes what is not yet written. Never rejects; returns after `withinMs` (default 20 s) at the latest. */
-  async flush(withinMs = 20_000): Promise<void> {
-    await Promise.resolve(withinMs)
-  }
-
   /** address of the comment, once written: the output `comment-url` */
   get url(): string | undefined {
-    return undefined
+    return this.target?.url
   }
 
-  /** for `record.commentId` */
+  /** for `record.commentId`, once written */
   get commentId(): number | undefined {
-    return undefined
+    return this.target?.id
   }
 
-  /** for `record.pullRequest` */
+  /** for `record.pullRequest`, once found */
   get pullRequest(): number | undefined {
-    return undefined
+    return this.number
   }
+
+  emit(event: ReportEvent): void {
+    if (!worthWriting(event, this.options.view())) return
+    this.start()
+  }
+
+  private start(): void {
+    this.dirty = true
+    if (!this.over) this.loop ??= this.run()
+  }
+
+  /** Writes what is not yet written. Never rejects; returns after `withinMs` of real or virtual time at the latest. */
+  async flush(withinMs = 20_000): Promise<void> {
+    if (this.stale) this.start()
+    if (this.loop === undefined) return
+    this.hurry.abort()
+    const timer = new AbortController()
+    await Promise.race([this.loop, this.options.clock.sleep(withinMs, timer.signal)])
+    timer.abort()
+    this.hurry = new AbortController()
+  }
+
+  /** Writes until nothing is left to write. */
+  private async run(): Promise<void> {
+    // What is emitted together is written together.
+    await Promise.resolve()
+    while (this.dirty && !this.over) {
+      await this.pause()
+      this.dirty = false
+      await this.write()
+    }
+    this.loop = undefined
+  }
+
+  private async pause(): Promise<void> {
+    if (this.lastWrite === undefined) return
+    const rest = this.lastWrite + GAP_MS - this.options.clock.now()
+    if (rest > 0) await this.options.clock.sleep(rest, this.hurry.signal)
+  }
+
+  private async write(): Promise<void> {
+    try {
+      const view = this.options.view()
+      const body = renderComment(view)
+      if (body === this.written) return
+      const { github } = this.options
+      if (github === undefined) return this.give('no token', false)
+      this.github ??= github()
+      this.target = await this.put(await this.github, view, body)
+      this.written = body
+      this.stale = false
+    } catch (error) {
+      this.give(reasonOf(error), mayPass(error))
+    } finally {
+      this.lastWrite = this.options.clock.now()
+    }
+  }
+
+  private async put(github: GitHub, view: ReportView, body: string): Promise<IssueComment | undefined> {
+    const { repository } = this.options.source
+    const number = await this.pullRequestNumber(github, view)
+    if (number === undefined) {
+      // A push without a pull request is nothing to complain about.
+      this.over = true
+      return undefined
+    }
+    const target = this.target ?? (await this.find(github, number, view))
+    if (target === undefined) return github.createComment(repository, number, body)
+    try {
+      return await github.updateComment(repository, target.id, body)
+    } catch (error) {
+      // Somebody deleted it meanwhile.
+      if (statusOf(error) !== 404) throw error
+      return github.createComment(repository, number, body)
+    }
+  }
+
+  private async pullRequestNumber(github: GitHub, view: ReportView): Promise<number | undefined> {
+    const { source, pullRequest: input } = this.options
+    const question = {
+      source,
+      ...(input === undefined ? {} : { input }),
+      ...(view.record === undefined ? {} : { record: view.record }),
+    }
+    const known = knownPullRequest(question)
+    // A commit's pull requests are asked for once.
+    this.number = known ?? this.number ?? (await findPullRequest(question, github))
+    return this.number
+  }
+
+  /** The comment to rewrite: the one that the record names, else the marker's, of the token's own author. */
+  private async find(github: GitHub, number: number, view: ReportView): Promise<IssueComment | undefined> {
+    const { repository } = this.options.source
+    const marker = commentMarker(view)
+    const { record } = view
+    if (record?.commentId !== undefined && record.owner === repository) {
+      const named = await missing(github.comment(repository, record.commentId))
+      const [ours] = named?.body.startsWith(marker) === true ? await this.ours(github, [named]) : []
+      if (ours !== undefined) return ours
+    }
+    const marked: IssueComment[] = []
+    for await (const comment of github.comments(repository, number))
+      if (comment.body.startsWith(marker)) marked.push(comment)
+    return (await this.ours(github, marked)).at(-1)
+  }
+
+  /** Without GraphQL (an old server, a narrow token) a bot's comment is taken for ours: no stranger writes as a bot. */
+  private async ours(github: GitHub, marked: readonly IssueComment[]): Promise<IssueComment[]> {
+    try {
+      return await github.own(marked)
+    } catch {
+      return marked.filter(({ author }) => author.bot)
+    }
+  }
+
+  private give(reason: string, again: boolean): void {
+    if (!this.told)
+      this.options.notice(`The pull request comment was not written: ${reason}. The job summary has the same report.`)
+    this.told = true
+    this.stale = again
+    this.over = !again
+  }
+}
+
+/**
+ * Only what changes the picture. A refusal that leaves another rollout resting is not told there, because the comment
+ * would no longer show where that rollout rests.
+ */
+function worthWriting(event: ReportEvent, view: ReportView): boolean {
+  switch (event.kind) {
+    case 'record':
+      return true
+    case 'result':
+      if (event.result.outcome === 'refused') return !underWay(event.result.phase)
+      return event.result.command !== 'status' && (view.record !== undefined || view.plan !== undefined)
+    case 'failure':
+      return view.record !== undefined
+    case 'mix':
+    case 'phase':
+    case 'line':
+    case 'change':
+    case 'waiting':
+    case 'finding':
+    case 'plan':
+    case 'target':
+      return false
+  }
+}
+
+function underWay(phase: string): boolean {
+  return phase !== 'none' && phase !== 'succeeded' && phase !== 'aborted'
+}
+
+async function missing<T>(answer: Promise<T>): Promise<T | undefined> {
+  try {
+    return await answer
+  } catch (error) {
+    if (statusOf(error) === 404 || statusOf(error) === 410) return undefined
+    throw error
+  }
+}
+
+/** Why GitHub said no, in words that say what to do; never the answer's own text, which may hold anything. */
+function reasonOf(error: unknown): string {
+  const status = statusOf(error)
+  switch (status) {
+    case undefined:
+      return 'GitHub did not answer'
+    case 401:
+      return 'the token is not valid (any more)'
+    case 403:
+      return limited(error)
+        ? 'the rate limit is used up'
+        : 'the token may not write there; grant `pull-requests: write` (a pull request from a fork cannot have it, and a locked one takes no comments)'
+    case 404:
+      return 'the pull request was not found, or the token may not see it'
+    case 422:
+      return 'GitHub refused it'
+    case 429:
+      return 'the rate limit is used up'
+    default:
+      return `GitHub answered ${status}`
+  }
+}
+
+/** Worth another try with the next state: no answer, a limit, trouble on GitHub's side. */
+function mayPass(error: unknown): boolean {
+  const status = statusOf(error)
+  return status === undefined || status >= 500 || status === 429 || limited(error)
+}
+
+function limited(error: unknown): boolean {
+  return error instanceof Error && /rate limit|abuse/i.test(error.message)
 }

@@ -1,7 +1,9 @@
 export interface IssueComment {
   id: number
+  /** GraphQL's id of the same comment */
   nodeId: string
   body: string
+  /** page of the comment */
   url: string
   author: { login: string; bot: boolean }
 }
@@ -11,9 +13,12 @@ export interface PullRequest {
   state: 'open' | 'closed'
 }
 
-/** What Headgate asks of GitHub. Every method rejects with octokit's RequestError (`status` holds the HTTP status). */
+/**
+ * What Headgate asks of GitHub. Every method rejects with an error whose `status` is the HTTP status, or without one
+ * when no answer came. A repository is `owner/name`.
+ */
 export interface GitHub {
-  /** pages are asked for one at a time, as far as the reader goes */
+  /** oldest first; pages are asked for one at a time, as far as the reader goes */
   comments(repository: string, pullRequest: number): AsyncIterable<IssueComment>
   comment(repository: string, id: number): Promise<IssueComment>
   createComment(repository: string, pullRequest: number, body: string): Promise<IssueComment>
@@ -33,5 +38,12 @@ export interface GitHubOptions {
 
 /** Loads octokit on the first call, so that no GitHub code runs before the first cluster request. */
 export async function openGitHub(options: GitHubOptions): Promise<GitHub> {
-  throw new Error(`not connected to ${options.apiUrl}`)
+  const { octokitGitHub } = await import('./octokit.ts')
+  return octokitGitHub(options)
+}
+
+/** The HTTP status of a failed request; undefined when there was no answer. */
+export function statusOf(error: unknown): number | undefined {
+  if (typeof error !== 'object' || error === null || !('status' in error)) return undefined
+  return typeof error.status === 'number' ? error.status : undefined
 }

@@ -21,7 +21,9 @@ export function commentMarker(view: Pick<ReportView, 'app' | 'environment' | 'cl
 
 /** The pull request comment as Markdown, at most {@link COMMENT_LIMIT} characters. */
 export function renderComment(view: CommentView): string {
-  const body = view.record === undefined ? planned(view) : rollout(view, view.record)
+  const state = stateOf(view)
+  const body =
+    view.record === undefined || state === 'planned' || state === 'refused' ? planned(view) : rollout(view, view.record)
   const text = [commentMarker(view), ...verdict(view), ...body.filter((part) => part !== '').map((part) => `\n${part}`)]
   const url = view.record?.lastRun.runUrl ?? ''
   const rest = url === '' ? 'the job summary' : `[the run](${url})`

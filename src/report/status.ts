@@ -16,10 +16,14 @@ export type ReportState =
   | 'failed'
   | 'refused'
 
-/** What the report says, from record and result; the record counts where both speak, because it is what the next run reads. */
+/**
+ * What the report says, from record and result. Where both speak the record counts, because it is what the next run
+ * reads; but a plan and a refusal touched nothing, so they say nothing about the rollout that the record tells of.
+ */
 export function stateOf(view: Pick<ReportView, 'record' | 'result'>): ReportState {
   const { record, result } = view
-  if (record === undefined) return result?.outcome === 'refused' || result?.outcome === 'failed' ? 'refused' : 'planned'
+  if (result?.outcome === 'planned' || result?.outcome === 'refused') return result.outcome
+  if (record === undefined) return result?.outcome === 'failed' ? 'failed' : 'planned'
   switch (record.phase) {
     case 'aborted':
       return supersededBy(record) === undefined ? 'aborted' : 'superseded'

@@ -41,9 +41,11 @@ function item(title: string, text: string): string {
   return text === '' ? '' : `- **${title}:** ${text}`
 }
 
-/** The failure worth showing: the record's own outlives the run. */
+/** The failure worth showing: the record's own outlives the run, but a refusal is about this run alone. */
 export function failureOfView(view: ReportView): Failure | undefined {
-  return view.record?.failure ?? view.failure ?? view.result?.failure
+  const own = view.result?.failure ?? view.failure
+  if (stateOf(view) === 'refused') return own
+  return view.record?.phase === 'succeeded' ? undefined : (view.record?.failure ?? own)
 }
 
 function icon(view: ReportView): string {
@@ -57,42 +59,45 @@ export function headline(view: ReportView): string {
   const app = md(view.app === '' ? 'Headgate' : view.app, 80)
   const at = view.environment === '' ? '' : ` in ${md(view.environment, 80)}`
   const state = stateOf(view)
-  if (record === undefined)
-    return state === 'planned' ? `${app}${at}: plan` : `${app}${at}: refused, nothing was touched`
+  if (state === 'planned') return `${app}${at}: plan`
+  if (state === 'refused') return `${app}${at}: refused, nothing was touched`
+  return `${app}${at}: ${record === undefined ? 'failed' : sentence(state, view, record)}`
+}
+
+function sentence(state: Exclude<ReportState, 'planned' | 'refused'>, view: ReportView, record: RolloutRecord): string {
   const versions = versionsOf(record)
   const [after, before] = [md(versions.new, 80), md(versions.stable, 80)]
   const step = `step ${Math.min(record.step + 1, record.steps.length + 1)} of ${record.steps.length + 1} (${code(stepName(record), 80)})`
   switch (state) {
     case 'progressing':
-      return `${app}${at}: ${after} is on its way, ${step}`
+      return `${after} is on its way, ${step}`
     case 'paused':
-      return `${app}${at}: ${after} ${stepName(record) === 'approve' ? 'waits for approval' : 'rests'}, ${step}`
+      return `${after} ${stepName(record) === 'approve' ? 'waits for approval' : 'rests'}, ${step}`
     case 'stopped':
-      return `${app}${at}: ${after} was stopped and rests, ${step}`
+      return `${after} was stopped and rests, ${step}`
     case 'aborting':
-      return `${app}${at}: ${after} is being undone, back to ${before}`
+      return `${after} is being undone, back to ${before}`
     case 'aborted':
       return failureOfView(view) === undefined
-        ? `${app}${at}: ${after} was aborted, ${before} serves`
-        : `${app}${at}: ${after} failed and was undone, ${before} serves`
+        ? `${after} was aborted, ${before} serves`
+        : `${after} failed and was undone, ${before} serves`
     case 'superseded':
-      return `${app}${at}: ${after} was superseded`
+      return `${after} was superseded`
     case 'succeeded':
-      return `${app}${at}: ${after} is live`
+      return `${after} is live`
     case 'rolled-back':
-      return `${app}${at}: rolled back to ${after}`
+      return `rolled back to ${after}`
     case 'failed':
-      return `${app}${at}: ${after} failed, and no safe state was reached`
-    case 'planned':
-    case 'refused':
-      return `${app}${at}: ${state}`
+      return `${after} failed, and no safe state was reached`
   }
 }
 
 /** Are users affected now: what serves, from the last count of serving pods, and from the record where none was taken. */
 function users(view: ReportView): string {
   const { record } = view
-  if (record === undefined) return 'not affected; nothing has been changed'
+  const state = stateOf(view)
+  if (state === 'planned' || state === 'refused') return untouched(record)
+  if (record === undefined) return 'not known; no rollout was recorded'
   const mix = view.mixes.at(-1)
   const versions = versionsOf(record)
   const [after, before] = [md(versions.new, 80), md(versions.stable, 80)]
@@ -111,6 +116,12 @@ function users(view: ReportView): string {
     case 'aborting':
       return `${shareSentence(record, after, before)}${seen}`
   }
+}
+
+function untouched(record: RolloutRecord | undefined): string {
+  const nothing = 'not affected; nothing has been changed'
+  if (record === undefined || record.phase === 'succeeded' || record.phase === 'aborted') return nothing
+  return `${nothing} (rollout ${record.rollout} of this app is ${record.phase})`
 }
 
 function shareSentence(record: RolloutRecord, after: string, before: string): string {
@@ -135,8 +146,9 @@ function why(view: ReportView, failure: Failure | undefined): string {
     const object = failure.object === undefined ? '' : `${code(nameOf(failure.object))}: `
     return `${object}${failure.kind === 'timeout' ? '(timed out) ' : ''}${md(failure.message)}`
   }
-  if (record === undefined) return view.result === undefined ? '' : md(view.result.message)
-  if (stateOf(view) === 'superseded') return md(supersededBy(record) ?? '')
+  const state = stateOf(view)
+  if (record === undefined || state === 'planned' || state === 'refused') return md(view.result?.message ?? '')
+  if (state === 'superseded') return md(supersededBy(record) ?? '')
   return record.reason === undefined ? '' : md(record.reason)
 }
 
@@ -150,7 +162,9 @@ function done(view: ReportView, failure: Failure | undefined): string {
 function next(view: ReportView, failure: Failure | undefined): string {
   if (failure?.next !== undefined) return md(failure.next)
   const { record } = view
-  if (record === undefined || !(rests(record) || record.phase === 'aborting')) return ''
+  const state = stateOf(view)
+  if (record === undefined || state === 'planned' || state === 'refused') return ''
+  if (!rests(record) && record.phase !== 'aborting') return ''
   const ways = waysOf(record).map((way) => way.text.toLowerCase())
   return `${ways.join(', or ')}: commands below`
 }

@@ -1,0 +1,115 @@
+import { getOctokit } from '@actions/github'
+import { retry } from '@octokit/plugin-retry'
+import { throttling } from '@octokit/plugin-throttling'
+import type { GitHub, GitHubOptions, IssueComment } from './github.ts'
+
+/** A limit that lifts within this many seconds is waited for; a longer one costs the report, never the rollout's time. */
+const LONGEST_WAIT_S = 10
+const PAGE = 100
+
+type Octokit = ReturnType<typeof connect>
+
+/** GitHub through octokit, which retries what is worth it and keeps the API's pace. The only user of octokit. */
+export function octokitGitHub(options: GitHubOptions): GitHub {
+  const octokit = connect(options)
+  return {
+    comments: (repository, pullRequest) => commentsOf(octokit, repository, pullRequest),
+    comment: async (repository, id) =>
+      commentFrom((await octokit.rest.issues.getComment({ ...split(repository), comment_id: id })).data),
+    createComment: async (repository, pullRequest, body) => {
+      const { data } = await octokit.rest.issues.createComment({
+        ...split(repository),
+        issue_number: pullRequest,
+        body,
+        // A lost answer does not say that nothing was created; the next write looks for the marker first.
+        request: { retries: 0 },
+      })
+      return commentFrom(data)
+    },
+    updateComment: async (repository, id, body) =>
+      commentFrom((await octokit.rest.issues.updateComment({ ...split(repository), comment_id: id, body })).data),
+    own: (comments) => own(octokit, comments),
+    pullRequestsOf: async (repository, sha) => {
+      const { data } = await octokit.rest.repos.listPullRequestsAssociatedWithCommit({
+        ...split(repository),
+        commit_sha: sha,
+        per_page: PAGE,
+      })
+      return data.map(({ number, state }) => ({ number, state: state === 'open' ? 'open' : 'closed' }))
+    },
+  }
+}
+
+function connect(options: GitHubOptions) {
+  const log = options.log ?? (() => undefined)
+  const wait =
+    (what: string) =>
+    (seconds: number, request: { method: string; url: string }, _octokit: unknown, retries: number): boolean => {
+      const again = retries < 2 && seconds <= LONGEST_WAIT_S
+      log(`${what} of GitHub at ${request.method} ${request.url}: ${again ? 'again' : 'given up,'} after ${seconds} s`)
+      return again
+    }
+  return getOctokit(
+    options.token,
+    {
+      baseUrl: options.apiUrl,
+      userAgent: 'headgate',
+      log: { debug: log, info: log, warn: log, error: log },
+      retry: { retries: 2 },
+      throttle: { onRateLimit: wait('rate limit'), onSecondaryRateLimit: wait('secondary rate limit') },
+    },
+    retry,
+    throttling,
+  )
+}
+
+function split(repository: string): { owner: string; repo: string } {
+  const [owner = '', repo = ''] = repository.split('/')
+  return { owner, repo }
+}
+
+async function* commentsOf(octokit: Octokit, repository: string, pullRequest: number): AsyncIterable<IssueComment> {
+  const pages = octokit.paginate.iterator(octokit.rest.issues.listComments, {
+    ...split(repository),
+    issue_number: pullRequest,
+    per_page: PAGE,
+  })
+  for await (const { data } of pages) for (const comment of data) yield commentFrom(comment)
+}
+
+interface RawComment {
+  id: number
+  node_id: string
+  body?: string | undefined
+  html_url: string
+  user: { login: string; type: string } | null
+}
+
+function commentFrom(raw: RawComment): IssueComment {
+  return {
+    id: raw.id,
+    nodeId: raw.node_id,
+    body: raw.body ?? '',
+    url: raw.html_url,
+    author: { login: raw.user?.login ?? '', bot: raw.user?.type === 'Bot' },
+  }
+}
+
+interface OwnAnswer {
+  nodes: ({ databaseId?: number; isMinimized?: boolean; viewerDidAuthor?: boolean } | null)[]
+}
+
+const OWN = `query ($ids: [ID!]!) {
+  nodes(ids: $ids) { ... on IssueComment { databaseId isMinimized viewerDidAuthor } }
+}`
+
+/** REST tells neither who asks nor what is minimised, so the few comments in question are looked up by GraphQL. */
+async function own(octokit: Octokit, comments: readonly IssueComment[]): Promise<IssueComment[]> {
+  if (comments.length === 0) return []
+  const { nodes } = await octokit.graphql<OwnAnswer>(OWN, { ids: comments.slice(0, PAGE).map(({ nodeId }) => nodeId) })
+  const ids = new Set<number>()
+  for (const node of nodes)
+    if (node?.viewerDidAuthor === true && node.isMinimized !== true && node.databaseId !== undefined)
+      ids.add(node.databaseId)
+  return comments.filter(({ id }) => ids.has(id))
+}

@@ -1,0 +1,32 @@
+import type { RolloutRecord } from '../rollout/record.ts'
+import type { RunSource } from '../rollout/settings.ts'
+import type { GitHub } from './github.ts'
+
+export interface PullRequestQuestion {
+  /** input `pull-request`: what a person says counts first */
+  input?: number
+  source: RunSource
+  record?: RolloutRecord
+}
+
+/** The pull request that is known without asking GitHub: input, then event, then record. */
+export function knownPullRequest({ input, source, record }: PullRequestQuestion): number | undefined {
+  if (input !== undefined) return input
+  if (source.pullRequest !== undefined) return source.pullRequest
+  // A number from another repository would put the comment on a stranger's pull request.
+  if (record === undefined || record.owner !== source.repository) return undefined
+  return record.pullRequest ?? record.source.pullRequest
+}
+
+/**
+ * The pull request that a report belongs on: the known one, else the one that brought the commit, an open one before a
+ * closed one. Rejects as {@link GitHub} does.
+ */
+export async function findPullRequest(question: PullRequestQuestion, github: GitHub): Promise<number | undefined> {
+  const known = knownPullRequest(question)
+  const { repository } = question.source
+  const sha = question.record?.release.sha ?? question.source.sha
+  if (known !== undefined || repository === '' || sha === '') return known
+  const found = await github.pullRequestsOf(repository, sha)
+  return (found.find(({ state }) => state === 'open') ?? found[0])?.number
+}
