@@ -1,0 +1,238 @@
+/** What runs in a container: an HTTP server on the pod's address, or something that ends by itself. */
+import { randomBytes } from 'node:crypto'
+import http from 'node:http'
+import type { Socket } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { type Behaviour, versionOf } from './behaviour.ts'
+import type { ContainerSpec, Terminated } from './types.ts'
+import { timestamp } from './types.ts'
+
+export interface ProgramContext {
+  container: ContainerSpec
+  behaviour: Behaviour
+  /** address of the pod */
+  address: string
+  pod: string
+  namespace: string
+  environment: Record<string, string>
+  /** `server` runs until it is told to end, `task` ends by itself */
+  role: 'server' | 'task'
+  /** listens on 8080 when it names no port: only the first container of a pod */
+  mayUseDefaultPort: boolean
+  write: (line: string) => void
+}
+
+/** How soon a program that cannot live dies: late enough to be seen running. */
+const CRASH_MS = 300
+const HEALTH_PATH = /^\/(healthz|livez|ready|readyz|health)$/
+
+abstract class Exitable {
+  readonly id = randomBytes(32).toString('hex')
+  readonly startedAt = Date.now()
+  readonly exited: Promise<void>
+  protected readonly context: ProgramContext
+  #resolve: () => void = () => {}
+  #end: { code: number; reason: string; at: number } | undefined
+
+  constructor(context: ProgramContext) {
+    this.context = context
+    this.exited = new Promise((resolve) => {
+      this.#resolve = resolve
+    })
+  }
+
+  get running(): boolean {
+    return this.#end === undefined
+  }
+
+  /** The state `terminated` of the container status. */
+  get terminated(): Terminated {
+    const { code, reason, at } = this.#end ?? { code: 137, reason: 'Error', at: Date.now() }
+    const startedAt = timestamp(this.startedAt)
+    return { exitCode: code, reason, startedAt, finishedAt: timestamp(at), containerID: `process://${this.id}` }
+  }
+
+  /** SIGTERM. */
+  abstract terminate(): Promise<void>
+
+  /** Ends at once; 137 is SIGKILL. */
+  exit(code: number, lastWords?: string, reason = code === 0 ? 'Completed' : 'Error'): void {
+    if (this.#end !== undefined) return
+    if (lastWords !== undefined) this.context.write(lastWords)
+    this.#end = { code, reason, at: Date.now() }
+    this.release()
+    this.#resolve()
+  }
+
+  protected abstract release(): void
+}
+
+class Task extends Exitable {
+  readonly #timer: NodeJS.Timeout
+
+  constructor(context: ProgramContext, afterMs: number, code: number, lastWords: string, reason?: string) {
+    super(context)
+    this.#timer = setTimeout(() => this.exit(code, lastWords, reason), afterMs)
+  }
+
+  async terminate(): Promise<void> {
+    if (this.context.behaviour.text('shutdown') !== 'ignore') this.exit(143, 'terminated')
+  }
+
+  protected release(): void {
+    clearTimeout(this.#timer)
+  }
+}
+
+class Server extends Exitable {
+  readonly #version: string
+  readonly #servers: http.Server[] = []
+  readonly #sockets = new Set<Socket>()
+  readonly #timers: NodeJS.Timeout[] = []
+  readonly #answers = new Map<number, number>()
+  #busy = 0
+  /** SIGTERM came: answers ask clients to close */
+  #closing = false
+  /** no more connections are accepted */
+  #closed = false
+
+  constructor(context: ProgramContext) {
+    super(context)
+    this.#version = versionOf(context.container.image)
+    const { behaviour } = context
+    const later = (ms: number, action: () => void): void => void this.#timers.push(setTimeout(action, ms))
+    later(behaviour.number('start-delay-ms', 0), () => this.#listen())
+    const crashAfter = behaviour.number('crash-after-ms', -1)
+    if (crashAfter >= 0) later(crashAfter, () => this.exit(behaviour.number('exit-code', 1), 'panic: gave up'))
+  }
+
+  #ports(): number[] {
+    const named = (this.context.container.ports ?? []).filter(({ protocol }) => (protocol ?? 'TCP') === 'TCP')
+    if (named.length > 0) return named.map(({ containerPort }) => containerPort)
+    return this.context.mayUseDefaultPort ? [8080] : []
+  }
+
+  #listen(): void {
+    const { address, behaviour, write } = this.context
+    for (const port of this.#ports()) {
+      const server = http.createServer((request, response) => void this.#answer(request, response))
+      server.keepAliveTimeout = behaviour.number('keepalive-ms', 65_000)
+      server.on('connection', (socket) => {
+        this.#sockets.add(socket)
+        socket.on('close', () => this.#sockets.delete(socket))
+        socket.on('error', () => {}) // a client that went away
+      })
+      server.on('error', (error) => this.exit(1, `cannot listen on ${address}:${port}: ${error.message}`))
+      server.listen({ host: address, port, backlog: 511 })
+      this.#servers.push(server)
+    }
+    write(`echo-version ${this.#version} listens on ${address}:${this.#ports().join()}`)
+  }
+
+  async #answer(request: http.IncomingMessage, response: http.ServerResponse): Promise<void> {
+    const url = new URL(request.url ?? '/', 'http://pod')
+    const isProbe = (request.headers['user-agent'] ?? '').startsWith('kube-probe/')
+    if (isProbe || HEALTH_PATH.test(url.pathname)) return this.#answerHealth(url.pathname, response)
+    this.#busy++
+    response.once('close', () => {
+      this.#busy--
+      this.#endWhenIdle()
+    })
+    const { behaviour } = this.context
+    const asked = Math.min(60_000, Number(url.searchParams.get('ms') ?? 0))
+    const wait = behaviour.number('latency-ms', 0) + Math.random() * behaviour.number('jitter-ms', 0) + asked
+    if (wait > 0) await sleep(wait)
+    if (!this.running) return
+    const status = Math.random() * 100 < behaviour.errorPercent ? 500 : 200
+    this.#answers.set(status, (this.#answers.get(status) ?? 0) + 1)
+    this.#sayGoodbye(response)
+    response.setHeader('x-version', this.#version)
+    response.setHeader('x-pod', this.context.pod)
+    this.#writeBody(url, status, request, response)
+  }
+
+  #writeBody(url: URL, status: number, request: http.IncomingMessage, response: http.ServerResponse): void {
+    const { pod, environment, address, container } = this.context
+    const send = (type: string, body: string): void => {
+      response.writeHead(status, { 'content-type': type, 'content-length': Buffer.byteLength(body) })
+      response.end(body)
+    }
+    if (url.pathname === '/metrics') return send('text/plain; version=0.0.4', this.#metrics())
+    if (url.pathname !== '/json') return send('text/plain', `version ${this.#version}\n`)
+    const about = {
+      version: this.#version,
+      pod,
+      address,
+      image: container.image,
+      environment,
+      headers: request.headers,
+    }
+    send('application/json', `${JSON.stringify(about)}\n`)
+  }
+
+  #metrics(): string {
+    const { pod, namespace } = this.context
+    const lines = [...this.#answers].map(
+      ([code, count]) =>
+        `http_requests_total{namespace="${namespace}",pod="${pod}",version="${this.#version}",code="${code}"} ${count}`,
+    )
+    return ['# TYPE http_requests_total counter', ...lines, ''].join('\n')
+  }
+
+  #answerHealth(path: string, response: http.ServerResponse): void {
+    const { behaviour } = this.context
+    const warmingUp = Date.now() - this.startedAt < behaviour.number('ready-after-ms', 0)
+    const bad = path !== '/livez' && (behaviour.readyNever || warmingUp)
+    this.#sayGoodbye(response)
+    response.writeHead(bad ? 503 : 200, { 'content-type': 'text/plain' })
+    response.end(bad ? 'not ready\n' : 'ok\n')
+  }
+
+  #sayGoodbye(response: http.ServerResponse): void {
+    if (this.#closing) response.setHeader('connection', 'close')
+  }
+
+  async terminate(): Promise<void> {
+    const mode = this.context.behaviour.text('shutdown') ?? 'graceful'
+    this.context.write('got SIGTERM')
+    if (mode === 'ignore') return
+    if (mode === 'abrupt') return this.exit(143)
+    this.#closing = true
+    await sleep(this.context.behaviour.number('drain-ms', 0))
+    this.#closed = true
+    for (const server of this.#servers) {
+      server.close()
+      server.closeIdleConnections()
+    }
+    this.#endWhenIdle()
+  }
+
+  #endWhenIdle(): void {
+    if (!this.#closed || this.#busy > 0 || !this.running) return
+    for (const socket of this.#sockets) socket.end()
+    // The last answers must leave before the sockets are torn down.
+    setTimeout(() => this.exit(0, 'bye'), 20)
+  }
+
+  protected release(): void {
+    for (const timer of this.#timers) clearTimeout(timer)
+    for (const server of this.#servers) server.close()
+    // The kernel resets the connections of a process that dies.
+    for (const socket of this.#sockets) socket.resetAndDestroy()
+  }
+}
+
+export type Program = Exitable
+
+export function startProgram(context: ProgramContext): Program {
+  const { behaviour, role, write } = context
+  const failure = behaviour.number('exit-code', 1)
+  const greeting = behaviour.text('log')
+  if (greeting !== undefined) write(greeting)
+  if (behaviour.is('crash')) return new Task(context, CRASH_MS, failure, 'panic: cannot live')
+  if (behaviour.is('oom')) return new Task(context, CRASH_MS, 137, 'needs more memory', 'OOMKilled')
+  const runMs = behaviour.number('run-ms', 500)
+  if (behaviour.is('job-fail')) return new Task(context, runMs, failure, 'the job failed')
+  if (role === 'task' || behaviour.is('job-ok')) return new Task(context, runMs, 0, 'done')
+  return new Server(context)
+}

@@ -1,0 +1,84 @@
+/**
+ * The test cluster by hand. It stays until it is told to go.
+ *
+ *   node test/cluster/lab.ts up            build (once) and start
+ *   node test/cluster/lab.ts k ARGS…       kubectl as administrator; LAB_USER=deployer for the user without rights
+ *   node test/cluster/lab.ts in CMD ARGS…  run a program inside the network namespace
+ *   node test/cluster/lab.ts restart PART [SIGNAL]   (also: stop, start)
+ *   node test/cluster/lab.ts env           variables for a shell: KUBECONFIG, folder
+ *   node test/cluster/lab.ts down
+ *
+ * LAB_NAME names one of several clusters side by side.
+ */
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { binariesAreBuilt, ensureBinaries } from './build.ts'
+import { clusterFolder, openCluster, startCluster } from './cluster.ts'
+import { PARTS, type Part } from './parts.ts'
+import { missingRequirements } from './requirements.ts'
+
+const folder = clusterFolder(`lab-${process.env['LAB_NAME'] ?? 'main'}`)
+const user = process.env['LAB_USER'] ?? 'admin'
+
+async function up(): Promise<number> {
+  const missing = missingRequirements({ binariesAreBuilt: binariesAreBuilt() })
+  if (missing.length > 0) {
+    console.error(missing.join('\n'))
+    return 1
+  }
+  if (existsSync(join(folder, 'cluster.json'))) {
+    openCluster(folder)
+    console.log(`already up in ${folder}`)
+    return 0
+  }
+  const version = process.env['LAB_EMULATED']
+  const options = version === undefined ? {} : { emulatedVersion: version }
+  await startCluster({ ...options, binaries: await ensureBinaries(), folder, keep: true, say: console.log })
+  console.log(`up in ${folder}`)
+  return 0
+}
+
+function partOf(name: string | undefined): Part {
+  const part = PARTS.find((candidate) => candidate === name)
+  if (part === undefined) throw new Error(`name one of: ${PARTS.join(', ')}`)
+  return part
+}
+
+async function main([command, ...args]: string[]): Promise<number> {
+  const how = args[1] === 'KILL' ? 'SIGKILL' : 'SIGTERM'
+  switch (command) {
+    case 'up':
+      return up()
+    case 'down':
+      await openCluster(folder).stop()
+      return 0
+    case 'k': {
+      const cluster = openCluster(folder)
+      return cluster.run(cluster.kubectl, [`--kubeconfig=${cluster.kubeconfig(user)}`, ...args])
+    }
+    case 'in': {
+      const cluster = openCluster(folder)
+      const env = { ...process.env, KUBECONFIG: cluster.kubeconfig(user) }
+      return cluster.run(args[0] ?? 'true', args.slice(1), env)
+    }
+    case 'start':
+      openCluster(folder).startPart(partOf(args[0]))
+      return 0
+    case 'stop':
+      await openCluster(folder).stopPart(partOf(args[0]), how)
+      return 0
+    case 'restart':
+      await openCluster(folder).restartPart(partOf(args[0]), how)
+      return 0
+    case 'env': {
+      const cluster = openCluster(folder)
+      console.log(`KUBECONFIG=${cluster.kubeconfig(user)}\nHEADGATE_TEST_CLUSTER=${cluster.folder}`)
+      return 0
+    }
+    default:
+      console.error('node test/cluster/lab.ts up|down|k ARGS…|in CMD…|start PART|stop PART|restart PART [KILL]|env')
+      return 2
+  }
+}
+
+process.exitCode = await main(process.argv.slice(2))
