@@ -1,5 +1,6 @@
 import type { Evidence, Failure } from '../shared/errors.ts'
-import type { KubeEvent } from '../shared/objects.ts'
+import { type KubeEvent, nameOf } from '../shared/objects.ts'
+import { countOf, lastSeen, oneLine } from './look.ts'
 import type { Symptom } from './symptom.ts'
 
 export interface LogTail {
@@ -8,41 +9,183 @@ export interface LogTail {
   text: string
 }
 
-/** Events as lines, oldest first, with repeat counts; `since` in milliseconds since 1970. */
-export function eventLines(_events: readonly KubeEvent[], _since?: number): string[] {
-  return []
+/** Lines of a log, and characters of a line, that are shown. */
+export const LOG_LINES = 25
+export const LINE_LENGTH = 300
+/** Kinds of event, pods of one cause, and further causes, that are shown. */
+export const EVENT_LINES = 10
+export const PODS_SHOWN = 3
+
+/** What every start of a pod brings and nobody needs in a diagnosis. */
+const ROUTINE = new Set([
+  'Scheduled',
+  'Pulling',
+  'Pulled',
+  'Created',
+  'Started',
+  'SuccessfulCreate',
+  'ScalingReplicaSet',
+])
+
+/** Pod names end in five random characters; events that differ only there tell the same. */
+const RANDOM_NAME = /"([a-z0-9.-]+)-[a-z0-9]{5}"/g
+
+interface EventGroup {
+  object: string
+  reason: string
+  message: string
+  count: number
+  at: number
 }
 
-/** The last lines of a log, each of bounded length. */
-export function logTail(text: string, _lines = 25): string[] {
-  return text.split('\n')
+/**
+ * Events as lines, oldest first, with how often each was seen: `Pod/web-1 Unhealthy: Readiness probe failed … (31 times)`.
+ * `since` (milliseconds since 1970) leaves out what was last seen earlier, such as the trouble of a former rollout.
+ */
+export function eventLines(events: readonly KubeEvent[], since = 0): string[] {
+  const groups = new Map<string, EventGroup>()
+  for (const event of events) {
+    const at = lastSeen(event)
+    const { reason = '', message = '', involvedObject = {} } = event
+    if (at < since || ROUTINE.has(reason)) continue
+    const object = `${involvedObject.kind ?? 'Object'}/${involvedObject.name ?? ''}`
+    const text = clean(message.replace(/^\(combined from similar events\): /, ''))
+    const key = [object, reason, text.replaceAll(RANDOM_NAME, '"$1"')].join('\n')
+    const group = groups.get(key)
+    const latest = group === undefined || at >= group.at
+    groups.set(key, {
+      object,
+      reason,
+      message: latest ? text : group.message,
+      count: (group?.count ?? 0) + countOf(event),
+      at: Math.max(group?.at ?? 0, at),
+    })
+  }
+  return [...groups.values()]
+    .toSorted((a, b) => a.at - b.at || a.object.localeCompare(b.object) || a.reason.localeCompare(b.reason))
+    .slice(-EVENT_LINES)
+    .map(
+      ({ object, reason, message, count }) => `${object} ${reason}: ${message}${count > 1 ? ` (${count} times)` : ''}`,
+    )
+}
+
+/** The last lines of a log, each of bounded length, without colours and control characters. */
+export function logTail(text: string, lines = LOG_LINES): string[] {
+  const all = text.replaceAll('\r\n', '\n').split('\n')
+  while (all.length > 0 && all.at(-1)?.trim() === '') all.pop()
+  return all.slice(-lines).map(cleanLine)
+}
+
+// Terminal sequences: colours and cursor moves (ESC [ … letter), titles (ESC ] … BEL).
+// oxlint-disable-next-line no-control-regex
+const TERMINAL = /\u001B(?:\[[0-9;?]*[ -/]*[@-~]|\][^\u0007\u001B]*(?:\u0007|\u001B\\)?)/g
+// oxlint-disable-next-line no-control-regex
+const CONTROL = /[\u0000-\u0008\u000B-\u001F\u007F]/g
+
+/** What looks like a credential: a report may be public. It errs towards hiding. */
+const CREDENTIALS: readonly [RegExp, string][] = [
+  [/([a-z][a-z0-9+.-]*:\/\/[^\s:/@]*:)[^\s@/]+@/gi, '$1***@'],
+  [/\b(bearer|basic)\s+[\w.~+/=-]{8,}/gi, '$1 ***'],
+  [
+    /((?:password|passwd|pwd|secret|token|api[_-]?key|access[_-]?key|private[_-]?key)["']?\s*[=:]\s*)("[^"]*"|'[^']*'|[^\s,;&]+)/gi,
+    '$1***',
+  ],
+]
+
+function clean(text: string): string {
+  let line = text.replaceAll(TERMINAL, '').replaceAll(CONTROL, '')
+  for (const [pattern, mask] of CREDENTIALS) line = line.replaceAll(pattern, mask)
+  return oneLine(line, LINE_LENGTH)
+}
+
+/** As {@link clean}, but keeps the indentation of a stack trace. */
+function cleanLine(text: string): string {
+  const indent = /^[ \t]*/.exec(text)?.[0].replaceAll('\t', '  ').slice(0, 20) ?? ''
+  return `${indent}${clean(text)}`
 }
 
 export interface Cause {
   symptom: Symptom
-  /** names of all objects that show the same cause */
+  /** names of all objects that show the same cause, the symptom's own first */
   objects: string[]
 }
 
-/** Symptoms of the same cause (code, container, message) as one, in the order given. */
+/** Symptoms of the same cause (code and container) as one, in the order given. */
 export function causes(symptoms: readonly Symptom[]): Cause[] {
-  return symptoms.map((symptom) => ({ symptom, objects: [symptom.object.name] }))
+  const groups = new Map<string, Cause>()
+  for (const symptom of symptoms) {
+    const key = `${symptom.code}/${symptom.object.kind}/${symptom.container ?? ''}`
+    const group = groups.get(key)
+    if (group === undefined) groups.set(key, { symptom, objects: [symptom.object.name] })
+    else if (!group.objects.includes(symptom.object.name)) group.objects.push(symptom.object.name)
+  }
+  return [...groups.values()]
 }
 
-/** One failure that a person can act on. `others` are the remaining symptoms of the same diagnosis. */
+/** ` (the same for 2 more pods: a, b)` */
+export function alsoText({ symptom, objects }: Cause): string {
+  const more = objects.slice(1)
+  if (more.length === 0) return ''
+  const kind = symptom.object.kind.toLowerCase()
+  const shown = more.slice(0, PODS_SHOWN - 1).join(', ')
+  const rest = more.length >= PODS_SHOWN ? ', …' : ''
+  return ` (the same for ${more.length} more ${kind}${more.length === 1 ? '' : 's'}: ${shown}${rest})`
+}
+
+export interface ExplainOptions {
+  /** the other symptoms of the same diagnosis */
+  others?: readonly Symptom[]
+  /** milliseconds since 1970: events last seen before are left out */
+  since?: number
+}
+
+/** One failure that a person can act on: object, cause, what it rests on, what to do next. */
 export function explainFailure(
   symptom: Symptom,
-  _events: readonly KubeEvent[] = [],
-  _logs: readonly LogTail[] = [],
-  _more: { others?: readonly Symptom[]; since?: number } = {},
+  events: readonly KubeEvent[] = [],
+  logs: readonly LogTail[] = [],
+  { others = [], since = 0 }: ExplainOptions = {},
 ): Failure {
+  const [cause, ...further] = causes([symptom, ...others.filter(({ key }) => key !== symptom.key)])
+  const objects = cause?.objects ?? [symptom.object.name]
   const evidence: Evidence[] = []
+  if (symptom.detail !== undefined) evidence.push({ title: 'status', lines: [clean(symptom.detail)] })
+  const lines = eventLines(aboutCause(symptom, objects, events), since)
+  if (lines.length > 0) evidence.push({ title: 'events', lines })
+  evidence.push(...logEvidence(symptom, logs))
+  const also = further.slice(0, PODS_SHOWN).map((other) => `${other.symptom.sentence}${alsoText(other)}`)
+  if (also.length > 0) evidence.push({ title: 'also seen', lines: also.map((line) => clean(line)) })
   return {
     kind: 'failed',
     code: symptom.code,
-    message: symptom.sentence,
+    message: `${symptom.sentence}${cause === undefined ? '' : alsoText(cause)}`,
     object: symptom.object,
     evidence,
     next: symptom.hint,
   }
+}
+
+/** Events of at most three objects that show the cause; a symptom of no pod takes those of its pods along. */
+function aboutCause(symptom: Symptom, objects: readonly string[], events: readonly KubeEvent[]): KubeEvent[] {
+  const shown = new Set(objects.slice(0, PODS_SHOWN))
+  return events.filter(({ involvedObject = {} }) => {
+    const same = involvedObject.kind === symptom.object.kind && shown.has(involvedObject.name ?? '')
+    return same || (symptom.object.kind !== 'Pod' && involvedObject.kind === 'Pod')
+  })
+}
+
+/** One log is enough for one cause: the one asked for, else the first that says anything. */
+function logEvidence(symptom: Symptom, logs: readonly LogTail[]): Evidence[] {
+  const asked = symptom.wantsLogs
+  const wanted = logs.find(({ pod, container }) => pod === asked?.pod && container === asked.container)
+  const log = wanted ?? logs.find(({ text }) => text.trim() !== '')
+  if (log === undefined) return []
+  const lines = logTail(log.text)
+  const title = `last lines of container ${log.container} of Pod/${log.pod}`
+  return [{ title, lines: lines.length === 0 ? ['(it wrote nothing)'] : lines }]
+}
+
+/** How a symptom's object is called in a sentence, e.g. for a heading. */
+export function titleOf(symptom: Symptom): string {
+  return nameOf(symptom.object)
 }
