@@ -3,12 +3,12 @@ import type { ReportEvent, Reporter } from '../report/events.ts'
 import type { ReportView } from '../report/view.ts'
 import type { RunSource } from '../rollout/settings.ts'
 import type { Clock } from '../shared/clock.ts'
-import { type GitHub, type IssueComment, statusOf } from './github.ts'
+import { type GitHub, type IssueComment, statusOf } from './api.ts'
 import { findPullRequest, knownPullRequest } from './pull-request.ts'
 
 export interface CommentReporterOptions {
-  /** called once, at the first write; undefined when there is no token */
-  github: (() => Promise<GitHub>) | undefined
+  /** undefined when there is no token */
+  github: GitHub | undefined
   source: RunSource
   /** input `pull-request` */
   pullRequest?: number
@@ -29,7 +29,6 @@ const GAP_MS = 10_000
  */
 export class CommentReporter implements Reporter {
   private readonly options: CommentReporterOptions
-  private github: Promise<GitHub> | undefined
   private target: IssueComment | undefined
   private number: number | undefined
   private lastWrite: number | undefined
@@ -107,8 +106,7 @@ export class CommentReporter implements Reporter {
       if (body === this.written) return
       const { github } = this.options
       if (github === undefined) return this.give('no token', false)
-      this.github ??= github()
-      this.target = await this.put(await this.github, view, body)
+      this.target = await this.put(github, view, body)
       this.written = body
       this.stale = false
     } catch (error) {

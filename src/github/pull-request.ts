@@ -1,6 +1,6 @@
 import type { RolloutRecord } from '../rollout/record.ts'
 import type { RunSource } from '../rollout/settings.ts'
-import type { GitHub } from './github.ts'
+import type { GitHub } from './api.ts'
 
 export interface PullRequestQuestion {
   /** input `pull-request`: what a person says counts first */

@@ -96,7 +96,7 @@ function placeOf(finding: Finding): string {
 export function wayOn(record: RolloutRecord): string {
   const parts = waysOf(record).map((way) => {
     const title = way.url === undefined ? way.text : link(way.text, way.url)
-    return `**${title}**\n${fence([way.gh ?? way.cli], 'sh')}`
+    return `**${title}**\n${fence([way.gh ?? way.cli], 'sh', Infinity)}`
   })
   const cli = waysOf(record).flatMap((way) => (way.gh === undefined ? [] : [way.cli]))
   const shell = cli.length === 0 ? '' : folded('The same from a shell with cluster access', fence(cli, 'sh'))
@@ -106,9 +106,9 @@ export function wayOn(record: RolloutRecord): string {
 /** The way back without Headgate, while the rollout rests. */
 export function withoutHeadgate(view: ReportView, record: RolloutRecord): string {
   const commands = byHandOf(record, view.byHand)
-  if (commands === '') return ''
+  if (commands.length === 0) return ''
   const title = `Without Headgate: back to ${html(versionsOf(record).stable, 80)} with kubectl`
-  return folded(title, fence(commands.split('\n'), 'sh'))
+  return folded(title, fence(commands, 'sh', Infinity))
 }
 
 /** Where all this comes from, for those who look further. */

@@ -57,9 +57,9 @@ export function code(text: string, limit = 500): string {
   return `${ticks}${space}${line}${space}${ticks}`
 }
 
-/** Foreign lines as a code block whose fence they cannot close. */
-export function fence(lines: readonly string[], language = ''): string {
-  const body = lines.flatMap((line) => cleanLines(line))
+/** Foreign lines as a code block whose fence they cannot close, each line at most `limit` characters. */
+export function fence(lines: readonly string[], language = '', limit = 2_000): string {
+  const body = lines.flatMap((line) => cleanLines(line, limit))
   const longest = Math.max(2, ...body.flatMap((line) => line.match(/`+/g) ?? []).map((run) => run.length))
   const ticks = '`'.repeat(longest + 1)
   return [`${ticks}${language}`, ...body, ticks].join('\n')
