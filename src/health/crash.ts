@@ -1,3 +1,4 @@
+import { valueAt } from '../manifests/workload.ts'
 import { formatDuration } from '../shared/duration.ts'
 import type { ContainerState, Pod } from '../shared/objects.ts'
 import {
@@ -164,13 +165,8 @@ function sentenceOf(pod: Pod, row: ContainerRow, { ended, restarts, served, ran 
 }
 
 function limitOf({ spec }: ContainerRow): string {
-  const resources: { limits?: { memory?: string } } | undefined = objectOf(spec?.resources)
-  const memory = resources?.limits?.memory
-  return memory === undefined ? '' : ` of ${memory}`
-}
-
-function objectOf(value: unknown): object | undefined {
-  return typeof value === 'object' && value !== null ? value : undefined
+  const memory = valueAt(spec?.resources, ['limits', 'memory'])
+  return typeof memory === 'string' ? ` of ${memory}` : ''
 }
 
 function hintOf({ ended }: Crash, code: SymptomCode): string {

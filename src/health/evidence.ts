@@ -1,5 +1,5 @@
 import type { Evidence, Failure } from '../shared/errors.ts'
-import { type KubeEvent, nameOf } from '../shared/objects.ts'
+import type { KubeEvent } from '../shared/objects.ts'
 import { countOf, lastSeen, oneLine } from './look.ts'
 import type { Symptom } from './symptom.ts'
 
@@ -92,16 +92,20 @@ const CREDENTIALS: readonly [RegExp, string][] = [
   ],
 ]
 
-function clean(text: string): string {
+function mask(text: string): string {
   let line = text.replaceAll(TERMINAL, '').replaceAll(CONTROL, '')
-  for (const [pattern, mask] of CREDENTIALS) line = line.replaceAll(pattern, mask)
-  return oneLine(line, LINE_LENGTH)
+  for (const [pattern, cover] of CREDENTIALS) line = line.replaceAll(pattern, cover)
+  return line
 }
 
-/** As {@link clean}, but keeps the indentation of a stack trace. */
+function clean(text: string): string {
+  return oneLine(mask(text), LINE_LENGTH)
+}
+
+/** As {@link clean}, but keeps columns and the indentation of a stack trace. */
 function cleanLine(text: string): string {
-  const indent = /^[ \t]*/.exec(text)?.[0].replaceAll('\t', '  ').slice(0, 20) ?? ''
-  return `${indent}${clean(text)}`
+  const line = mask(text.replaceAll('\t', '  ')).trimEnd()
+  return line.length <= LINE_LENGTH ? line : `${line.slice(0, LINE_LENGTH - 1)}…`
 }
 
 export interface Cause {
@@ -183,9 +187,4 @@ function logEvidence(symptom: Symptom, logs: readonly LogTail[]): Evidence[] {
   const lines = logTail(log.text)
   const title = `last lines of container ${log.container} of Pod/${log.pod}`
   return [{ title, lines: lines.length === 0 ? ['(it wrote nothing)'] : lines }]
-}
-
-/** How a symptom's object is called in a sentence, e.g. for a heading. */
-export function titleOf(symptom: Symptom): string {
-  return nameOf(symptom.object)
 }

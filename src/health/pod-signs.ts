@@ -1,3 +1,4 @@
+import { listOf, valueAt } from '../manifests/workload.ts'
 import type { KubeEvent, Pod } from '../shared/objects.ts'
 import { isWrongCommand } from './crash.ts'
 import {
@@ -93,13 +94,8 @@ function noRoom(pod: Pod, message: string, look: Look): Pick<Sign, 'fatal' | 'gr
 }
 
 function gatesOf(pod: Pod): string {
-  const gates: unknown = pod.spec.schedulingGates
-  if (!Array.isArray(gates)) return 'unknown'
-  return gates.map((gate: unknown) => (isNamed(gate) ? gate.name : '')).join(', ')
-}
-
-function isNamed(value: unknown): value is { name: string } {
-  return typeof value === 'object' && value !== null && 'name' in value && typeof value.name === 'string'
+  const names = listOf(pod.spec.schedulingGates).map((gate) => valueAt(gate, ['name']))
+  return names.filter((name) => typeof name === 'string').join(', ') || 'unknown'
 }
 
 function nodeSign(pod: Pod): Sign | undefined {
