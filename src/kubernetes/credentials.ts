@@ -1,0 +1,184 @@
+import type { AgentOptions, RequestOptions } from 'node:https'
+import { KubeConfig } from '@kubernetes/client-node/dist/config.js'
+import { Agent, type buildConnector, type Dispatcher, ProxyAgent } from 'undici'
+import { HeadgateError, refuse } from '../shared/errors.ts'
+
+export interface Credential {
+  headers: Record<string, string>
+  dispatcher: Dispatcher
+}
+
+/** Token files and exec plugins are asked again after this time; both answer from their own cache while it is good. */
+const FRESH_MS = 60_000
+
+/** A client certificate given by an exec plugin may change; the dispatcher is kept as long as these stay the same. */
+type Tls = Pick<RequestOptions, 'ca' | 'cert' | 'key' | 'rejectUnauthorized' | 'servername'>
+
+/**
+ * Headers and connections for one cluster. client-node is asked for them once (it would make a new dispatcher, and so a new
+ * TLS connection, for every request), again each minute, and anew when the server answers 401.
+ */
+export class Credentials {
+  #config: KubeConfig
+  readonly #onSecret: (value: string) => void
+  #asked: Promise<Credential> | undefined
+  #askedAt = 0
+  #last: Credential | undefined
+  #tls = ''
+  #dispatcher: Dispatcher | undefined
+  readonly #old: Dispatcher[] = []
+
+  constructor(config: KubeConfig, onSecret: (value: string) => void) {
+    this.#config = config
+    this.#onSecret = onSecret
+  }
+
+  /** Throws a refusal `credentials` when an exec plugin or a file fails. */
+  current(): Promise<Credential> {
+    const now = performance.now()
+    if (this.#asked === undefined || now - this.#askedAt > FRESH_MS) {
+      this.#askedAt = now
+      this.#asked = this.#ask()
+      this.#asked.then(
+        (credential) => {
+          this.#last = credential
+        },
+        () => {
+          // Tried again by the next request.
+          this.#asked = undefined
+        },
+      )
+    }
+    const last = this.#last
+    // A plugin that fails in the middle of a run is no reason to stop while its last answer is still accepted.
+    return last === undefined ? this.#asked : this.#asked.catch(() => last)
+  }
+
+  /** Credentials that differ from those that were refused; undefined when there are no others. */
+  async renew(refused: Credential): Promise<Credential | undefined> {
+    const present = await this.current()
+    if (differs(present, refused)) return present
+    // A fresh object, because the caches of its plugins hold what has just been refused.
+    const fresh = new KubeConfig()
+    fresh.loadFromOptions(this.#config)
+    this.#config = fresh
+    this.#asked = undefined
+    this.#last = undefined
+    const renewed = await this.current()
+    return differs(renewed, refused) ? renewed : undefined
+  }
+
+  async close(): Promise<void> {
+    const all = [...this.#old, ...(this.#dispatcher === undefined ? [] : [this.#dispatcher])]
+    await Promise.all(all.map((each) => each.destroy()))
+  }
+
+  async #ask(): Promise<Credential> {
+    const options: RequestOptions = {}
+    try {
+      await this.#config.applyToHTTPSOptions(options)
+    } catch (error) {
+      throw failed(error, this.#config)
+    }
+    const headers = headersOf(options)
+    this.#tellSecrets(headers)
+    return { headers, dispatcher: await this.#connections(options) }
+  }
+
+  async #connections(options: RequestOptions): Promise<Dispatcher> {
+    const { ca, cert, key, rejectUnauthorized, servername }: Tls = options
+    const tls = JSON.stringify([ca, cert, key, rejectUnauthorized, servername].map(String))
+    if (this.#dispatcher !== undefined && tls === this.#tls) return this.#dispatcher
+    if (this.#dispatcher !== undefined) this.#old.push(this.#dispatcher)
+    this.#tls = tls
+    this.#dispatcher = await this.#build(options)
+    return this.#dispatcher
+  }
+
+  async #build(options: RequestOptions): Promise<Dispatcher> {
+    const wanted = this.#config.createDispatcherOptions(this.#config.getCurrentCluster(), options as AgentOptions)
+    switch (wanted.type) {
+      case 'agent':
+        return new Agent({ ...TUNING, connect: connector(wanted.connect) })
+      case 'none':
+        return new Agent({ ...TUNING, connect: connector({}) })
+      case 'proxy':
+        return new ProxyAgent({
+          ...TUNING,
+          uri: wanted.uri,
+          requestTls: connector(wanted.requestTls),
+          connect: connector(wanted.connect),
+        })
+      case 'socks':
+        return this.#socks()
+    }
+  }
+
+  /** client-node keeps its SOCKS connector to itself; the dispatcher that it makes is used as it is. */
+  async #socks(): Promise<Dispatcher> {
+    let found: Dispatcher | undefined
+    await this.#config.applySecurityAuthentication({
+      setHeaderParam: () => {},
+      setDispatcher: (dispatcher: Dispatcher) => {
+        found = dispatcher
+      },
+    } as unknown as Parameters<KubeConfig['applySecurityAuthentication']>[0])
+    if (found === undefined) throw refuse('kubeconfig', 'the proxy-url of the kubeconfig cannot be used')
+    return found
+  }
+
+  #tellSecrets(headers: Record<string, string>): void {
+    const user = this.#config.getCurrentUser()
+    const bearer = headers['authorization']?.replace(/^(Bearer|Basic) /, '')
+    for (const value of [bearer, user?.token, user?.password, user?.keyData])
+      if (typeof value === 'string' && value.trim().length >= 4) this.#onSecret(value.trim())
+  }
+}
+
+const TUNING = {
+  // The API server keeps idle connections for minutes; undici's 4 s would cost a handshake after every short wait.
+  keepAliveTimeout: 60_000,
+  allowH2: false,
+  pipelining: 1,
+}
+
+/** A dead peer is found by TCP itself within half a minute, also under a silent watch. */
+const CONNECT = { keepAlive: true, keepAliveInitialDelay: 15_000, timeout: 10_000 }
+
+/** Both describe the options of `tls.connect`; they differ in how they write an absent value. */
+function connector(options: object): buildConnector.BuildOptions {
+  return { ...(options as buildConnector.BuildOptions), ...CONNECT }
+}
+
+function headersOf(options: RequestOptions): Record<string, string> {
+  const headers: Record<string, string> = {}
+  if (typeof options.auth === 'string')
+    headers['authorization'] = `Basic ${Buffer.from(options.auth).toString('base64')}`
+  for (const [name, value] of Object.entries(options.headers ?? {}))
+    if (value !== undefined) headers[name.toLowerCase()] = String(value).trim()
+  return headers
+}
+
+function differs(a: Credential, b: Credential): boolean {
+  return a.dispatcher !== b.dispatcher || JSON.stringify(a.headers) !== JSON.stringify(b.headers)
+}
+
+function failed(error: unknown, config: KubeConfig): HeadgateError {
+  if (error instanceof HeadgateError) return error
+  const user = config.getCurrentUser()
+  const exec = user?.exec as { command?: string } | undefined
+  const message = (error instanceof Error ? error.message : String(error)).trim()
+  if (exec?.command === undefined)
+    return refuse('credentials', `the credentials of user ${user?.name ?? '?'} cannot be read: ${message}`)
+  const missing = (error as { code?: unknown }).code === 'ENOENT'
+  return refuse(
+    'credentials',
+    missing
+      ? `the kubeconfig asks for credentials with the program ${exec.command}, which is not installed here`
+      : `the program ${exec.command}, which the kubeconfig names for credentials, failed`,
+    {
+      ...(missing ? {} : { evidence: [{ title: exec.command, lines: message.split('\n').slice(-10) }] }),
+      next: missing ? `install ${exec.command} in an earlier step` : 'run the login step of your cloud before this one',
+    },
+  )
+}
