@@ -8,7 +8,7 @@
  *   node test/cluster/lab.ts env           variables for a shell: KUBECONFIG, folder
  *   node test/cluster/lab.ts down
  *
- * LAB_NAME names one of several clusters side by side.
+ * LAB_NAME names one of several clusters side by side, LAB_FOLDER one that `npm run e2e -- --keep` left.
  */
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
@@ -17,7 +17,7 @@ import { clusterFolder, openCluster, startCluster } from './cluster.ts'
 import { PARTS, type Part } from './parts.ts'
 import { missingRequirements } from './requirements.ts'
 
-const folder = clusterFolder(`lab-${process.env['LAB_NAME'] ?? 'main'}`)
+const folder = process.env['LAB_FOLDER'] ?? clusterFolder(`lab-${process.env['LAB_NAME'] ?? 'main'}`)
 const user = process.env['LAB_USER'] ?? 'admin'
 
 async function up(): Promise<number> {

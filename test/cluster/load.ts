@@ -46,7 +46,7 @@ export interface LoadResult {
   reasons: Record<string, number>
   /** the first hundred, in order */
   failures: LoadFailure[]
-  /** good answers by the header x-version */
+  /** good answers by the header x-version, else by what looks like a version in the answer */
   versions: Record<string, Share>
   /** good answers by the header x-pod */
   pods: Record<string, number>
@@ -57,6 +57,7 @@ export interface LoadResult {
 const LIMITS = { rate: 500, seconds: 600, connections: 200 }
 const MOST_FAILURES_KEPT = 100
 const PROGRESS_MS = 100
+const VERSION = /\d+\.\d+\.\d+[\w.-]*/
 
 type Bounded = Required<LoadOptions>
 
@@ -128,10 +129,10 @@ class Generator {
     if (result.failures.length < MOST_FAILURES_KEPT) result.failures.push({ at: Date.now(), reason })
   }
 
-  #succeed(headers: http.IncomingHttpHeaders, took: number): void {
+  #succeed(headers: http.IncomingHttpHeaders, body: string, took: number): void {
     const { result } = this
     const now = Date.now()
-    const version = String(headers['x-version'] ?? 'unknown')
+    const version = String(headers['x-version'] ?? VERSION.exec(body)?.[0] ?? 'unknown')
     const pod = String(headers['x-pod'] ?? 'unknown')
     const share = (result.versions[version] ??= { answers: 0, first: now, last: now })
     share.answers++
@@ -163,9 +164,12 @@ class Generator {
       request.once('error', (error: NodeJS.ErrnoException) => end(() => this.#fail(error.code ?? error.message)))
       request.once('response', (response) => {
         const status = response.statusCode ?? 0
-        response.resume()
+        let body = ''
+        response.setEncoding('utf8').on('data', (text: string) => (body = (body + text).slice(0, 500)))
         response.once('end', () =>
-          end(() => (status < 400 ? this.#succeed(response.headers, Date.now() - started) : this.#fail(`HTTP ${status}`))),
+          end(() =>
+            status < 400 ? this.#succeed(response.headers, body, Date.now() - started) : this.#fail(`HTTP ${status}`),
+          ),
         )
         response.once('error', () => end(() => this.#fail('cut off')))
         response.once('close', () => end(() => this.#fail('cut off')))

@@ -52,7 +52,8 @@ export function remains(snapshot: Snapshot, namespace: string, app: string): str
   if (record === undefined) found.push(`there is no record of ${app}`)
   else if (record.phase !== 'succeeded' && record.phase !== 'aborted') found.push(`the phase is ${record.phase}`)
   if (record !== undefined && isActing(snapshot, record)) found.push('the lease is held')
-  for (const deployment of snapshot.deployments.filter(isIn(namespace))) found.push(...ofDeployment(snapshot, deployment))
+  for (const deployment of snapshot.deployments.filter(isIn(namespace)))
+    found.push(...ofDeployment(snapshot, deployment))
   for (const service of snapshot.services.filter(isIn(namespace))) {
     if (/-(preview|canary)$/.test(service.metadata.name ?? '')) found.push(`${nameOfObject(service)} is still there`)
     if (service.spec.selector?.[HASH_LABEL] !== undefined)

@@ -1,0 +1,142 @@
+/** `npm run e2e`: the tests on a real Kubernetes. See `arguments.ts` for its options. */
+import { spawn } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { HELP, readArguments } from './arguments.ts'
+import { binariesAreBuilt, ensureBinaries } from './build.ts'
+import { type Cluster, startCluster } from './cluster.ts'
+import { missingRequirements } from './requirements.ts'
+
+const ROOT = join(import.meta.dirname, '../..')
+const VITEST = join(ROOT, 'node_modules/vitest/vitest.mjs')
+// The native loader writes no temporary file into the project, which may be read-only for whoever only counts tests.
+const CONFIG = ['--configLoader', 'native', '--config', join(import.meta.dirname, 'vitest.config.ts')]
+
+interface Summary {
+  suite: 'e2e'
+  passed: number
+  failed: number
+  skipped: number
+  seconds: number
+  /** why all were skipped */
+  reason?: string
+}
+
+interface VitestReport {
+  numPassedTests: number
+  numFailedTests: number
+  numPendingTests: number
+  numTodoTests: number
+  success: boolean
+}
+
+function writeSummary(summary: Summary): void {
+  const file = process.env['HEADGATE_TEST_SUMMARY']
+  if (file !== undefined && file !== '') writeFileSync(file, `${JSON.stringify(summary)}\n`)
+}
+
+/** Names of the tests, without running them. */
+async function countTests(rest: readonly string[]): Promise<number> {
+  const child = spawn(process.execPath, [VITEST, 'list', ...CONFIG, ...rest], {
+    cwd: ROOT,
+    stdio: ['ignore', 'pipe', 'ignore'],
+  })
+  let text = ''
+  child.stdout.setEncoding('utf8').on('data', (part: string) => (text += part))
+  await new Promise((resolve) => child.once('close', resolve))
+  return text.split('\n').filter((line) => line.includes(' > ')).length
+}
+
+async function skip(reasons: readonly string[], rest: readonly string[]): Promise<number> {
+  const skipped = await countTests(rest)
+  const bar = '!'.repeat(78)
+  console.log(`${bar}\nSKIPPED: ${skipped} tests on a real Kubernetes did not run, because`)
+  for (const reason of reasons) console.log(`  - ${reason}`)
+  console.log(bar)
+  writeSummary({ suite: 'e2e', passed: 0, failed: 0, skipped, seconds: 0, reason: reasons.join('; ') })
+  return 0
+}
+
+/** Runs vitest by `run`, prints its results, and writes the summary. */
+async function test(
+  rest: readonly string[],
+  env: NodeJS.ProcessEnv,
+  run: (command: string, args: string[], env: NodeJS.ProcessEnv) => Promise<number>,
+): Promise<number> {
+  const folder = mkdtempSync(join(tmpdir(), 'headgate-e2e-'))
+  const report = join(folder, 'report.json')
+  const started = Date.now()
+  try {
+    const reporters = ['--reporter=verbose', '--reporter=json', `--outputFile.json=${report}`]
+    const args = [VITEST, 'run', ...CONFIG, ...reporters, ...rest]
+    const code = await run(process.execPath, args, { ...process.env, ...env })
+    const counts = JSON.parse(readFileSync(report, 'utf8')) as VitestReport
+    const summary: Summary = {
+      suite: 'e2e',
+      passed: counts.numPassedTests,
+      failed: counts.numFailedTests + (counts.numFailedTests === 0 && !counts.success ? 1 : 0),
+      skipped: counts.numPendingTests + counts.numTodoTests,
+      seconds: Math.round((Date.now() - started) / 1_000),
+    }
+    console.log(`e2e: ${summary.passed} passed, ${summary.failed} failed, ${summary.skipped} skipped`)
+    writeSummary(summary)
+    return code
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
+}
+
+function runHere(command: string, args: string[], env: NodeJS.ProcessEnv): Promise<number> {
+  const child = spawn(command, args, { cwd: ROOT, stdio: 'inherit', env })
+  return new Promise((resolve, reject) => {
+    child.once('error', reject)
+    child.once('exit', (code) => resolve(code ?? 1))
+  })
+}
+
+async function testOnOwnCluster(rest: readonly string[], keep: boolean): Promise<number> {
+  const missing = missingRequirements({ binariesAreBuilt: binariesAreBuilt() })
+  if (missing.length > 0) return skip(missing, rest)
+  const binaries = await ensureBinaries()
+  let cluster: Cluster | undefined
+  let interrupted: number | undefined
+  // The tests get the signal as well and end; the cluster is then stopped below as always.
+  const interrupt = (): void => void (interrupted = 130)
+  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(name, interrupt)
+  try {
+    cluster = await startCluster({ binaries, keep, say: console.log })
+    const { folder, kubectl } = cluster
+    const kubeconfig = cluster.kubeconfig()
+    const env = {
+      HEADGATE_E2E_CLUSTER: folder,
+      HEADGATE_E2E_KUBECONFIG: kubeconfig,
+      HEADGATE_E2E_KUBECTL: kubectl,
+      KUBECONFIG: kubeconfig,
+    }
+    if (interrupted !== undefined) return interrupted
+    return (
+      (await test(rest, env, (command, args, all) => cluster?.run(command, args, all) ?? Promise.resolve(1))) ||
+      (interrupted ?? 0)
+    )
+  } finally {
+    if (keep && cluster !== undefined && interrupted === undefined)
+      console.log(`kept: LAB_FOLDER=${cluster.folder} node test/cluster/lab.ts k get pods -A   (or: in, down)`)
+    else await cluster?.stop()
+  }
+}
+
+async function main(): Promise<number> {
+  const { keep, help, rest } = readArguments(process.argv.slice(2))
+  if (help) {
+    console.log(HELP)
+    return 0
+  }
+  const kubeconfig = process.env['KUBECONFIG']
+  if (kubeconfig === undefined || kubeconfig === '') return testOnOwnCluster(rest, keep)
+  console.log(`running on the cluster of KUBECONFIG=${kubeconfig}`)
+  const binaries = process.env['HEADGATE_E2E_KUBECTL'] ?? 'kubectl'
+  return test(rest, { HEADGATE_E2E_KUBECONFIG: kubeconfig, HEADGATE_E2E_KUBECTL: binaries }, runHere)
+}
+
+process.exitCode = await main()

@@ -1,0 +1,225 @@
+/**
+ * What an end-to-end test works with: a namespace of its own in a real cluster, kubectl, load, an observer. Begins and
+ * ends with the test file.
+ */
+import { spawn } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
+import http from 'node:http'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { afterAll, beforeAll } from 'vitest'
+import type { Deployment, KubeObject, Pod, Service } from '../../../src/shared/objects.ts'
+import { APPLY_PATCH, Client, type ListOf } from '../client.ts'
+import { type Cluster, openCluster } from '../cluster.ts'
+import { type Load, type LoadOptions, startLoad } from '../load.ts'
+import { assertInside } from '../network.ts'
+import { Observer } from '../observer.ts'
+
+/** False on a cluster that was given by KUBECONFIG: no audit log, no parts to stop, pods are real containers. */
+export const ownCluster = process.env['HEADGATE_E2E_CLUSTER'] !== undefined
+
+export interface Manifest {
+  apiVersion: string
+  kind: string
+  metadata: { name: string }
+  [field: string]: unknown
+}
+
+export interface ProgramResult {
+  code: number
+  stdout: string
+  stderr: string
+}
+
+/** Runs a program to its end and keeps what it wrote. */
+export function runProgram(
+  command: string,
+  args: readonly string[],
+  options: { env?: NodeJS.ProcessEnv; input?: string; cwd?: string; timeoutMs?: number } = {},
+): Promise<ProgramResult> {
+  const child = spawn(command, args, {
+    stdio: ['pipe', 'pipe', 'pipe'],
+    env: options.env ?? process.env,
+    timeout: options.timeoutMs ?? 120_000,
+    ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
+  })
+  let stdout = ''
+  let stderr = ''
+  child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text))
+  child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text))
+  child.stdin.on('error', () => {}) // a program that does not read its input
+  child.stdin.end(options.input ?? '')
+  return new Promise((resolve, reject) => {
+    child.once('error', reject)
+    child.once('close', (code) => resolve({ code: code ?? -1, stdout, stderr }))
+  })
+}
+
+export class World {
+  readonly namespace: string
+  readonly api: Client
+  readonly #cluster: Cluster | undefined
+  readonly #observers: Observer[] = []
+  readonly #loads: Load[] = []
+  #proxyBase: string | undefined
+
+  constructor(namespace: string, api: Client, cluster: Cluster | undefined, proxyBase: string | undefined) {
+    this.namespace = namespace
+    this.api = api
+    this.#cluster = cluster
+    this.#proxyBase = proxyBase
+  }
+
+  /** The test cluster itself: audit log, parts to stop and start. */
+  get cluster(): Cluster {
+    if (this.#cluster === undefined) throw new Error('this test needs the test cluster')
+    return this.#cluster
+  }
+
+  get kubeconfig(): string {
+    return process.env['HEADGATE_E2E_KUBECONFIG'] ?? ''
+  }
+
+  async tryKubectl(...args: string[]): Promise<ProgramResult> {
+    const common = [`--kubeconfig=${this.kubeconfig}`, `--namespace=${this.namespace}`]
+    return runProgram(process.env['HEADGATE_E2E_KUBECTL'] ?? 'kubectl', [...common, ...args])
+  }
+
+  /** Standard output of a kubectl that must succeed. */
+  async kubectl(...args: string[]): Promise<string> {
+    const { code, stdout, stderr } = await this.tryKubectl(...args)
+    if (code !== 0) throw new Error(`kubectl ${args.join(' ')} ended with ${code}: ${stderr}`)
+    return stdout
+  }
+
+  path(resource: string, name?: string, group = 'api/v1'): string {
+    return `/${group}/namespaces/${this.namespace}/${resource}${name === undefined ? '' : `/${name}`}`
+  }
+
+  /** Server-side apply of one object, as a person who is not Headgate. */
+  async apply(object: Manifest): Promise<void> {
+    const group = object.apiVersion.includes('/') ? `apis/${object.apiVersion}` : `api/${object.apiVersion}`
+    const path = this.path(`${object.kind.toLowerCase()}s`, object.metadata.name, group)
+    await this.api.call('PATCH', `${path}?fieldManager=somebody&force=true`, { body: object, type: APPLY_PATCH })
+  }
+
+  deployment(name: string): Promise<Deployment> {
+    return this.api.get(this.path('deployments', name, 'apis/apps/v1'))
+  }
+
+  service(name: string): Promise<Service> {
+    return this.api.get(this.path('services', name))
+  }
+
+  async list<T extends KubeObject>(resource: string, group = 'api/v1'): Promise<T[]> {
+    return (await this.api.get<ListOf<T>>(this.path(resource, undefined, group))).items
+  }
+
+  pods(): Promise<Pod[]> {
+    return this.list<Pod>('pods')
+  }
+
+  /** Address at which this process reaches a Service as its users do. */
+  async serviceUrl(name: string): Promise<string> {
+    const { clusterIP, ports } = (await this.service(name)).spec
+    const [port] = ports ?? []
+    if (this.#proxyBase === undefined) return `http://${clusterIP}:${port?.port ?? 80}/`
+    // Outside of the cluster the way leads through the API server, which picks an endpoint by itself.
+    const target = port?.name === undefined ? name : `${name}:${port.name}`
+    return `${this.#proxyBase}${this.path('services', target)}/proxy/`
+  }
+
+  /** Starts a load on a Service, after it has answered once: a new Service refuses connections for up to a second. */
+  async load(service: string, options: Omit<LoadOptions, 'url'> = {}): Promise<Load> {
+    const url = await this.serviceUrl(service)
+    const deadline = Date.now() + 10_000
+    while (!(await answers(url))) {
+      if (Date.now() > deadline) throw new Error(`${url} does not answer`)
+      await sleep(50)
+    }
+    return this.loadUrl(url, options)
+  }
+
+  loadUrl(url: string, options: Omit<LoadOptions, 'url'> = {}): Load {
+    const load = startLoad({ ...options, url })
+    this.#loads.push(load)
+    return load
+  }
+
+  /** Begins to look at the namespace. */
+  async observe(): Promise<Observer> {
+    const client = this.#cluster?.client('observer', 'test-observer') ?? this.api
+    const observer = new Observer(client, this.namespace)
+    this.#observers.push(observer)
+    return observer.start()
+  }
+
+  async end(): Promise<void> {
+    await Promise.allSettled(this.#loads.map((load) => load.stop()))
+    await Promise.all(this.#observers.map((observer) => observer.stop()))
+    await this.api.ask('DELETE', `/api/v1/namespaces/${this.namespace}`)
+    this.api.close()
+  }
+}
+
+function answers(url: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const request = http.get(url, { agent: false, timeout: 1_000 }, (response) => {
+      response.resume()
+      resolve((response.statusCode ?? 500) < 500)
+    })
+    request.once('timeout', () => request.destroy())
+    request.once('error', () => resolve(false))
+  })
+}
+
+/** `kubectl proxy` to a foreign cluster: whatever its kubeconfig needs for logging in, kubectl knows it. */
+async function startProxy(): Promise<{ base: string; stop: () => void }> {
+  const args = [`--kubeconfig=${process.env['HEADGATE_E2E_KUBECONFIG']}`, 'proxy', '--port=0']
+  const child = spawn(process.env['HEADGATE_E2E_KUBECTL'] ?? 'kubectl', args, { stdio: ['ignore', 'pipe', 'inherit'] })
+  const base = await new Promise<string>((resolve, reject) => {
+    child.once('error', reject)
+    child.once('exit', (code) => reject(new Error(`kubectl proxy ended with ${code}`)))
+    child.stdout.setEncoding('utf8').on('data', (text: string) => {
+      const address = /127\.0\.0\.1:\d+/.exec(text)?.[0]
+      if (address !== undefined) resolve(`http://${address}`)
+    })
+  })
+  return { base, stop: () => child.kill() }
+}
+
+/** A world for the tests of this file, in a new namespace. Nothing happens before the first test. */
+export function useWorld(name: string): () => World {
+  let world: World | undefined
+  let stopProxy = (): void => {}
+  beforeAll(async () => {
+    const folder = process.env['HEADGATE_E2E_CLUSTER']
+    const cluster = folder === undefined ? undefined : openCluster(folder)
+    if (cluster !== undefined) assertInside('end-to-end tests')
+    const proxy = cluster === undefined ? await startProxy() : undefined
+    if (proxy !== undefined) stopProxy = proxy.stop
+    const userAgent = 'test-harness'
+    const api = cluster?.client('admin', userAgent) ?? new Client({ server: proxy?.base ?? '', userAgent })
+    const namespace = `${name}-${randomBytes(3).toString('hex')}`
+    const body = { apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace } }
+    await api.call('POST', '/api/v1/namespaces', { body })
+    world = new World(namespace, api, cluster, proxy?.base)
+    await untilUsable(world)
+  })
+  afterAll(async () => {
+    await world?.end()
+    stopProxy()
+  })
+  return () => {
+    if (world === undefined) throw new Error('there is no world before the first test')
+    return world
+  }
+}
+
+/** Pods are refused until the namespace's default account exists. */
+async function untilUsable(world: World): Promise<void> {
+  const deadline = Date.now() + 20_000
+  while ((await world.api.find(world.path('serviceaccounts', 'default'))) === undefined) {
+    if (Date.now() > deadline) throw new Error(`namespace ${world.namespace} got no account`)
+    await sleep(20)
+  }
+}
