@@ -70,6 +70,9 @@ const EXITS: Record<number, { says: string; hint: string }> = {
   },
 }
 
+/** A run without a readiness probe that was this long has served, in milliseconds. */
+const SERVED_AT_LEAST = 10_000
+
 /** Ended by the node, not by itself: a reboot, or a runtime that lost it. */
 const BY_NODE = new Set(['Unknown', 'ContainerStatusUnknown'])
 /** The runtime could not start it: the image's or the manifest's command, or trouble on the node. */
@@ -95,7 +98,7 @@ export function crashSign(pod: Pod, row: ContainerRow, look: Look): Sign | undef
     ...verdict(crash, row, look),
     sentence: sentenceOf(pod, row, crash, code),
     hint: hintOf(crash, code),
-    ...(message === undefined ? {} : { detail: oneLine(message, 500) }),
+    ...(message === undefined ? {} : { detail: oneLine(message, 700) }),
     wantsLogs: logOf(pod, name, previous),
   }
 }
@@ -107,10 +110,12 @@ function crashOf(pod: Pod, row: ContainerRow, { memory, ofJob }: Look): Crash | 
   const starts = state.terminated === undefined ? restarts : restarts + 1
   let served = false
   for (let start = 0; start < starts && !served; start++) served = memory.has(servedKey(pod, name, start))
+  const ran = Date.parse(ended?.finishedAt ?? '') - Date.parse(ended?.startedAt ?? '')
+  // Without a probe a container counts as ready the moment it runs, so that a first short run says nothing.
+  if (row.spec?.readinessProbe === undefined && !(ran >= SERVED_AT_LEAST)) served = false
   const well = ended?.exitCode === 0 && (row.role === 'init' || ofJob) && !backOff
   if (well || (ended === undefined && !backOff)) return undefined
   if (ready === true && !served) return undefined
-  const ran = Date.parse(ended?.finishedAt ?? '') - Date.parse(ended?.startedAt ?? '')
   return { ended, restarts, backOff, served, ran: Number.isNaN(ran) ? undefined : Math.max(0, ran) }
 }
 

@@ -12,6 +12,8 @@ export interface LogTail {
 /** Lines of a log, and characters of a line, that are shown. */
 export const LOG_LINES = 25
 export const LINE_LENGTH = 300
+/** A message of the API server may list much, and every item of it may be the cause. */
+const MESSAGE_LENGTH = 700
 /** Kinds of event, pods of one cause, and further causes, that are shown. */
 export const EVENT_LINES = 10
 export const PODS_SHOWN = 3
@@ -99,7 +101,7 @@ function mask(text: string): string {
 }
 
 function clean(text: string): string {
-  return oneLine(mask(text), LINE_LENGTH)
+  return oneLine(mask(text), MESSAGE_LENGTH)
 }
 
 /** As {@link clean}, but keeps columns and the indentation of a stack trace. */
@@ -169,9 +171,10 @@ export function explainFailure(
   }
 }
 
-/** Events of at most three objects that show the cause; a symptom of no pod takes those of its pods along. */
+/** Events of at most three objects that show the cause; a symptom of no pod takes those of its pods or all along. */
 function aboutCause(symptom: Symptom, objects: readonly string[], events: readonly KubeEvent[]): KubeEvent[] {
   const shown = new Set(objects.slice(0, PODS_SHOWN))
+  if (symptom.depth === 4) return [...events]
   return events.filter(({ involvedObject = {} }) => {
     const same = involvedObject.kind === symptom.object.kind && shown.has(involvedObject.name ?? '')
     return same || (symptom.object.kind !== 'Pod' && involvedObject.kind === 'Pod')

@@ -133,7 +133,7 @@ export function waitingSign(pod: Pod, row: ContainerRow, look: Look): Sign | und
     depth: 1 as const,
     object: podRef(pod),
     container: name,
-    ...(message === '' ? {} : { detail: oneLine(`${reason}: ${message}`, 500) }),
+    ...(message === '' ? {} : { detail: oneLine(`${reason}: ${message}`, 700) }),
   })
   if (reason === 'CreateContainerConfigError')
     return { ...at('missing-config'), ...configSign(pod, row, message, look) }
@@ -192,7 +192,7 @@ function startingSign(pod: Pod, row: ContainerRow, reason: string, look: Look): 
   const named = ({ reason = '' }: KubeEvent): boolean => ATTACHING.has(reason)
   const volume = newestEvent(pod, look, named)
   if (volume !== undefined) {
-    const why = oneLine(volume.message ?? '')
+    const why = oneLine(volume.message ?? '') || 'no reason given'
     const gone = /not found|non-existent|does not exist/i.test(why)
     const sentence = `${subject(pod, row)} waits for a volume: ${why}`
     const hint = gone ? 'create what the volume refers to, or correct its name' : 'look at the volume and the node'
@@ -203,7 +203,7 @@ function startingSign(pod: Pod, row: ContainerRow, reason: string, look: Look): 
   }
   const sandbox = newestEvent(pod, look, ({ reason }) => reason === 'FailedCreatePodSandBox')
   if (sandbox !== undefined) {
-    const why = oneLine(sandbox.message ?? '')
+    const why = oneLine(sandbox.message ?? '') || 'no reason given'
     const sentence = `${subject(pod, row)} waits for its network: ${why}`
     return {
       code: 'sandbox',
@@ -230,13 +230,14 @@ function unreadySign(pod: Pod, row: ContainerRow, probe: 'startup' | 'readiness'
     const hint = 'look at its log, and at path and port of the probe'
     return { fatal: 'never', hiddenFor: look.grace.notReady, sentence: `${who} runs, but ${why}`, hint }
   }
-  const answer = oneLine((last.message ?? '').replace(/^.*probe (failed|errored)[^:]*:\s*/i, ''))
+  const said = (last.message ?? '').replace(/^\w+ probe (failed|errored)[^:]*:\s*/i, '')
+  const answer = oneLine(said.replace(/^HTTP probe failed with statuscode: /, 'HTTP '))
   return {
     fatal: 'never',
     // The first answers of a starting server are no news.
     hiddenFor: times >= 3 ? 0 : look.grace.notReady,
     sentence: `${who} runs, but fails its ${probe} probe: ${answer || 'no answer'}${times > 1 ? ` (${times} times)` : ''}`,
     hint: `check path and port of the ${probe}Probe, and what the application waits for`,
-    detail: oneLine(last.message ?? '', 500),
+    detail: oneLine(last.message ?? '', 700),
   }
 }

@@ -105,7 +105,7 @@ export function pullSign(pod: Pod, row: ContainerRow, look: Look): Sign | undefi
   const image = row.status.image || row.spec?.image || ''
   const base = { code: 'image-pull', key: `image-pull/${idOf(pod)}/${name}`, depth: 1, object: podRef(pod) } as const
   const sentence = (says: string): string => `${subject(pod, row)} cannot get image ${image}: ${says}`
-  const detail = message === '' ? {} : { detail: oneLine(`${reason}: ${message}`, 500) }
+  const detail = message === '' ? {} : { detail: oneLine(`${reason}: ${message}`, 700) }
   if (atOnce !== undefined)
     return { ...base, container: name, fatal: 'now', sentence: sentence(atOnce.says), hint: atOnce.hint, ...detail }
   const cause = causeOf(pod, row, reason, message, look)

@@ -3,14 +3,17 @@ import { exitMeaning } from './crash.ts'
 import { containerRows, idOf, type Look, logOf, oneLine, type Sign } from './look.ts'
 import { conditionOf } from './pods.ts'
 
-/** Why the API server does not let pods be made, by the text of its answer. The first that fits counts. */
-const REFUSALS: readonly {
+/** Why the API server does not let pods be made, by the text of its answer. */
+interface Refusal {
   code: 'quota' | 'limit-range' | 'pod-security' | 'admission' | 'service-account' | 'create-pod'
   pattern: RegExp
   fatal: 'now' | 'after-grace' | 'never'
   grace?: 'quota' | 'createPod'
   hint: string
-}[] = [
+}
+
+/** The first that fits counts. */
+const REFUSALS: readonly Refusal[] = [
   {
     code: 'quota',
     pattern: /exceeded quota/i,
@@ -55,14 +58,15 @@ const REFUSALS: readonly {
     fatal: 'never',
     hint: 'it should pass by itself; look at the API server if it does not',
   },
-  {
-    code: 'create-pod',
-    pattern: /^/,
-    fatal: 'after-grace',
-    grace: 'createPod',
-    hint: 'change the pod template as the message asks',
-  },
 ]
+
+const OTHER: Refusal = {
+  code: 'create-pod',
+  pattern: /./,
+  fatal: 'after-grace',
+  grace: 'createPod',
+  hint: 'change the pod template as the message asks',
+}
 
 function reference(object: ReplicaSet | Deployment | Job, apiVersion: string, kind: string): ObjectRef {
   const { name = '', namespace } = object.metadata
@@ -77,11 +81,10 @@ export function refusedPodsSign(set: ReplicaSet | undefined, deployment: Deploym
   const owner = set ?? deployment
   const refused = owner === undefined ? undefined : conditionOf(owner, 'ReplicaFailure')
   if (owner === undefined || refused?.status !== 'True') return []
-  const message = oneLine(refused.message ?? '', 600)
-  const rule = REFUSALS.find(({ pattern }) => pattern.test(message))
-  if (rule === undefined) return []
+  const message = oneLine(refused.message ?? '', 700)
+  const rule = REFUSALS.find(({ pattern }) => pattern.test(message)) ?? OTHER
   const object = reference(owner, 'apps/v1', set === undefined ? 'Deployment' : 'ReplicaSet')
-  const why = oneLine(message.replace(/^pods "[^"]*" is forbidden: /, ''))
+  const why = oneLine(message.replace(/^pods "[^"]*" is forbidden: /, '')) || 'no reason given'
   const sign = {
     code: rule.code,
     key: `${rule.code}/${idOf(owner)}`,
@@ -139,7 +142,7 @@ export function jobSign(job: Job | undefined, pods: readonly Pod[]): Sign[] {
       fatal: 'now',
       sentence: `Job/${object.name} failed${reason}${why}`,
       hint,
-      ...(failed.message === undefined ? {} : { detail: oneLine(failed.message, 500) }),
+      ...(failed.message === undefined ? {} : { detail: oneLine(failed.message, 700) }),
       ...(last === undefined ? {} : { wantsLogs: logOf(last.pod, last.container, false) }),
     },
   ]
