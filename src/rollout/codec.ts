@@ -4,7 +4,7 @@ import { parseJson, stringifyJson } from '../shared/json.ts'
 import type { ConfigMap, KubeObject } from '../shared/objects.ts'
 import { APP_LABEL } from '../strategies/services.ts'
 import type { Versions } from '../strategies/view.ts'
-import { RECORD_VERSION, type RolloutRecord } from './record.ts'
+import { type PayloadRef, RECORD_VERSION, type RolloutRecord } from './record.ts'
 
 /** Largest payload in bytes that is accepted; etcd refuses objects above about 1 MiB. */
 export const MAX_PAYLOAD_BYTES = 900_000
@@ -73,10 +73,15 @@ export function decodeRecord(map: ConfigMap): RolloutRecord {
   return value as RolloutRecord
 }
 
+/** Where a payload is kept: in a Secret when it holds one. */
+export function payloadKind({ objects, before }: Payload): PayloadRef['kind'] {
+  return [...objects, ...Object.values(before)].some((object) => object.kind === 'Secret') ? 'Secret' : 'ConfigMap'
+}
+
 /** The payload's object: a Secret when the release contains Secrets, so that their values are guarded alike. */
 export function encodePayload(payload: Payload, app: string, namespace: string): KubeObject {
   const bytes = gzipSync(stringifyJson(payload), { level: 9 })
-  const secret = [...payload.objects, ...Object.values(payload.before)].some((object) => object.kind === 'Secret')
+  const secret = payloadKind(payload) === 'Secret'
   const metadata = { name: payloadName(app, payload.rollout), namespace, labels: { [APP_LABEL]: app } }
   const data = { payload: bytes.toString('base64') }
   if (bytes.length > MAX_PAYLOAD_BYTES)

@@ -1,5 +1,4 @@
 import { type Failure, type HeadgateError, refuse } from '../shared/errors.ts'
-import { goOn } from './next.ts'
 import type { Phase, RolloutRecord } from './record.ts'
 import type { Command, RunSource } from './settings.ts'
 
@@ -153,7 +152,7 @@ function decidePromote({ record, full }: Question, phase: Phase): Decision {
       return refused(
         phase,
         `rollout ${record.rollout} is ${phase}`,
-        `run ${goOn(record, 'abort')} to finish going back`,
+        'abort finishes going back; then deploy again',
       )
     case 'none':
     case 'succeeded':
@@ -188,7 +187,7 @@ function decideRollback(phase: Phase, record: RolloutRecord | undefined): Decisi
     return refused(
       'under-way',
       `rollout ${record.rollout} is ${phase}`,
-      `run ${goOn(record, 'abort')} to return to stable`,
+      'abort returns to stable from there',
     )
   if (record.previous !== undefined)
     return { kind: 'start', abortFirst: false, because: `back to the release of rollout ${record.previous.rollout}` }

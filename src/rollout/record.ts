@@ -1,6 +1,6 @@
 import type { Failure } from '../shared/errors.ts'
 import type { RollingUpdate, ServicePort } from '../shared/objects.ts'
-import type { Strategy } from '../strategies/step.ts'
+import type { Step, Strategy } from '../strategies/step.ts'
 import type { Check, RunSource } from './settings.ts'
 
 /** Where a rollout rests. `none` is the absence of a record. */
@@ -69,6 +69,11 @@ export interface ServiceRecord {
   workload: string
 }
 
+export interface PayloadRef {
+  rollout: number
+  kind: 'ConfigMap' | 'Secret'
+}
+
 export interface TimelineEntry {
   /** RFC 3339 */
   at: string
@@ -93,13 +98,16 @@ export interface RolloutRecord {
   strategy: Strategy
   pods: 'in-place' | 'separate'
   capacity: 'keep' | 'replace'
-  /** all steps, as written; the finish is implied */
+  /** all steps, as written and as understood; the finish is implied */
   steps: string[]
+  plan: Step[]
   /** index of the step under way or waited for; `steps.length` is the finish */
   step: number
   /** the release this rollout brings */
   release: ReleaseRef
-  /** the release that served before, when Headgate knows it */
+  /** the release that serves, when Headgate brought it: before the success of this rollout the stable one */
+  serving?: ReleaseRef
+  /** the release before the serving one, which a rollback brings back */
   previous?: ReleaseRef
   /** images that served before, for people */
   previousImages: string[]
@@ -127,8 +135,8 @@ export interface RolloutRecord {
   reason?: string
   failure?: Failure
   timeline: TimelineEntry[]
-  /** payloads kept beside the record, by rollout number */
-  payloads: number[]
+  /** payloads kept beside the record, oldest first */
+  payloads: PayloadRef[]
   /** names of generated Jobs of this rollout, removed by the next */
   jobs: string[]
   /** seconds without a serving pod, measured by recreate */

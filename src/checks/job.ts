@@ -1,0 +1,84 @@
+import { diagnose } from '../health/diagnosis.ts'
+import { readiness } from '../health/readiness.ts'
+import { LiveList } from '../kubernetes/watch.ts'
+import { HeadgateError } from '../shared/errors.ts'
+import { type Job, keyOf, type Pod, refOf } from '../shared/objects.ts'
+import { MOVER } from '../strategies/hold.ts'
+import { APP_LABEL } from '../strategies/services.ts'
+import type { Engine } from '../rollout/engine.ts'
+import { gatherEvidence } from '../rollout/evidence.ts'
+
+/** The Job of a step, named after the rollout, so that every rollout runs its own. */
+export function jobOf(manifest: Job, app: string, rollout: number): Job {
+  const labels = { ...manifest.metadata.labels, [APP_LABEL]: app }
+  return { ...manifest, metadata: { ...manifest.metadata, name: `${manifest.metadata.name ?? ''}-${rollout}`, labels } }
+}
+
+/**
+ * Creates `NAME-<rollout>` from the Job in the release and waits for its end. A Job that is there already (the run before
+ * died) is waited for, not run again. Throws HeadgateError with the last log lines when it fails or takes too long.
+ */
+export async function runJob(engine: Engine, name: string): Promise<void> {
+  const { book, client, reporter } = engine.o
+  const { record } = book
+  const manifest = book.payload.objects.find((object) => object.kind === 'Job' && object.metadata.name === name) as Job | undefined
+  if (manifest === undefined)
+    throw new HeadgateError({ kind: 'failed', code: 'job-missing', message: `Job ${name} is not among the release's objects` })
+  const job = jobOf(manifest, record.app, record.rollout)
+  const ref = refOf(job)
+  if (!record.jobs.includes(keyOf(ref))) await book.save({ jobs: [...record.jobs, keyOf(ref)] })
+  const live = await client.get<Job>(ref)
+  if (live === undefined) {
+    engine.checkpoint()
+    await client.create(job, { fieldManager: MOVER })
+    reporter.emit({ kind: 'change', text: `Job/${ref.name} started` })
+  }
+  await awaitJob(engine, ref.name, ref.namespace ?? record.namespace)
+}
+
+async function awaitJob(engine: Engine, name: string, namespace: string): Promise<void> {
+  const { client, wake, book, clock, reporter } = engine.o
+  const stop = new AbortController()
+  const options = { signal: stop.signal, onChange: wake.notify }
+  const jobs = LiveList.open<Job>(client, { apiVersion: 'batch/v1', kind: 'Job' }, namespace, { name }, options)
+  const pods = LiveList.open<Pod>(client, { apiVersion: 'v1', kind: 'Pod' }, namespace, { labelSelector: `job-name=${name}` }, options)
+  const firstSeen = new Map<string, number>()
+  const deadline = engine.now + book.record.timeoutMs
+  try {
+    await Promise.all([jobs.ready, pods.ready])
+    for (;;) {
+      engine.checkpoint()
+      const job = jobs.get(name)
+      const state = job === undefined ? undefined : readiness(job)
+      if (state?.done === true && state.failure === undefined) return
+      const diagnosis = diagnose({ pods: pods.items(), ...(job === undefined ? {} : { job }), now: clock.now(), firstSeen })
+      if (state?.failure !== undefined || diagnosis.fatal !== undefined || engine.now >= deadline)
+        throw await jobFailure(engine, name, namespace, diagnosis, state?.failure?.message, engine.now >= deadline)
+      reporter.emit({ kind: 'waiting', text: `Job/${name}: ${state?.text ?? 'to start'}` })
+      await engine.sleep(Math.min(deadline, diagnosis.nextCheckAt ?? deadline))
+    }
+  } finally {
+    stop.abort()
+  }
+}
+
+async function jobFailure(
+  engine: Engine,
+  name: string,
+  namespace: string,
+  { fatal, symptoms }: ReturnType<typeof diagnose>,
+  reason: string | undefined,
+  late: boolean,
+): Promise<HeadgateError> {
+  const symptom = fatal ?? symptoms[0]
+  const known = symptom === undefined ? undefined : await gatherEvidence(engine.o.client, symptom, 0)
+  const what = reason ?? (late ? 'did not end in time' : (known?.message ?? 'failed'))
+  return new HeadgateError({
+    kind: late && reason === undefined && fatal === undefined ? 'timeout' : 'failed',
+    code: 'job-failed',
+    message: `Job/${name} ${what}${known === undefined || what === known.message ? '' : ` (${known.message})`}`,
+    object: { apiVersion: 'batch/v1', kind: 'Job', name, namespace },
+    ...(known?.evidence === undefined ? {} : { evidence: known.evidence }),
+    next: known?.next ?? `kubectl -n ${namespace} logs job/${name}`,
+  })
+}

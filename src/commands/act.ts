@@ -1,0 +1,93 @@
+import type { Result } from '../report/events.ts'
+import { Book, readPayload, readRecord } from '../rollout/book.ts'
+import { carry, type Ended, goBack } from '../rollout/carry.ts'
+import { decide } from '../rollout/machine.ts'
+import type { RolloutRecord } from '../rollout/record.ts'
+import { releaseOf } from '../rollout/release.ts'
+import { engineFor, openSession, type Session } from '../rollout/session.ts'
+import { aroundOf } from '../rollout/around.ts'
+import type { ConfigMap } from '../shared/objects.ts'
+import type { Deps } from './deps.ts'
+import { askActingRun } from './request.ts'
+import { resultOf } from './result.ts'
+
+/** Promote and abort begin alike: ask a living run, else take the lease, decide, and go on from record and payload. */
+export async function act(deps: Deps, app: string, namespace: string, seen: RolloutRecord): Promise<Result> {
+  const first = question(deps, seen)
+  const early = decide(first)
+  if (early.kind === 'refused')
+    return resultOf(deps, { outcome: 'refused', message: early.failure.message, record: seen, failure: early.failure })
+  if (early.kind === 'unchanged') return resultOf(deps, { outcome: 'unchanged', message: early.message, record: seen })
+  const asked = await askActingRun(deps, app, namespace, seen)
+  if (asked !== undefined) return asked
+  const session = await openSession(deps, app, namespace, deps.settings.timeoutMs)
+  try {
+    // What was read before the lease was held may be old.
+    const found = await readRecord(deps.client, app, namespace)
+    if (found === undefined) return resultOf(deps, { outcome: 'unchanged', message: 'nothing is under way', app, namespace })
+    return await decided(session, found.record, found.map)
+  } finally {
+    await session.close()
+  }
+}
+
+function question(deps: Deps, record: RolloutRecord): Parameters<typeof decide>[0] {
+  const { settings, source } = deps
+  const { full, supersede, rollout } = settings
+  const command = settings.command === 'abort' ? 'abort' : 'promote'
+  return { command, record, full, supersede, source, ...(rollout === undefined ? {} : { rollout }) }
+}
+
+async function decided(session: Session, record: RolloutRecord, map: ConfigMap): Promise<Result> {
+  const { deps } = session
+  const decision = decide(question(deps, record))
+  switch (decision.kind) {
+    case 'refused':
+      return resultOf(deps, { outcome: 'refused', message: decision.failure.message, record, failure: decision.failure })
+    case 'unchanged':
+      return resultOf(deps, { outcome: 'unchanged', message: decision.message, record })
+    case 'promote':
+    case 'abort': {
+      const payload = await readPayload(deps.client, record, record.rollout)
+      const book = new Book(deps.client, deps.clock, deps.reporter, { ...record, lastRun: deps.source }, payload, map)
+      const rested = record.phase === 'paused' || record.phase === 'stopped'
+      const engine = await engineFor(session, book, rested)
+      if (!rested) await engine.mark()
+      if (decision.kind === 'abort') return endedResult(deps, book, await goBack(engine))
+      const release = releaseOf(payload, record.app, record.namespace, record.plan)
+      const by = deps.source.actor === '' ? 'a person' : deps.source.actor
+      await book.save({ phase: 'progressing' }, { kind: 'approved', text: `${decision.full ? 'promoted in full' : 'approved'} by ${by}`, step: record.step })
+      const passes = { approvedUntil: decision.full ? Number.POSITIVE_INFINITY : record.step + 1, everything: decision.full }
+      return endedResult(deps, book, await carry(engine, passes, aroundOf(session, engine, release, undefined)))
+    }
+    case 'start':
+    case 'resume':
+    case 'still-paused':
+      throw new Error(`${decision.kind} is no answer to ${deps.settings.command}`)
+  }
+}
+
+const SENTENCES: Record<Ended['outcome'], string> = {
+  succeeded: 'the new version serves alone',
+  paused: 'waiting for a person',
+  unchanged: 'nothing changed',
+  planned: 'nothing was touched',
+  aborted: 'users are on the stable version, as before the rollout',
+  'rolled-back': 'the release before serves again',
+  stopped: 'stopped where it was; users are served',
+  failed: 'it could not be brought to an end; see the failure',
+  refused: 'nothing was touched',
+}
+
+export function endedResult(deps: Deps, book: Book, { outcome, failure, cancelled }: Ended): Result {
+  const { record } = book
+  const reason = failure === undefined ? '' : `: ${failure.message}`
+  const detail = outcome === 'paused' ? (record.reason ?? SENTENCES.paused) : SENTENCES[outcome]
+  return resultOf(deps, {
+    outcome,
+    message: `rollout ${record.rollout} of ${record.app} ${outcome}${reason}; ${detail}`,
+    record,
+    failure,
+    cancelled: cancelled === true,
+  })
+}

@@ -1,0 +1,158 @@
+import type { Finding } from '../preflight/finding.ts'
+import { rightsFindings } from '../preflight/rights.ts'
+import { applyAcceptance, blocking, runRules } from '../preflight/rules.ts'
+import type { Result } from '../report/events.ts'
+import { renderPlan } from '../report/plan.ts'
+import { aroundOf } from '../rollout/around.ts'
+import { Book, readPayload, readRecord } from '../rollout/book.ts'
+import { carry, goBack } from '../rollout/carry.ts'
+import { payloadKind } from '../rollout/codec.ts'
+import { draftRollout } from '../rollout/draft.ts'
+import { decide, type Decision } from '../rollout/machine.ts'
+import type { RolloutRecord } from '../rollout/record.ts'
+import { loadRelease, type Release } from '../rollout/release.ts'
+import { engineFor, openSession, type ReadSession, type Session } from '../rollout/session.ts'
+import { survey, type Survey } from '../rollout/survey.ts'
+import { planOf } from '../rollout/plan.ts'
+import { HeadgateError, refuse } from '../shared/errors.ts'
+import type { ConfigMap } from '../shared/objects.ts'
+import { endedResult } from './act.ts'
+import type { Deps } from './deps.ts'
+import { homeOf } from './find-app.ts'
+import { resultOf } from './result.ts'
+
+/** Brings the release in the manifests live by the chosen strategy. */
+export async function deploy(deps: Deps): Promise<Result> {
+  const files = await deps.readManifests()
+  const release = await loadRelease(files, deps.settings, homeOf(deps), deps.client.discovery)
+  const session = await openSession(deps, release.app, release.namespace, deps.settings.timeoutMs)
+  try {
+    const found = await readRecord(deps.client, release.app, release.namespace)
+    return await decided(session, release, found?.record, found?.map)
+  } finally {
+    await session.close()
+  }
+}
+
+async function decided(session: Session, release: Release, record: RolloutRecord | undefined, map: ConfigMap | undefined): Promise<Result> {
+  const { deps } = session
+  const { settings, source, reporter } = deps
+  const { full, supersede } = settings
+  const decision = decide({ command: 'deploy', record, digest: release.digest, full, supersede, source })
+  switch (decision.kind) {
+    case 'refused':
+      return resultOf(deps, { outcome: 'refused', message: decision.failure.message, record, failure: decision.failure, ...release })
+    case 'unchanged':
+      return resultOf(deps, { outcome: 'unchanged', message: decision.message, record })
+    case 'still-paused':
+      return resultOf(deps, { outcome: 'paused', message: decision.message, record })
+    case 'resume':
+      if (record === undefined || map === undefined) throw new Error('resume without a record')
+      reporter.emit({ kind: 'line', text: `going on with rollout ${record.rollout} at step ${record.step + 1}: ${decision.because}` })
+      return resume(session, release, record, map)
+    case 'start':
+      return begin(session, release, decision, record, map)
+    case 'promote':
+    case 'abort':
+      throw new Error(`${decision.kind} is no answer to deploy`)
+  }
+}
+
+async function resume(session: Session, release: Release, record: RolloutRecord, map: ConfigMap): Promise<Result> {
+  const { deps } = session
+  const payload = await readPayload(deps.client, record, record.rollout)
+  const { failure: _failure, reason: _reason, ...rest } = record
+  const book = new Book(deps.client, deps.clock, deps.reporter, { ...rest, lastRun: deps.source }, payload, map)
+  const rested = record.phase === 'stopped'
+  const engine = await engineFor(session, book, rested)
+  if (!rested) await engine.mark()
+  await book.save({ phase: 'progressing' }, { kind: 'resumed', text: `step ${record.step + 1} again`, step: record.step })
+  const { client, settings } = deps
+  const seen = await survey({ client, world: session.world, release, settings, command: 'deploy' })
+  return endedResult(deps, book, await carry(engine, { approvedUntil: 0, everything: false }, aroundOf(session, engine, release, seen)))
+}
+
+/** Supersede and unfinished aborts: back to full stable first, so that never three versions serve. */
+async function abortFirst(session: Session, record: RolloutRecord, map: ConfigMap, because: string): Promise<ConfigMap | undefined> {
+  const { deps } = session
+  deps.reporter.emit({ kind: 'line', text: because })
+  const payload = await readPayload(deps.client, record, record.rollout)
+  const book = new Book(deps.client, deps.clock, deps.reporter, record, payload, map)
+  const rested = record.phase === 'paused' || record.phase === 'stopped'
+  const engine = await engineFor(session, book, rested)
+  if (!rested) await engine.mark()
+  const { outcome, failure } = await goBack(engine)
+  if (outcome !== 'aborted') throw new HeadgateError(failure ?? refuse('abort-failed', 'the rollout before could not be aborted').failure)
+  return book.map
+}
+
+export async function begin(session: Session, release: Release, decision: Decision & { kind: 'start' }, before: RolloutRecord | undefined, map: ConfigMap | undefined): Promise<Result> {
+  const { deps } = session
+  const { reporter } = deps
+  let record = before
+  let current = map
+  if (decision.abortFirst && before !== undefined && map !== undefined) {
+    current = await abortFirst(session, before, map, decision.because)
+    record = (await readRecord(deps.client, before.app, before.namespace))?.record
+  }
+  reporter.emit({ kind: 'phase', title: 'Preflight' })
+  const look = await preflight(session, release, record)
+  const stop = refusal(look.findings)
+  if (stop !== undefined) return resultOf(deps, { outcome: 'refused', message: stop.message, record, failure: stop, findings: look.findings, plan: look.plan, ...release })
+  const book = await open(session, release, look.seen, record, current)
+  const engine = await engineFor(session, book, false)
+  const around = aroundOf(session, engine, release, look.seen, before?.jobs ?? [])
+  const ended = await carry(engine, { approvedUntil: 0, everything: deps.settings.full }, around)
+  return { ...endedResult(deps, book, ended), findings: look.findings, plan: look.plan }
+}
+
+export interface Look {
+  seen: Survey
+  findings: Finding[]
+  /** Markdown */
+  plan: string
+}
+
+/** Everything that can be known before the first write. */
+export async function preflight(session: ReadSession, release: Release, record: RolloutRecord | undefined): Promise<Look> {
+  const { deps, world } = session
+  const { client, settings, reporter, clock, source } = deps
+  const seen = await survey({ client, world, release, settings, command: settings.command })
+  const { strategy, steps, pods, capacity, timeoutMs, takeOver } = settings
+  const plain = Object.keys(settings.workloads)
+  const input = { app: release.app, strategy, steps, pods, capacity, plain, timeoutMs, takeOver, objects: release.objects, live: seen.live, lists: seen.lists, dryRuns: seen.dryRuns, record, now: clock.now() }
+  const findings = applyAcceptance([...rightsFindings(seen.missing), ...runRules(input)], settings.accept)
+  const draft = draftRollout({ release, settings, source, command: 'deploy', before: record, world, live: seen.live, dryRuns: seen.dryRuns, now: clock.now() })
+  const plan = planOf(release, seen, draft, findings)
+  for (const finding of findings) reporter.emit({ kind: 'finding', finding })
+  reporter.emit({ kind: 'plan', plan })
+  return { seen, findings, plan: renderPlan(plan) }
+}
+
+function refusal(findings: Finding[]): HeadgateError['failure'] | undefined {
+  const errors = blocking(findings)
+  const [first] = errors
+  if (first === undefined) return undefined
+  const more = errors.length > 1 ? ` (and ${errors.length - 1} more)` : ''
+  const { failure } = refuse('preflight', `preflight found ${errors.length === 1 ? 'an error' : `${errors.length} errors`}: ${first.reason}${more}`, {
+    ...(first.object === undefined ? {} : { object: first.object }),
+    ...(first.place === undefined ? {} : { place: first.place }),
+    done: 'nothing was touched',
+    next: first.mend,
+  })
+  return failure
+}
+
+/** Payload first, then the record that names it; from here on a dead run can be resumed and aborted. */
+async function open(session: Session, release: Release, seen: Survey, before: RolloutRecord | undefined, map: ConfigMap | undefined): Promise<Book> {
+  const { deps, world } = session
+  const { client, clock, reporter, settings, source } = deps
+  const command = settings.command === 'rollback' ? 'rollback' : 'deploy'
+  const { record, payload } = draftRollout({ release, settings, source, command, before, world, live: seen.live, dryRuns: seen.dryRuns, now: clock.now() })
+  const kept = (before?.payloads ?? []).filter(({ rollout }) => rollout !== payload.rollout)
+  const payloads = [...kept, { rollout: payload.rollout, kind: payloadKind(payload) }]
+  const book = new Book(client, clock, reporter, { ...record, payloads }, payload, map)
+  await book.open()
+  await book.save({})
+  return book
+}

@@ -1,0 +1,49 @@
+import type { Result } from '../report/events.ts'
+import { readPayload, readRecord } from '../rollout/book.ts'
+import { decide } from '../rollout/machine.ts'
+import { releaseOf } from '../rollout/release.ts'
+import type { Settings } from '../rollout/settings.ts'
+import type { RolloutRecord } from '../rollout/record.ts'
+import { openSession, type Session } from '../rollout/session.ts'
+import { begin } from './deploy.ts'
+import type { Deps } from './deps.ts'
+import { findRecord } from './find-app.ts'
+import { resultOf } from './result.ts'
+
+/** Brings the objects of the release before the serving one back, as a new rollout, in one go. */
+export async function rollback(deps: Deps): Promise<Result> {
+  const { app, namespace } = await findRecord(deps)
+  const session = await openSession(deps, app, namespace, deps.settings.timeoutMs)
+  try {
+    const found = await readRecord(deps.client, app, namespace)
+    const { full, supersede, rollout } = deps.settings
+    const question = { command: 'rollback', record: found?.record, full, supersede, source: deps.source, ...(rollout === undefined ? {} : { rollout }) } as const
+    const decision = decide(question)
+    if (decision.kind === 'refused')
+      return resultOf(deps, { outcome: 'refused', message: decision.failure.message, record: found?.record, failure: decision.failure })
+    const previous = found?.record.previous
+    if (decision.kind !== 'start' || found === undefined || previous === undefined) throw new Error(`${decision.kind} is no answer to rollback`)
+    deps.reporter.emit({ kind: 'line', text: decision.because })
+    const payload = await readPayload(deps.client, found.record, previous.rollout)
+    const settings = settingsFor(deps.settings, found.record)
+    const own: Session = { ...session, deps: { ...deps, settings } }
+    return await begin(own, releaseOf(payload, app, namespace, settings.steps), decision, found.record, found.map)
+  } finally {
+    await session.close()
+  }
+}
+
+/** The settings of the rollout before; all steps only with `gates: all`. */
+function settingsFor(settings: Settings, record: RolloutRecord): Settings {
+  const all = settings.gates === 'all'
+  const { checks, capacity, timeoutMs, onFailure, onCancel, onFailedJob, accept, takeOver, prune, pods } = record
+  return {
+    ...settings,
+    app: record.app,
+    namespace: record.namespace,
+    strategy: all ? record.strategy : 'rolling',
+    steps: all ? record.plan : [],
+    pods: all ? pods : 'in-place',
+    checks, capacity, timeoutMs, onFailure, onCancel, onFailedJob, accept, takeOver, prune,
+  }
+}

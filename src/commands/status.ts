@@ -1,0 +1,17 @@
+import type { Result } from '../report/events.ts'
+import { statusLines } from '../rollout/status.ts'
+import type { Deps } from './deps.ts'
+import { findApp } from './find-app.ts'
+import { resultOf } from './result.ts'
+
+/** Where the app stands, and whether the cluster is as the record says. Never writes. */
+export async function status(deps: Deps): Promise<Result> {
+  const { app, namespace, record } = await findApp(deps)
+  if (record === undefined)
+    return resultOf(deps, { outcome: 'unchanged', message: `no rollout of app ${app} is recorded in namespace ${namespace}`, app, namespace })
+  deps.reporter.emit({ kind: 'record', record })
+  for (const { text, level } of await statusLines(deps.client, record, deps.clock.now()))
+    deps.reporter.emit({ kind: 'line', text, level })
+  const message = `rollout ${record.rollout} of ${record.app} is ${record.phase}`
+  return resultOf(deps, { outcome: 'unchanged', message, record })
+}

@@ -1,0 +1,139 @@
+import { eachLimited } from '../kubernetes/apply.ts'
+import { LiveList } from '../kubernetes/watch.ts'
+import { diagnose } from '../health/diagnosis.ts'
+import { readiness } from '../health/readiness.ts'
+import { podTemplateOf } from '../manifests/workload.ts'
+import { HeadgateError } from '../shared/errors.ts'
+import { keyOf, type KubeObject, nameOf, type Pod, refOf } from '../shared/objects.ts'
+import type { Around } from './carry.ts'
+import { sameContent } from '../kubernetes/diff.ts'
+import { dryRunOf } from './draft.ts'
+import type { Engine } from './engine.ts'
+import { gatherEvidence } from './evidence.ts'
+import { leftovers } from './finish.ts'
+import { readPayload } from './book.ts'
+import type { Release } from './release.ts'
+import { applyIn, type Session } from './session.ts'
+import type { Survey } from './survey.ts'
+import { selectorText } from './world.ts'
+
+const AT_ONCE = 8
+
+/** What is applied before and after the steps. `seen` is the survey of a deploy; without it everything is looked at. */
+export function aroundOf(session: Session, engine: Engine, release: Release, seen: Survey | undefined, oldJobs: string[] = []): Around {
+  const { parts } = release
+  const steps = new Set(engine.workloads.map(({ name, namespace }) => keyOf({ apiVersion: 'apps/v1', kind: 'Deployment', name, namespace })))
+  const moved = new Set(engine.o.book.record.services.map(({ name, namespace }) => keyOf({ apiVersion: 'v1', kind: 'Service', name, namespace })))
+  const apart = (objects: readonly KubeObject[], keys: Set<string>): KubeObject[] => objects.filter((object) => !keys.has(keyOf(refOf(object))))
+  const applier = new Applier(session, engine, seen)
+  return {
+    oldJobs,
+    before: async () => {
+      // A promote goes on after these were applied; only a deploy brings objects.
+      if (seen === undefined) return
+      for (const wave of parts.supporting) await applier.wave(wave)
+      await applier.wave([...apart(parts.services, moved), ...apart(parts.workloads, steps), ...parts.otherWorkloads])
+    },
+    after: async () => {
+      await applier.wave(parts.pointing)
+      await prune(session, engine, release)
+    },
+  }
+}
+
+class Applier {
+  readonly #session: Session
+  readonly #engine: Engine
+  readonly #seen: Survey | undefined
+
+  constructor(session: Session, engine: Engine, seen: Survey | undefined) {
+    this.#session = session
+    this.#engine = engine
+    this.#seen = seen
+  }
+
+  /** Applies objects side by side and waits until each is accepted. */
+  async wave(objects: KubeObject[]): Promise<void> {
+    const changed: KubeObject[] = []
+    await eachLimited(objects, AT_ONCE, async (object) => {
+      const applied = await this.#apply(object)
+      if (applied !== undefined) changed.push(applied)
+    })
+    for (const object of changed) await awaitReady(this.#engine, object)
+  }
+
+  /** Undefined when it is as it should be and stands ready. */
+  async #apply(object: KubeObject): Promise<KubeObject | undefined> {
+    this.#engine.checkpoint()
+    const { record } = this.#engine.o.book
+    const known = this.#seen?.live.get(keyOf(refOf(object)))
+    const dry = this.#seen === undefined ? undefined : dryRunOf(this.#seen.dryRuns, object)
+    if (known !== undefined && dry !== undefined && sameContent(known, dry)) return readiness(known).done ? undefined : known
+    const live = this.#seen === undefined ? await this.#engine.o.client.get(refOf(object)) : known
+    return applyIn(this.#session, record.takeOver, object, live)
+  }
+}
+
+/** Watches one object until its kind's rule says that it is ready. Throws HeadgateError: a bad one, or a timeout. */
+async function awaitReady(engine: Engine, applied: KubeObject): Promise<void> {
+  if (readiness(applied).done) return
+  const { client, wake, book, clock, reporter } = engine.o
+  const stop = new AbortController()
+  const options = { signal: stop.signal, onChange: wake.notify }
+  const ref = refOf(applied)
+  const list = LiveList.open<KubeObject>(client, applied, ref.namespace, { name: ref.name }, options)
+  const selector = (applied['spec'] as { selector?: Parameters<typeof selectorText>[0] } | undefined)?.selector
+  const ownPods = podTemplateOf(applied) !== undefined && selector !== undefined
+  const pods = ownPods
+    ? LiveList.open<Pod>(client, { apiVersion: 'v1', kind: 'Pod' }, ref.namespace, { labelSelector: selectorText(selector) }, options)
+    : undefined
+  const firstSeen = new Map<string, number>()
+  const deadline = engine.now + book.record.timeoutMs
+  try {
+    await Promise.all([list.ready, pods?.ready])
+    for (;;) {
+      engine.checkpoint()
+      const state = readiness(list.get(ref.name) ?? applied)
+      if (state.done && state.failure === undefined) return
+      const diagnosis = diagnose({ pods: newest(pods?.items() ?? []), now: clock.now(), firstSeen })
+      const symptom = diagnosis.fatal ?? (engine.now >= deadline ? diagnosis.symptoms[0] : undefined)
+      if (symptom !== undefined) throw new HeadgateError(await gatherEvidence(client, symptom, clock.now() - book.record.timeoutMs))
+      if (state.failure !== undefined || engine.now >= deadline)
+        throw new HeadgateError({
+          kind: state.failure === undefined ? 'timeout' : 'failed',
+          code: state.failure?.code ?? 'timeout',
+          message: `${nameOf(ref)}: ${state.failure?.message ?? `timed out, ${state.text}`}`,
+          object: ref,
+        })
+      reporter.emit({ kind: 'waiting', text: `${nameOf(ref)}: ${state.text}` })
+      await engine.sleep(Math.min(deadline, diagnosis.nextCheckAt ?? deadline))
+    }
+  } finally {
+    stop.abort()
+  }
+}
+
+/** Pods of the newest version only: what is wrong with older ones is not this release's doing. */
+function newest(pods: Pod[]): Pod[] {
+  const label = (pod: Pod): string => pod.metadata.labels?.['pod-template-hash'] ?? pod.metadata.labels?.['controller-revision-hash'] ?? ''
+  const young = [...pods].sort((a, b) => (b.metadata.creationTimestamp ?? '').localeCompare(a.metadata.creationTimestamp ?? ''))[0]
+  return young === undefined ? [] : pods.filter((pod) => label(pod) === label(young))
+}
+
+/** After success and never before: objects that the release before had and this one lacks, when `prune` is set. */
+async function prune(session: Session, engine: Engine, release: Release): Promise<void> {
+  const { record } = engine.o.book
+  if (record.serving === undefined || record.serving.digest === record.release.digest) return
+  const { client, reporter } = session.deps
+  const before = await readPayload(client, record, record.serving.rollout).catch(() => undefined)
+  const gone = leftovers(before?.objects ?? [], release.objects.map(({ object }) => object)).filter(({ kind }) => kind !== 'Job' && kind !== 'Namespace')
+  for (const object of gone) {
+    if (!record.prune) {
+      reporter.emit({ kind: 'line', level: 'warning', text: `${nameOf(refOf(object))} is no longer in the release; it stays (prune: true removes it)` })
+      continue
+    }
+    engine.checkpoint(['lost'])
+    await client.delete(refOf(object), { propagation: 'Background' })
+    reporter.emit({ kind: 'change', text: `${nameOf(refOf(object))} removed: no longer in the release` })
+  }
+}

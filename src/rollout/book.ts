@@ -1,0 +1,107 @@
+import type { Client } from '../kubernetes/client.ts'
+import { MOVER } from '../strategies/hold.ts'
+import type { Reporter } from '../report/events.ts'
+import type { Clock } from '../shared/clock.ts'
+import { refuse } from '../shared/errors.ts'
+import { type ConfigMap, type KubeObject, keyOf, type ObjectRef, refOf } from '../shared/objects.ts'
+import { UNDO_KEY, undoCommand, undoScript } from './by-hand.ts'
+import { decodePayload, decodeRecord, encodePayload, encodeRecord, type Payload, payloadName, recordName } from './codec.ts'
+import type { RolloutRecord, TimelineEntry } from './record.ts'
+
+const MAX_TIMELINE = 60
+
+export function recordRef(app: string, namespace: string): ObjectRef {
+  return { apiVersion: 'v1', kind: 'ConfigMap', name: recordName(app), namespace }
+}
+
+/** The record as it stands in the cluster. Undefined when the app has none. */
+export async function readRecord(client: Client, app: string, namespace: string): Promise<{ map: ConfigMap; record: RolloutRecord } | undefined> {
+  const map = await client.get<ConfigMap>(recordRef(app, namespace))
+  return map === undefined ? undefined : { map, record: decodeRecord(map) }
+}
+
+/** The payload of a rollout. Throws `refused` when it is gone. */
+export async function readPayload(client: Client, record: RolloutRecord, rollout: number): Promise<Payload> {
+  const { app, namespace, payloads } = record
+  const kind = payloads.find((each) => each.rollout === rollout)?.kind ?? 'ConfigMap'
+  const name = payloadName(app, rollout)
+  const object = await client.get<KubeObject>({ apiVersion: 'v1', kind, name, namespace })
+  if (object !== undefined) return decodePayload(object)
+  throw refuse('payload-missing', `the release of rollout ${rollout} (${kind} ${name} in namespace ${namespace}) is gone`, {
+    next: 'deploy the release you want from its commit',
+  })
+}
+
+/**
+ * Record and payload of the rollout under way: what is written down before it is done and after. Every write carries the
+ * resourceVersion of the last, so that two runs can never both believe that they wrote the next line.
+ */
+export class Book {
+  record: RolloutRecord
+  payload: Payload
+  #map: ConfigMap | undefined
+  readonly #client: Client
+  readonly #clock: Clock
+  readonly #reporter: Reporter
+  readonly #objects = new Map<string, KubeObject>()
+
+  constructor(client: Client, clock: Clock, reporter: Reporter, record: RolloutRecord, payload: Payload, map?: ConfigMap) {
+    this.#client = client
+    this.#clock = clock
+    this.#reporter = reporter
+    this.record = record
+    this.payload = payload
+    this.#map = map
+    for (const object of payload.objects) this.#objects.set(keyOf(refOf(object)), object)
+  }
+
+  /** The record's ConfigMap as last written. */
+  get map(): ConfigMap | undefined {
+    return this.#map
+  }
+
+  /** Object of the release by key. */
+  object(key: string): KubeObject | undefined {
+    return this.#objects.get(key)
+  }
+
+  /** Writes the payload, which never changes, before the first record that names it. */
+  async open(): Promise<void> {
+    const object = encodePayload(this.payload, this.record.app, this.record.namespace)
+    await this.#client.apply(object, { fieldManager: MOVER, force: true })
+  }
+
+  /** Changes the record and writes it. `timeline` adds one line of history. */
+  async save(change: Partial<RolloutRecord>, timeline?: Omit<TimelineEntry, 'at'>): Promise<void> {
+    const at = new Date(this.#clock.now()).toISOString()
+    const entries = timeline === undefined ? [] : [{ at, ...timeline }]
+    const next: RolloutRecord = {
+      ...this.record,
+      ...change,
+      updatedAt: at,
+      timeline: [...this.record.timeline, ...entries].slice(-MAX_TIMELINE),
+    }
+    const over = ['succeeded', 'aborted'].includes(next.phase)
+    const map = encodeRecord(next, this.#map)
+    const { [UNDO_KEY]: _old, ...data } = map.data ?? {}
+    map.data = over ? data : { ...data, [UNDO_KEY]: undoScript(next, this.payload) }
+    this.#map =
+      this.#map === undefined
+        ? await this.#client.create(map, { fieldManager: MOVER })
+        : await this.#client.replace(map, { fieldManager: MOVER })
+    this.record = next
+    this.tell()
+  }
+
+  tell(): void {
+    const { record } = this
+    const over = ['succeeded', 'aborted'].includes(record.phase)
+    this.#reporter.emit({ kind: 'record', record, ...(over ? {} : { byHand: undoCommand(record) }) })
+  }
+
+  /** What `kubectl describe` shows on everything that this rollout moves. */
+  sentence(): string {
+    const { app, namespace, rollout } = this.record
+    return `Headgate moves this object (rollout ${rollout} of app ${app}). Until it ends, apply nothing to it. Where it stands: headgate status --app ${app} -n ${namespace}. Back to the old version: headgate abort, or without it: ${undoCommand(this.record)}`
+  }
+}

@@ -1,0 +1,150 @@
+import { ApiError, explain } from '../kubernetes/errors.ts'
+import { type Failure, failureOf } from '../shared/errors.ts'
+import { stopMove } from '../strategies/strategy.ts'
+import type { Engine } from './engine.ts'
+import { finish, succeed } from './finish.ts'
+import { Interrupted } from './interrupt.ts'
+import type { Outcome } from './record.ts'
+import { type Passes, runSteps } from './steps.ts'
+import { undo } from './undo.ts'
+
+/** How a command that acted has ended. */
+export interface Ended {
+  outcome: Outcome
+  failure?: Failure
+  cancelled?: boolean
+}
+
+export interface Around {
+  /** supporting objects, new Services, workloads without steps: before the first step */
+  before: () => Promise<void>
+  /** objects that point at workloads and Services, then prune: after the finish */
+  after: () => Promise<void>
+  /** keys of Jobs of the rollout before */
+  oldJobs: string[]
+}
+
+/** Longest time in ms that a cancelled run may spend on going back: the runner kills it 7.5 s after its first signal. */
+const CANCEL_BUDGET_MS = 5_000
+
+/** Carries the rollout on from where its record stands until it ends or rests. Never throws. */
+export async function carry(engine: Engine, passes: Passes, around: Around): Promise<Ended> {
+  const { book } = engine.o
+  try {
+    await around.before()
+    if ((await runSteps(engine, book.record.plan, passes)) === 'paused') return { outcome: 'paused' }
+    await finish(engine)
+    await around.after()
+    await succeed(engine, around.oldJobs)
+    return { outcome: book.record.command === 'rollback' ? 'rolled-back' : 'succeeded' }
+  } catch (error) {
+    return ended(engine, error)
+  }
+}
+
+async function ended(engine: Engine, error: unknown): Promise<Ended> {
+  const { book, lease, reporter } = engine.o
+  if (!(error instanceof Interrupted)) return failed(engine, asFailure(error))
+  const { interruption } = error
+  switch (interruption.kind) {
+    case 'lost':
+      return { outcome: 'failed', failure: lostFailure(book.record.app) }
+    case 'cancelled':
+      return cancelled(engine)
+    case 'requested': {
+      const { request } = interruption
+      reporter.emit({ kind: 'line', text: `${request.by} asks to ${request.command}: obeyed` })
+      await lease.answer(request, `${request.command} obeyed`).catch(() => {})
+      return goBack(engine, { kind: 'failed', code: 'aborted', message: `aborted by ${request.by}` })
+    }
+  }
+}
+
+export function asFailure(error: unknown): Failure {
+  return error instanceof ApiError ? explain(error) : failureOf(error)
+}
+
+function lostFailure(app: string): Failure {
+  return {
+    kind: 'failed',
+    code: 'lease-lost',
+    message: `another run took over the lease headgate-${app}; this one has stopped writing`,
+    next: 'look at the run that holds it; use one concurrency group per app and environment',
+  }
+}
+
+async function failed(engine: Engine, failure: Failure): Promise<Ended> {
+  const { book, reporter } = engine.o
+  reporter.emit({ kind: 'failure', failure })
+  const { record } = book
+  const staysDown = record.strategy === 'recreate' && failure.code === 'job-failed' && record.onFailedJob === 'stop'
+  // Without a workload in steps there is nothing to go back to: new objects, or an outage that the release should end.
+  const noWayBack = engine.workloads.length === 0
+  if (record.onFailure === 'stop' || staysDown || noWayBack) return stopped(engine, failure)
+  return goBack(engine, failure)
+}
+
+/** Back to stable. `failed` is left only where that did not work: then the next run finishes it first. */
+export async function goBack(engine: Engine, failure?: Failure, budgetMs?: number): Promise<Ended> {
+  const { book, reporter } = engine.o
+  const because = failure === undefined ? {} : { failure }
+  try {
+    await book.save({ phase: 'aborting', ...because }, { kind: 'aborting', text: failure?.message ?? 'on request' })
+    await undo(engine, budgetMs)
+    const done = 'users are on the stable version, as before the rollout'
+    await book.save(
+      { phase: 'aborted', ...(failure === undefined ? {} : { failure: { ...failure, done } }) },
+      { kind: 'aborted', text: done },
+    )
+    return { outcome: 'aborted', ...(failure === undefined ? {} : { failure: { ...failure, done } }) }
+  } catch (error) {
+    if (error instanceof Interrupted) return { outcome: 'failed', failure: lostFailure(book.record.app) }
+    const second = asFailure(error)
+    reporter.emit({ kind: 'failure', failure: second })
+    return stuck(engine, failure, second)
+  }
+}
+
+async function stuck(engine: Engine, first: Failure | undefined, second: Failure): Promise<Ended> {
+  const failure: Failure = {
+    ...(first ?? second),
+    message: first === undefined ? second.message : `${first.message}; going back did not end: ${second.message}`,
+    next: second.next ?? 'abort again once the cause is gone',
+  }
+  try {
+    await engine.o.book.save({ phase: 'failed', failure }, { kind: 'failed', text: second.message })
+  } catch {
+    // The record still says `aborting`, which the next run treats the same way.
+  }
+  return { outcome: 'failed', failure }
+}
+
+async function cancelled(engine: Engine): Promise<Ended> {
+  const { book } = engine.o
+  const failure: Failure = { kind: 'cancelled', code: 'cancelled', message: 'the run was cancelled' }
+  if (book.record.onCancel === 'abort' && engine.workloads.length > 0)
+    return { ...(await goBack(engine, failure, CANCEL_BUDGET_MS)), cancelled: true }
+  return { ...(await stopped(engine, failure)), cancelled: true }
+}
+
+/** Rests where it is: what is held gets its lock, in one write each. */
+async function stopped(engine: Engine, failure: Failure): Promise<Ended> {
+  const { book, reporter } = engine.o
+  try {
+    for (const workload of engine.workloads)
+      for (let attempt = 0; attempt < 5; attempt++) {
+        const move = stopMove(book.record.strategy, engine.view(workload))
+        if (move?.kind !== 'write') break
+        await engine.send(move.write, move.text)
+      }
+    const done = engine.workloads.length === 0 ? 'nothing was deleted' : 'it rests where it is, locked; users are served'
+    const told = { ...failure, done }
+    await book.save({ phase: 'stopped', reason: failure.message, failure: told }, { kind: 'stopped', text: failure.message })
+    return { outcome: 'stopped', failure: told }
+  } catch (error) {
+    const second = asFailure(error)
+    reporter.emit({ kind: 'failure', failure: second })
+    return { outcome: 'failed', failure: second }
+  }
+}
+

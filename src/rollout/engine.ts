@@ -1,0 +1,322 @@
+import { diagnose } from '../health/diagnosis.ts'
+import type { Diagnosis, Symptom } from '../health/symptom.ts'
+import { servingAt } from '../health/pods.ts'
+import type { Client } from '../kubernetes/client.ts'
+import { ApiError } from '../kubernetes/errors.ts'
+import type { LeaseHolder } from '../kubernetes/lease.ts'
+import type { Reporter } from '../report/events.ts'
+import type { Clock } from '../shared/clock.ts'
+import { type Failure, HeadgateError } from '../shared/errors.ts'
+import { keyOf, type KubeObject, nameOf, refOf, type Service } from '../shared/objects.ts'
+import { MOVER, SENTENCE } from '../strategies/hold.ts'
+import type { Move, Write } from '../strategies/move.ts'
+import { type Goal, nextMove } from '../strategies/strategy.ts'
+import { hashOf, type ServiceView, sideOf, type WorkloadView } from '../strategies/view.ts'
+import { gatherEvidence } from './evidence.ts'
+import { Interrupted, type Interruption } from './interrupt.ts'
+import type { Book } from './book.ts'
+import type { WorkloadRecord } from './record.ts'
+import type { Wake } from './wake.ts'
+import type { World } from './world.ts'
+
+export interface EngineOptions {
+  client: Client
+  clock: Clock
+  reporter: Reporter
+  lease: LeaseHolder
+  world: World
+  wake: Wake
+  book: Book
+  /** cancel of the run */
+  cancel: AbortSignal
+  /** ms that a Service change needs to reach every proxy */
+  settleMs: number
+  /** asks a URL outside of the cluster; no redirect to another scheme, at most 1 MB */
+  fetchUrl: (url: string, options: { headers: Record<string, string>; timeoutMs: number }) => Promise<{ status: number; body: string }>
+  /** puts environment variables in for `${NAME}`; throws `refused` for one that is not set */
+  expand: (text: string) => string
+  /** applies an object of the release by server-side apply */
+  apply: (object: KubeObject, live: KubeObject | undefined) => Promise<KubeObject>
+  /** the rollout rested when this run began, so nothing is left to settle */
+  rested: boolean
+}
+
+/**
+ * Asks the strategy for the next move of each workload, makes it, and asks again from what it sees then. It keeps nothing
+ * that a new run would miss: everything is derived from record and cluster.
+ */
+export class Engine {
+  readonly o: EngineOptions
+  readonly #startedAt: number
+  readonly #firstSeen = new Map<string, number>()
+  #waiting = ''
+  #mix = ''
+
+  constructor(options: EngineOptions) {
+    this.o = options
+    this.#startedAt = options.clock.now()
+  }
+
+  get now(): number {
+    return this.o.clock.now()
+  }
+
+  /** Throws when the run has to stop before its next write: cancelled, lease lost, or a request of another run. */
+  checkpoint(obey: Interruption['kind'][] = ['cancelled', 'lost', 'requested']): void {
+    const { cancel, lease } = this.o
+    if (lease.lost.aborted && obey.includes('lost')) throw new Interrupted({ kind: 'lost' })
+    if (cancel.aborted && obey.includes('cancelled')) throw new Interrupted({ kind: 'cancelled' })
+    const request = lease.requests.find((each) => each.rollout === undefined || each.rollout === this.o.book.record.rollout)
+    if (request !== undefined && obey.includes('requested')) throw new Interrupted({ kind: 'requested', request })
+  }
+
+  view(workload: WorkloadRecord): WorkloadView {
+    const { book, world, settleMs } = this.o
+    const { record, payload } = book
+    const versions = payload.versions[`${workload.namespace}/${workload.name}`]
+    if (versions === undefined) throw new Error(`no versions of ${workload.name} in the payload`)
+    return {
+      record: workload,
+      versions,
+      rollout: record.rollout,
+      app: record.app,
+      ...world.workload(workload),
+      services: this.#services(workload),
+      now: this.now,
+      settleMs,
+      capacity: record.capacity,
+      sentence: book.sentence(),
+    }
+  }
+
+  #services(workload: WorkloadRecord): ServiceView[] {
+    const { world, book, rested } = this.o
+    return book.record.services
+      .filter((service) => service.workload === workload.name && service.namespace === workload.namespace)
+      .map((record) => {
+        const key = keyOf({ apiVersion: 'v1', kind: 'Service', name: record.name, namespace: record.namespace })
+        return {
+          record,
+          live: world.service(record.namespace, record.name),
+          desired: book.object(key) as Service | undefined,
+          preview: world.service(record.namespace, `${record.name}-preview`),
+          changedAt: world.changedAt.get(key) ?? (rested ? 0 : this.#startedAt),
+        }
+      })
+  }
+
+  /** Workloads that go through the steps. */
+  get workloads(): WorkloadRecord[] {
+    return this.o.book.record.workloads.filter((workload) => workload.mode === 'steps')
+  }
+
+  /**
+   * Writes this run's mark on everything that the run before may still be about to write, so that a late write of a
+   * frozen predecessor meets another resourceVersion.
+   */
+  async mark(): Promise<void> {
+    const by = `${this.o.book.sentence()} Taken over by ${this.o.lease.holder} at ${new Date(this.now).toISOString()}.`
+    for (const workload of this.workloads) {
+      const { deployment, services } = this.view(workload)
+      for (const object of [deployment, ...services.map(({ live }) => live)]) {
+        if (object === undefined) continue
+        const body = { metadata: { annotations: { [SENTENCE]: by } } }
+        const marked = await this.o.client.patch(refOf(object), { type: 'merge', body }, { fieldManager: MOVER })
+        this.o.world.put(marked)
+      }
+    }
+  }
+
+  /**
+   * Moves all workloads until the goal is reached.
+   * Throws HeadgateError: a release that is called bad, drift, or a timeout; Interrupted: see checkpoint.
+   */
+  async reach(goal: Goal, limitMs: number, obey?: Interruption['kind'][]): Promise<void> {
+    let deadline = this.now + limitMs
+    for (;;) {
+      this.checkpoint(obey)
+      const moves = this.workloads.map((workload) => this.#next(workload, goal))
+      if (await this.#sendAll(moves)) continue
+      this.#tellMix()
+      const waits = moves.filter((move) => move.kind === 'wait')
+      if (waits.length === 0) return
+      const diagnosis = this.#judge(goal.kind === 'back' ? 'stable' : 'next')
+      if (goal.kind !== 'back' && diagnosis.fatal !== undefined) throw await this.#bad(diagnosis.fatal)
+      deadline = Math.max(deadline, ...waits.map((move) => (move.wakeAt ?? 0) + limitMs))
+      if (this.now >= deadline) throw await this.#timeout(waits[0]?.text ?? '', limitMs, diagnosis)
+      this.#tellWaiting(waits.map((move) => move.text).join('; '), diagnosis)
+      await this.sleep(this.#wakeAt(deadline, waits, diagnosis))
+    }
+  }
+
+  /** Watches for a time: a goal that no longer holds, or a pod that fails, ends it at once. */
+  async watchFor(goal: Goal, ms: number): Promise<void> {
+    const end = this.now + ms
+    while (this.now < end) {
+      await this.reach(goal, this.o.book.record.timeoutMs)
+      const diagnosis = this.#judge('next')
+      if (diagnosis.fatal !== undefined) throw await this.#bad(diagnosis.fatal)
+      if (this.now >= end) return
+      this.#tellWaiting(`the wait to end`, diagnosis)
+      await this.sleep(this.#wakeAt(end, [], diagnosis))
+    }
+  }
+
+  /** Until a change, a moment (ms since 1970), a cancel, a lost lease or a request. */
+  async sleep(at: number): Promise<void> {
+    const { wake, clock, cancel, lease } = this.o
+    await wake.until(at, clock, cancel.aborted ? [lease.lost] : [cancel, lease.lost])
+  }
+
+  #next(workload: WorkloadRecord, goal: Goal): Move {
+    const move = nextMove(this.o.book.record.strategy, this.view(workload), goal)
+    if (move.kind !== 'drift') return move
+    throw new HeadgateError({
+      kind: 'failed',
+      code: 'drift',
+      message: `${nameOf(move.object)} is no longer what rollout ${this.o.book.record.rollout} made of it: ${move.text}`,
+      object: move.object,
+      next: `abort puts the stable version back; or find who wrote it, stop that, and deploy again`,
+    })
+  }
+
+  async #sendAll(moves: Move[]): Promise<boolean> {
+    let sent = false
+    for (const move of moves) {
+      if (move.kind !== 'write') continue
+      await this.send(move.write, move.text)
+      sent = true
+    }
+    return sent
+  }
+
+  /**
+   * One write, conditional on what it was made from. When that is stale nothing is written: the object is read again and
+   * the strategy decides anew.
+   */
+  async send(write: Write, text: string): Promise<void> {
+    this.checkpoint(['lost'])
+    try {
+      const object = await this.#perform(write)
+      if (object !== undefined) {
+        if (object.kind === 'Service') this.o.world.touched(object, this.now)
+        this.o.world.put(object)
+      }
+      this.o.reporter.emit({ kind: 'change', text: this.#named(write, text) })
+    } catch (error) {
+      if (!(error instanceof ApiError) || (error.kind !== 'stale' && error.kind !== 'exists')) throw error
+      await this.#refresh(write)
+    }
+  }
+
+  #named(write: Write, text: string): string {
+    if (write.verb === 'delete') return text
+    const name = nameOf(refOf(write.object))
+    return text.startsWith('Service/') || name.startsWith('Service/') ? text : `${name}: ${text}`
+  }
+
+  async #perform(write: Write): Promise<KubeObject | undefined> {
+    const { client, world } = this.o
+    switch (write.verb) {
+      case 'patch': {
+        const version = write.object.metadata.resourceVersion ?? ''
+        const test = { op: 'test' as const, path: '/metadata/resourceVersion', value: version }
+        return client.patch(refOf(write.object), { type: 'json', operations: [test, ...write.operations] }, { fieldManager: MOVER })
+      }
+      case 'create':
+        return client.create(write.object, { fieldManager: MOVER })
+      case 'apply':
+        return this.o.apply(write.object, write.live)
+      case 'delete':
+        await client.delete(write.ref, write.uid === undefined ? {} : { uid: write.uid })
+        world.drop(write.ref)
+        return undefined
+    }
+  }
+
+  async #refresh(write: Write): Promise<void> {
+    if (write.verb === 'delete') return
+    const known = this.o.world.current(write.object)
+    if (known !== undefined && known.metadata.resourceVersion !== write.object.metadata.resourceVersion) return
+    const fresh = await this.o.client.get(refOf(write.object))
+    if (fresh !== undefined) this.o.world.put(fresh)
+  }
+
+  #judge(which: 'stable' | 'next'): Diagnosis {
+    const all: Diagnosis = { symptoms: [] }
+    for (const workload of this.workloads) {
+      const view = this.view(workload)
+      const side = sideOf(view, which)
+      const one = diagnose({
+        pods: view.pods.filter((pod) => hashOf(pod) === side.hash),
+        ...(side.replicaSet === undefined ? {} : { replicaSet: side.replicaSet }),
+        ...(view.deployment === undefined ? {} : { deployment: view.deployment }),
+        now: this.now,
+        firstSeen: this.#firstSeen,
+      })
+      all.symptoms.push(...one.symptoms)
+      if (one.fatal !== undefined) all.fatal ??= one.fatal
+      if (one.nextCheckAt !== undefined) all.nextCheckAt = Math.min(all.nextCheckAt ?? Number.POSITIVE_INFINITY, one.nextCheckAt)
+    }
+    return all
+  }
+
+  #wakeAt(deadline: number, waits: { wakeAt?: number }[], diagnosis: Diagnosis): number {
+    const moments = [deadline, ...waits.map((move) => move.wakeAt ?? deadline), diagnosis.nextCheckAt ?? deadline]
+    for (const workload of this.workloads) {
+      const { pods, versions } = this.view(workload)
+      const seconds = Math.min(versions.nextFields.minReadySeconds, versions.stableFields.minReadySeconds)
+      for (const pod of pods)
+        for (const least of [seconds, versions.nextFields.minReadySeconds, versions.stableFields.minReadySeconds]) {
+          const at = servingAt(pod, least)
+          if (at !== undefined && at > this.now) moments.push(at)
+        }
+    }
+    return Math.min(...moments.filter((at) => at > this.now), deadline)
+  }
+
+  async #bad(symptom: Symptom): Promise<HeadgateError> {
+    const failure = await gatherEvidence(this.o.client, symptom, this.#startedAt)
+    return new HeadgateError(failure)
+  }
+
+  async #timeout(what: string, limitMs: number, { symptoms }: Diagnosis): Promise<HeadgateError> {
+    const [worst] = symptoms
+    const message = `timed out after ${Math.round(limitMs / 1000)}s waiting for ${what}`
+    const known: Failure | undefined = worst === undefined ? undefined : await gatherEvidence(this.o.client, worst, this.#startedAt)
+    const failure: Failure = {
+      kind: 'timeout',
+      code: 'timeout',
+      message: known === undefined ? message : `${message}: ${known.message}`,
+      ...(known?.object === undefined ? {} : { object: known.object }),
+      ...(known?.evidence === undefined ? {} : { evidence: known.evidence }),
+      next: known?.next ?? 'look at the pods and their events, or raise the input timeout if the release just needs longer',
+    }
+    return new HeadgateError(failure)
+  }
+
+  #tellWaiting(text: string, { symptoms }: Diagnosis): void {
+    const [worst] = symptoms
+    const line = worst === undefined ? text : `${text} (${worst.sentence})`
+    if (line === this.#waiting) return
+    this.#waiting = line
+    this.o.reporter.emit({ kind: 'waiting', text: line })
+  }
+
+  #tellMix(): void {
+    const sum = { stable: 0, canary: 0 }
+    const [first] = this.workloads
+    if (first === undefined) return
+    for (const workload of this.workloads) {
+      const view = this.view(workload)
+      sum.stable += sideOf(view, 'stable').serving
+      sum.canary += sideOf(view, 'next').serving
+    }
+    const text = `${sum.stable}/${sum.canary}`
+    if (text === this.#mix) return
+    this.#mix = text
+    const stable = { version: first.stableVersion, pods: sum.stable }
+    const canary = { version: first.newVersion, pods: sum.canary }
+    this.o.reporter.emit({ kind: 'mix', mix: { at: this.now, stable, canary } })
+  }
+}

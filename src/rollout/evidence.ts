@@ -1,0 +1,39 @@
+import { explainFailure, type LogTail } from '../health/evidence.ts'
+import type { Symptom } from '../health/symptom.ts'
+import type { Client } from '../kubernetes/client.ts'
+import type { Failure } from '../shared/errors.ts'
+import type { KubeEvent } from '../shared/objects.ts'
+
+/**
+ * The failure of a symptom with what the cluster says of it: the object's events and the container's last log lines.
+ * What cannot be read is left out; the sentence never rests on it.
+ */
+export async function gatherEvidence(client: Client, symptom: Symptom, since: number, others: Symptom[] = []): Promise<Failure> {
+  const [events, logs] = await Promise.all([eventsOf(client, symptom), logsOf(client, symptom)])
+  return explainFailure(symptom, events, logs, { others, since })
+}
+
+async function eventsOf(client: Client, { object }: Symptom): Promise<KubeEvent[]> {
+  const fieldSelector = `involvedObject.kind=${object.kind},involvedObject.name=${object.name}`
+  try {
+    const list = await client.list<KubeEvent>({ apiVersion: 'v1', kind: 'Event' }, object.namespace, { fieldSelector })
+    return list.items
+  } catch {
+    return []
+  }
+}
+
+async function logsOf(client: Client, { wantsLogs, object }: Symptom): Promise<LogTail[]> {
+  if (wantsLogs === undefined) return []
+  const { pod, container, previous } = wantsLogs
+  const namespace = wantsLogs.namespace ?? object.namespace ?? 'default'
+  for (const earlier of previous ? [true, false] : [false]) {
+    try {
+      const text = await client.logs(namespace, pod, { container, previous: earlier, tailLines: 50 })
+      if (text !== undefined && text.trim() !== '') return [{ pod, container, text }]
+    } catch {
+      // A log that cannot be read is evidence that is missing, not another failure.
+    }
+  }
+  return []
+}

@@ -1,0 +1,67 @@
+import { keyOf, type KubeObject, nameOf, type ObjectRef, refOf } from '../shared/objects.ts'
+import { payloadName } from './codec.ts'
+import type { Engine } from './engine.ts'
+import { clean, withoutTraces } from './ownership.ts'
+import type { PayloadRef, ReleaseRef } from './record.ts'
+
+/**
+ * Brings the new version to all pods and gives the objects to the manifest's manager, so that nothing is left but what the
+ * release says.
+ */
+export async function finish(engine: Engine): Promise<void> {
+  const { book, reporter } = engine.o
+  if (engine.workloads.length > 0) reporter.emit({ kind: 'phase', title: 'Finish: all pods to the new version' })
+  await engine.reach({ kind: 'finish' }, book.record.timeoutMs)
+  for (const workload of engine.workloads) {
+    const { deployment, services } = engine.view(workload)
+    if (deployment !== undefined) await handOver(engine, deployment)
+    for (const { live } of services) if (live !== undefined) await handOver(engine, live)
+  }
+}
+
+async function handOver(engine: Engine, live: KubeObject): Promise<void> {
+  const { book, client, world, apply } = engine.o
+  engine.checkpoint(['lost'])
+  const manifest = book.object(keyOf(refOf(live)))
+  const applied = manifest === undefined ? live : await apply(manifest, live)
+  world.put(await clean(client, applied, withoutTraces))
+}
+
+/** Objects of the release before that this one lacks. */
+export function leftovers(before: readonly KubeObject[], now: readonly KubeObject[]): KubeObject[] {
+  const kept = new Set(now.map((object) => keyOf(refOf(object))))
+  return before.filter((object) => !kept.has(keyOf(refOf(object))))
+}
+
+/** Success: the record says so, then what only the rollouts before needed goes. */
+export async function succeed(engine: Engine, jobs: string[]): Promise<void> {
+  const { book } = engine.o
+  const { record } = book
+  const previous: ReleaseRef | undefined = record.serving?.digest === record.release.digest ? record.previous : record.serving
+  const kept = new Set([record.release.rollout, previous?.rollout])
+  const old = record.payloads.filter(({ rollout }) => !kept.has(rollout))
+  const { previous: _before, failure: _failure, reason: _reason, ...rest } = record
+  book.record = { ...rest, ...(previous === undefined ? {} : { previous }) }
+  await book.save(
+    { phase: 'succeeded', serving: record.release, step: record.steps.length, payloads: record.payloads.filter(({ rollout }) => kept.has(rollout)) },
+    { kind: 'finished', text: 'the new version serves alone' },
+  )
+  await sweep(engine, old, jobs)
+}
+
+/** Removes payloads and Jobs that no command can need any more. A failure here is told and harms nothing. */
+export async function sweep(engine: Engine, payloads: PayloadRef[], jobs: string[]): Promise<void> {
+  const { client, book, reporter } = engine.o
+  const { app, namespace } = book.record
+  const refs: ObjectRef[] = payloads.map(({ rollout, kind }) => ({ apiVersion: 'v1', kind, name: payloadName(app, rollout), namespace }))
+  for (const key of jobs) {
+    const [, , jobNamespace, name] = key.split('|')
+    if (name !== undefined) refs.push({ apiVersion: 'batch/v1', kind: 'Job', name, namespace: jobNamespace ?? namespace })
+  }
+  for (const ref of refs)
+    try {
+      await client.delete(ref, { propagation: 'Background' })
+    } catch (error) {
+      reporter.emit({ kind: 'line', level: 'warning', text: `${nameOf(ref)} could not be removed: ${String(error)}` })
+    }
+}

@@ -1,0 +1,66 @@
+import { releaseDigest } from '../manifests/digest.ts'
+import { appName, placeInNamespace } from '../manifests/identify.ts'
+import { substituteImages } from '../manifests/images.ts'
+import { type Classified, classify } from '../manifests/order.ts'
+import { type ManifestObject, parseManifest } from '../manifests/parse.ts'
+import { imagesOf } from '../manifests/workload.ts'
+import type { Discovery } from '../kubernetes/discovery.ts'
+import { refuse } from '../shared/errors.ts'
+import type { KubeObject } from '../shared/objects.ts'
+import type { Step } from '../strategies/step.ts'
+import type { Payload } from './codec.ts'
+import type { Settings } from './settings.ts'
+
+/** What is to be brought live: the desired objects after image substitution, each in its namespace. */
+export interface Release {
+  app: string
+  /** namespace of record and lease */
+  namespace: string
+  objects: ManifestObject[]
+  digest: string
+  /** image references of its Deployments, in manifest order */
+  images: string[]
+  parts: Classified
+}
+
+export interface SourceText {
+  file: string
+  text: string
+}
+
+/** Reads, substitutes, names and sorts. Everything that is wrong with the input is refused here, before any write. */
+export async function loadRelease(files: SourceText[], settings: Settings, namespace: string, discovery: Discovery): Promise<Release> {
+  const manifests = files.flatMap(({ file, text }) => parseManifest(text, file))
+  if (manifests.length === 0)
+    throw refuse('no-manifests', `no object in ${files.length === 0 ? 'the manifests' : files.map(({ file }) => file).join(', ')}`, {
+      next: 'set the input manifests to files, directories or globs with Kubernetes objects',
+    })
+  const { objects } = substituteImages(manifests.map(({ object }) => object), settings.images)
+  const substituted = manifests.map((manifest, index) => ({ ...manifest, object: objects[index] ?? manifest.object }))
+  const placed = placeInNamespace(substituted, namespace, await namespacedKinds(objects, discovery))
+  return assemble(appName(settings.app, placed), namespace, placed, settings.steps)
+}
+
+/** A release from a payload: promote, abort and rollback need no checkout. */
+export function releaseOf(payload: Payload, app: string, namespace: string, steps: readonly Step[]): Release {
+  const place = { file: `rollout ${payload.rollout}` }
+  return assemble(app, namespace, payload.objects.map((object) => ({ object, place, placeOf: () => place })), steps)
+}
+
+function assemble(app: string, namespace: string, manifests: ManifestObject[], steps: readonly Step[]): Release {
+  const objects = manifests.map(({ object }) => object)
+  const jobs = steps.flatMap((step) => (step.kind === 'job' ? step.names : []))
+  const parts = classify(objects, jobs)
+  const images = [...new Set(parts.workloads.flatMap((workload) => imagesOf(workload.spec.template)))]
+  return { app, namespace, objects: manifests, digest: releaseDigest(objects), images, parts }
+}
+
+async function namespacedKinds(objects: KubeObject[], discovery: Discovery): Promise<(apiVersion: string, kind: string) => boolean> {
+  for (const object of objects) if (object.kind === 'CustomResourceDefinition') discovery.addCrd(object)
+  const known = new Map<string, boolean>()
+  for (const { apiVersion, kind } of objects) {
+    const key = `${apiVersion}|${kind}`
+    if (!known.has(key)) known.set(key, (await discovery.resourceOf(apiVersion, kind)).namespaced)
+  }
+  return (apiVersion, kind) => known.get(`${apiVersion}|${kind}`) ?? true
+}

@@ -1,0 +1,107 @@
+import { applyObject } from '../kubernetes/apply.ts'
+import type { Client } from '../kubernetes/client.ts'
+import { acquire, type LeaseHolder } from '../kubernetes/lease.ts'
+import { type KubeObject, keyOf, refOf } from '../shared/objects.ts'
+import type { Deps } from '../commands/deps.ts'
+import type { Book } from './book.ts'
+import { Engine } from './engine.ts'
+import { Wake } from './wake.ts'
+import { selectorText, World } from './world.ts'
+
+/** What a command that only reads needs. */
+export interface ReadSession {
+  deps: Deps
+  world: World
+  close: () => Promise<void>
+}
+
+/** One command's hold on one app: the lease, the watches, and what is known of autoscalers. */
+export interface Session extends ReadSession {
+  lease: LeaseHolder
+  wake: Wake
+  /** keys of workloads whose replicas an autoscaler owns; read once */
+  autoscaled: () => Promise<ReadonlySet<string>>
+}
+
+/** Who acts, for the lease and for people: `owner/name run 123 attempt 1`, or a user at a command line. */
+export function holderOf({ source, identity }: Deps): string {
+  return source.repository === '' ? `${source.actor || 'cli'}/${identity}` : `${source.repository}/${source.runId}/${source.attempt}`
+}
+
+/** Takes the lease, waiting up to `waitMs`, and opens the watches' home. Throws `refused` when another run keeps it. */
+export async function openSession(deps: Deps, app: string, namespace: string, waitMs: number): Promise<Session> {
+  const { client, clock, cancel, reporter } = deps
+  const wake = new Wake()
+  const lease = await acquire(client, { namespace, app, holder: holderOf(deps), waitMs, clock, signal: cancel, onWait: (holder) => reporter.emit({ kind: 'waiting', text: `the run ${holder} to end` }) })
+  lease.onRequest(wake.notify)
+  const stop = new AbortController()
+  const world = new World(client, wake, stop.signal)
+  let autoscaled: Promise<ReadonlySet<string>> | undefined
+  return {
+    deps,
+    lease,
+    world,
+    wake,
+    autoscaled: () => (autoscaled ??= readAutoscaled(client, namespace)),
+    close: async () => {
+      stop.abort()
+      await lease.release()
+    },
+  }
+}
+
+/** Watches without a lease, for commands that never write. */
+export function readOnlySession(deps: Deps): ReadSession {
+  const stop = new AbortController()
+  const world = new World(deps.client, new Wake(), stop.signal)
+  return { deps, world, close: async () => stop.abort() }
+}
+
+async function readAutoscaled(client: Client, namespace: string): Promise<ReadonlySet<string>> {
+  const { items } = await client.list({ apiVersion: 'autoscaling/v2', kind: 'HorizontalPodAutoscaler' }, namespace)
+  return new Set(items.map((autoscaler) => targetKey(autoscaler)))
+}
+
+/** Key of the workload that an autoscaler scales. */
+export function targetKey(autoscaler: KubeObject): string {
+  const spec = autoscaler['spec'] as { scaleTargetRef?: { apiVersion?: string; kind?: string; name?: string } } | undefined
+  const { apiVersion = 'apps/v1', kind = 'Deployment', name = '' } = spec?.scaleTargetRef ?? {}
+  return keyOf({ apiVersion, kind, name, namespace: autoscaler.metadata.namespace ?? '' })
+}
+
+/** Server-side apply of an object of the release with the settings of its rollout. */
+export async function applyIn(session: Session, takeOver: string[], object: KubeObject, live: KubeObject | undefined): Promise<KubeObject> {
+  const autoscaled = (await session.autoscaled()).has(keyOf(refOf(object)))
+  const applied = await applyObject(session.deps.client, object, live, { takeOver, autoscaled })
+  if (applied.action !== 'unchanged')
+    session.deps.reporter.emit({ kind: 'change', text: `${object.kind}/${object.metadata.name ?? ''} ${applied.action}` })
+  return applied.object
+}
+
+/** Watches what a record names and makes the engine that moves it. */
+export async function engineFor(session: Session, book: Book, rested: boolean): Promise<Engine> {
+  const { deps, lease, world, wake } = session
+  const { record } = book
+  const watches = record.workloads.map((workload) => {
+    const manifest = book.object(keyOf({ apiVersion: 'apps/v1', kind: 'Deployment', name: workload.name, namespace: workload.namespace }))
+    const selector = (manifest?.['spec'] as { selector?: Parameters<typeof selectorText>[0] } | undefined)?.selector
+    return world.watch(workload.name, workload.namespace, selectorText(selector ?? {}))
+  })
+  const namespaces = new Set([record.namespace, ...record.services.map((service) => service.namespace)])
+  await Promise.all([...watches, ...[...namespaces].map((namespace) => world.watchServices(namespace))])
+  return new Engine({
+    client: deps.client,
+    clock: deps.clock,
+    reporter: deps.reporter,
+    lease,
+    world,
+    wake,
+    book,
+    cancel: deps.cancel,
+    settleMs: deps.settleMs,
+    fetchUrl: deps.fetchUrl,
+    expand: deps.expand,
+    rested,
+    apply: (object, live) => applyIn(session, record.takeOver, object, live),
+  })
+}

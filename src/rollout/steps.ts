@@ -1,0 +1,102 @@
+import { runCheck } from '../checks/http.ts'
+import { runJob } from '../checks/job.ts'
+import type { LeaseRequest } from '../kubernetes/lease.ts'
+import { HeadgateError } from '../shared/errors.ts'
+import type { Goal } from '../strategies/strategy.ts'
+import { type Step, stepText } from '../strategies/step.ts'
+import type { Engine } from './engine.ts'
+import { Interrupted } from './interrupt.ts'
+
+export interface Passes {
+  /** approvals are passed until this step index (exclusive); Infinity with `full` */
+  approvedUntil: number
+  /** waits, checks and approvals are passed: `full` */
+  everything: boolean
+}
+
+/**
+ * Does the steps that are left, writing the record once after each. Returns `paused` where a person has to say go on.
+ */
+export async function runSteps(engine: Engine, steps: Step[], passes: Passes): Promise<'done' | 'paused'> {
+  const { book, reporter } = engine.o
+  let skip = passes
+  while (book.record.step < steps.length) {
+    const index = book.record.step
+    const step = steps[index]
+    if (step === undefined) break
+    reporter.emit({ kind: 'phase', title: `Step ${index + 1} of ${steps.length}: ${stepText(step)}` })
+    const goal: Goal = { kind: 'step', steps, index }
+    await engine.reach(goal, book.record.timeoutMs)
+    let verdict: Verdict
+    try {
+      verdict = await doStep(engine, step, goal, skip)
+    } catch (error) {
+      const promoted = promotedBy(error)
+      if (promoted === undefined) throw error
+      verdict = { kind: 'pass', text: 'passed by a promote of another run' }
+      if (promoted.full === true) skip = { approvedUntil: Number.POSITIVE_INFINITY, everything: true }
+      await engine.o.lease.answer(promoted, `step ${index + 1} is passed`)
+    }
+    if (verdict.kind === 'pause') {
+      await book.save({ phase: 'paused', reason: verdict.text }, { kind: 'paused', text: verdict.text, step: index })
+      reporter.emit({ kind: 'line', text: `Paused: ${verdict.text}` })
+      return 'paused'
+    }
+    reporter.emit({ kind: 'line', text: `${stepText(step)}: ${verdict.text}` })
+    await book.save({ step: index + 1, phase: 'progressing' }, { kind: 'step', text: `${stepText(step)}: ${verdict.text}`, step: index })
+  }
+  return 'done'
+}
+
+function promotedBy(error: unknown): LeaseRequest | undefined {
+  if (!(error instanceof Interrupted) || error.interruption.kind !== 'requested') return undefined
+  const { request } = error.interruption
+  return request.command === 'promote' ? request : undefined
+}
+
+type Verdict = { kind: 'pass'; text: string } | { kind: 'pause'; text: string }
+
+async function doStep(engine: Engine, step: Step, goal: Goal & { kind: 'step' }, passes: Passes): Promise<Verdict> {
+  switch (step.kind) {
+    case 'weight':
+    case 'switch':
+      return { kind: 'pass', text: 'reached' }
+    case 'wait':
+      if (passes.everything) return { kind: 'pass', text: 'passed by promote' }
+      await engine.watchFor(goal, step.ms)
+      return { kind: 'pass', text: 'nothing failed' }
+    case 'approve':
+      if (goal.index < passes.approvedUntil) return { kind: 'pass', text: 'approved' }
+      return { kind: 'pause', text: 'waits for an approval' }
+    case 'check':
+      if (passes.everything) return { kind: 'pass', text: 'passed by promote' }
+      return checks(engine, step.names, goal.index < passes.approvedUntil)
+    case 'job':
+      for (const name of step.names) await runJob(engine, name)
+      return { kind: 'pass', text: 'succeeded' }
+  }
+}
+
+/** A failed check fails the step; one that cannot tell asks a person, unless one has just said go on. */
+async function checks(engine: Engine, names: string[], approved: boolean): Promise<Verdict> {
+  const texts: string[] = []
+  for (const name of names) {
+    const check = engine.o.book.record.checks[name]
+    if (check === undefined)
+      throw new HeadgateError({ kind: 'failed', code: 'check-unknown', message: `check ${name} is not in the record` })
+    const verdict = await runCheck(engine, check)
+    engine.o.reporter.emit({ kind: 'line', text: `check ${name}: ${verdict.kind}, ${verdict.text}` })
+    if (verdict.kind === 'fail')
+      throw new HeadgateError({
+        kind: 'failed',
+        code: 'check-failed',
+        message: `check ${name} failed: ${verdict.text}`,
+        evidence: [{ title: `check ${name}`, lines: verdict.lines }],
+        next: 'mend the release and deploy again',
+      })
+    if (verdict.kind === 'inconclusive' && !approved)
+      return { kind: 'pause', text: `check ${name} could not tell: ${verdict.text}` }
+    texts.push(verdict.text)
+  }
+  return { kind: 'pass', text: texts.join('; ') }
+}

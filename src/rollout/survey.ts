@@ -1,0 +1,191 @@
+import { dryRun, eachLimited } from '../kubernetes/apply.ts'
+import type { Client } from '../kubernetes/client.ts'
+import { ApiError } from '../kubernetes/errors.ts'
+import { isDeployment, isService } from '../manifests/workload.ts'
+import type { DryRunResult, LiveLists } from '../preflight/input.ts'
+import { compareRights, type Need, neededRights, type RulesReview } from '../preflight/rights.ts'
+import type { JsonMap } from '../shared/objects.ts'
+import { type Deployment, keyOf, type KubeObject, refOf, type ReplicaSet } from '../shared/objects.ts'
+import { selectorText, type World } from './world.ts'
+import type { Release } from './release.ts'
+import { targetKey } from './session.ts'
+import type { Command, Settings } from './settings.ts'
+
+/** Requests under way at once. */
+const AT_ONCE = 8
+/** From this many objects of one kind in one namespace, one list is cheaper than single reads. */
+const LIST_FROM = 4
+
+/** What is known of the cluster before anything is written. */
+export interface Survey {
+  live: Map<string, KubeObject>
+  dryRuns: Map<string, DryRunResult>
+  lists: LiveLists
+  missing: Need[]
+  needs: Need[]
+  /** keys of workloads whose replicas an autoscaler owns */
+  autoscaled: Set<string>
+}
+
+export interface SurveyOptions {
+  client: Client
+  world: World
+  release: Release
+  settings: Settings
+  command: Command
+}
+
+/** Reads what is live, asks the server what an apply would make of each object, and which rights there are. */
+export async function survey(options: SurveyOptions): Promise<Survey> {
+  const { client, world, release } = options
+  const namespaces = namespacesOf(release)
+  const watching = Promise.all([...release.parts.workloads.map((workload) => watchWorkload(world, workload)), ...namespaces.map((namespace) => world.watchServices(namespace))])
+  const [live, lists, rights] = await Promise.all([readLive(client, release), readLists(client, namespaces), readRights(options, namespaces), watching])
+  for (const { object } of release.objects) addWatched(world, object, live)
+  const autoscaled = autoscaledOf(release, lists)
+  const found: Survey = { live, dryRuns: new Map(), lists: withWorld(lists, release, world), ...rights, autoscaled }
+  await dryRunAll(options, found)
+  return found
+}
+
+function namespacesOf(release: Release): string[] {
+  const all = release.objects.flatMap(({ object }) => object.metadata.namespace ?? [])
+  return [...new Set([release.namespace, ...all])]
+}
+
+async function watchWorkload(world: World, workload: Deployment): Promise<void> {
+  const { name = '', namespace = '' } = workload.metadata
+  await world.watch(name, namespace, selectorText(workload.spec.selector))
+}
+
+/** Deployments and Services are watched, so they are not read a second time. */
+function addWatched(world: World, object: KubeObject, live: Map<string, KubeObject>): void {
+  const { name = '', namespace = '' } = object.metadata
+  const watched = isDeployment(object) ? world.workload({ namespace, name }).deployment : isService(object) ? world.service(namespace, name) : undefined
+  if (watched !== undefined) live.set(keyOf(refOf(object)), watched)
+}
+
+async function readLive(client: Client, release: Release): Promise<Map<string, KubeObject>> {
+  const live = new Map<string, KubeObject>()
+  const groups = new Map<string, KubeObject[]>()
+  for (const { object } of release.objects) {
+    if (isDeployment(object) || isService(object)) continue
+    const group = `${object.apiVersion}|${object.kind}|${object.metadata.namespace ?? ''}`
+    groups.set(group, [...(groups.get(group) ?? []), object])
+  }
+  await eachLimited([...groups.values()], AT_ONCE, (objects) => readGroup(client, objects, live))
+  return live
+}
+
+async function readGroup(client: Client, objects: KubeObject[], live: Map<string, KubeObject>): Promise<void> {
+  const [first] = objects
+  if (first === undefined) return
+  if (objects.length >= LIST_FROM) {
+    const all = await optional(client.list(first, first.metadata.namespace))
+    if (all !== undefined) {
+      for (const item of all.items) live.set(keyOf(refOf(item)), item)
+      return
+    }
+  }
+  await eachLimited(objects, AT_ONCE, async (object) => {
+    const found = await client.get(refOf(object)).catch((error: unknown) => {
+      // A kind whose definition is part of this very release is not served yet.
+      if (error instanceof ApiError && error.kind === 'not-found') return undefined
+      throw error
+    })
+    if (found !== undefined) live.set(keyOf(refOf(object)), found)
+  })
+}
+
+async function optional<T>(promise: Promise<T>): Promise<T | undefined> {
+  try {
+    return await promise
+  } catch (error) {
+    if (error instanceof ApiError && ['forbidden', 'not-found'].includes(error.kind)) return undefined
+    throw error
+  }
+}
+
+async function readLists(client: Client, namespaces: string[]): Promise<LiveLists> {
+  const all = async (apiVersion: string, kind: string): Promise<KubeObject[] | undefined> => {
+    const lists = await Promise.all(namespaces.map((namespace) => optional(client.list({ apiVersion, kind }, namespace))))
+    return lists.every((list) => list !== undefined) ? lists.flatMap((list) => list?.items ?? []) : undefined
+  }
+  const [autoscalers, disruptionBudgets, quotas] = await Promise.all([
+    all('autoscaling/v2', 'HorizontalPodAutoscaler'),
+    all('policy/v1', 'PodDisruptionBudget'),
+    all('v1', 'ResourceQuota'),
+  ])
+  return { autoscalers, disruptionBudgets, quotas }
+}
+
+function withWorld(lists: LiveLists, release: Release, world: World): LiveLists {
+  const seen = release.parts.workloads.map(({ metadata: { name = '', namespace = '' } }) => world.workload({ namespace, name }))
+  return {
+    ...lists,
+    services: namespacesOf(release).flatMap((namespace) => world.services(namespace)),
+    deployments: seen.flatMap(({ deployment }) => deployment ?? []),
+    replicaSets: seen.flatMap(({ replicaSets }): ReplicaSet[] => replicaSets),
+    pods: seen.flatMap(({ pods }) => pods),
+  }
+}
+
+function autoscaledOf(release: Release, { autoscalers }: LiveLists): Set<string> {
+  const planned = release.parts.pointing.filter(({ kind }) => kind === 'HorizontalPodAutoscaler')
+  return new Set([...(autoscalers ?? []), ...planned].map((autoscaler) => targetKey(autoscaler)))
+}
+
+async function dryRunAll({ client, release, settings }: SurveyOptions, found: Survey): Promise<void> {
+  await eachLimited(release.objects, AT_ONCE, async ({ object }) => {
+    const key = keyOf(refOf(object))
+    found.dryRuns.set(key, await dryRunOne(client, object, found, settings.takeOver))
+  })
+}
+
+/** The server's opinion of one object. Refusals are findings, not failures, so that all of them are told at once. */
+export async function dryRunOne(client: Client, object: KubeObject, { live, autoscaled }: Survey, takeOver: string[]): Promise<DryRunResult> {
+  const key = keyOf(refOf(object))
+  try {
+    const { result } = await dryRun(client, object, live.get(key), { takeOver, autoscaled: autoscaled.has(key) })
+    return { kind: 'ok', object: result }
+  } catch (error) {
+    if (!(error instanceof ApiError) || ['unreachable', 'unauthorized', 'too-many'].includes(error.kind)) throw error
+    const causes = error.causes.map(({ field, message }) => ({ ...(field === undefined ? {} : { field }), message }))
+    const reason = error.kind === 'conflict' ? 'Conflict' : error.reason
+    return { kind: 'error', status: error.status, message: error.message, causes, ...(reason === undefined ? {} : { reason }) }
+  }
+}
+
+async function readRights({ client, release, settings, command }: SurveyOptions, namespaces: string[]): Promise<{ missing: Need[]; needs: Need[] }> {
+  const objects = release.objects.map(({ object }) => object)
+  const { strategy, pods, prune } = settings
+  const resourceOf = (apiVersion: string, kind: string): { group: string; resource: string; namespaced: boolean } | undefined => {
+    const known = client.discovery.known(apiVersion, kind)
+    if (known === undefined) return undefined
+    return { group: apiVersion.includes('/') ? (apiVersion.split('/')[0] ?? '') : '', resource: known.plural, namespaced: known.namespaced }
+  }
+  const needs = neededRights({ commands: [command], app: release.app, namespace: release.namespace, strategy, pods, prune, objects, resourceOf })
+  const asked = [...new Set(needs.map(({ namespace }) => namespace ?? namespaces[0] ?? 'default'))]
+  const reviews = new Map<string, RulesReview>()
+  await Promise.all(asked.map(async (namespace) => {
+    const body: JsonMap = { apiVersion: 'authorization.k8s.io/v1', kind: 'SelfSubjectRulesReview', spec: { namespace } }
+    const review = await client.post<{ status: RulesReview }>('/apis/authorization.k8s.io/v1/selfsubjectrulesreviews', body)
+    reviews.set(namespace, review.status)
+    // The rules of any namespace include those of ClusterRoleBindings.
+    if (!reviews.has('')) reviews.set('', review.status)
+  }))
+  const { missing, ask } = compareRights(needs, reviews)
+  const denied: Need[] = []
+  await eachLimited(ask, AT_ONCE, async (need) => {
+    if (!(await mayI(client, need))) denied.push(need)
+  })
+  return { missing: [...missing, ...denied], needs }
+}
+
+async function mayI(client: Client, need: Need): Promise<boolean> {
+  const resourceAttributes: JsonMap = { ...need }
+  const body: JsonMap = { apiVersion: 'authorization.k8s.io/v1', kind: 'SelfSubjectAccessReview', spec: { resourceAttributes } }
+  const review = await client.post<{ status: { allowed?: boolean } }>('/apis/authorization.k8s.io/v1/selfsubjectaccessreviews', body)
+  return review.status.allowed === true
+}
+
