@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import type { DiagnosisInput } from '../../../src/health/diagnosis.ts'
 import { diagnose } from '../../../src/health/diagnosis.ts'
-import type { Diagnosis } from '../../../src/health/symptom.ts'
+import type { Diagnosis, Symptom } from '../../../src/health/symptom.ts'
 import type {
   Container,
   ContainerStatus,
@@ -87,4 +87,14 @@ export function event(reason: string, message: string, more: Partial<KubeEvent> 
     involvedObject: { kind: 'Pod', name: 'web-1', namespace: 'shop', uid: 'uid-web-1' },
     ...more,
   }
+}
+
+export function brief({ symptoms, fatal }: Diagnosis): string[] {
+  return symptoms.map((s) => `${s.code} ${s.fatal}${s.key === fatal?.key ? ' FATAL' : ''}`)
+}
+
+export function only({ symptoms }: Diagnosis): Symptom {
+  const [first] = symptoms
+  if (first === undefined || symptoms.length !== 1) throw new Error(`expected one symptom: ${JSON.stringify(symptoms)}`)
+  return first
 }
