@@ -11,7 +11,7 @@ import type { KubeObject } from '../../src/shared/objects.ts'
 import { AuditLog } from './audit.ts'
 import { binariesFolder } from './build.ts'
 import { Client } from './client.ts'
-import { runInside, spawnInside } from './inside.ts'
+import { type RunOptions, runInside, spawnInside } from './inside.ts'
 import { API_SERVER, type Keys, kubeconfig, makeKeys, tokenOf, USERS } from './keys.ts'
 import { assertNamespace, createNamespace, processesInside, removeNamespace } from './network.ts'
 import { AUDIT_LOG, commandLine, kubeconfigFile, PARTS, type Part, type PartOptions, REGISTRY_FILE } from './parts.ts'
@@ -116,8 +116,8 @@ export class Cluster {
   }
 
   /** Runs a program in the foreground inside the namespace; resolves with its exit code. */
-  run(command: string, args: readonly string[], env?: NodeJS.ProcessEnv): Promise<number> {
-    return runInside(this.namespace, command, args, env)
+  run(command: string, args: readonly string[], options?: RunOptions): Promise<number> {
+    return runInside(this.namespace, command, args, options)
   }
 
   /** Output of kubectl as administrator; rejects when it fails. For programs outside of the namespace. */

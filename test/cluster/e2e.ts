@@ -1,11 +1,12 @@
 /** `npm run e2e`: the tests on a real Kubernetes. See `arguments.ts` for its options. */
 import { spawn } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { HELP, readArguments } from './arguments.ts'
 import { binariesAreBuilt, ensureBinaries } from './build.ts'
 import { type Cluster, startCluster } from './cluster.ts'
+import { exitCode } from './inside.ts'
 import { missingRequirements } from './requirements.ts'
 
 const ROOT = join(import.meta.dirname, '../..')
@@ -38,9 +39,11 @@ function writeSummary(summary: Summary): void {
 
 /** Names of the tests, without running them. */
 async function countTests(rest: readonly string[]): Promise<number> {
-  const child = spawn(process.execPath, [VITEST, 'list', ...CONFIG, ...rest], {
+  const child = spawn(process.execPath, [VITEST, 'list', '--no-staticParse', ...CONFIG, ...rest], {
     cwd: ROOT,
     stdio: ['ignore', 'pipe', 'ignore'],
+    // Else those that need the test cluster would not be listed.
+    env: { ...process.env, HEADGATE_E2E_CLUSTER: 'none' },
   })
   let text = ''
   child.stdout.setEncoding('utf8').on('data', (part: string) => (text += part))
@@ -71,6 +74,7 @@ async function test(
     const reporters = ['--reporter=verbose', '--reporter=json', `--outputFile.json=${report}`]
     const args = [VITEST, 'run', ...CONFIG, ...reporters, ...rest]
     const code = await run(process.execPath, args, { ...process.env, ...env })
+    if (!existsSync(report)) return code === 0 ? 1 : code // it was ended from outside
     const counts = JSON.parse(readFileSync(report, 'utf8')) as VitestReport
     const summary: Summary = {
       suite: 'e2e',
@@ -87,43 +91,40 @@ async function test(
   }
 }
 
-function runHere(command: string, args: string[], env: NodeJS.ProcessEnv): Promise<number> {
-  const child = spawn(command, args, { cwd: ROOT, stdio: 'inherit', env })
-  return new Promise((resolve, reject) => {
-    child.once('error', reject)
-    child.once('exit', (code) => resolve(code ?? 1))
-  })
-}
-
 async function testOnOwnCluster(rest: readonly string[], keep: boolean): Promise<number> {
   const missing = missingRequirements({ binariesAreBuilt: binariesAreBuilt() })
   if (missing.length > 0) return skip(missing, rest)
   const binaries = await ensureBinaries()
+  const interrupted = new AbortController()
+  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(name, () => interrupted.abort())
   let cluster: Cluster | undefined
-  let interrupted: number | undefined
-  // The tests get the signal as well and end; the cluster is then stopped below as always.
-  const interrupt = (): void => void (interrupted = 130)
-  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(name, interrupt)
   try {
     cluster = await startCluster({ binaries, keep, say: console.log })
-    const { folder, kubectl } = cluster
-    const kubeconfig = cluster.kubeconfig()
-    const env = {
-      HEADGATE_E2E_CLUSTER: folder,
-      HEADGATE_E2E_KUBECONFIG: kubeconfig,
-      HEADGATE_E2E_KUBECTL: kubectl,
-      KUBECONFIG: kubeconfig,
-    }
-    if (interrupted !== undefined) return interrupted
-    return (
-      (await test(rest, env, (command, args, all) => cluster?.run(command, args, all) ?? Promise.resolve(1))) ||
-      (interrupted ?? 0)
-    )
+    const code = interrupted.signal.aborted ? 130 : await testIn(cluster, rest, interrupted.signal)
+    return interrupted.signal.aborted ? 130 : code
   } finally {
-    if (keep && cluster !== undefined && interrupted === undefined)
+    if (keep && cluster !== undefined && !interrupted.signal.aborted)
       console.log(`kept: LAB_FOLDER=${cluster.folder} node test/cluster/lab.ts k get pods -A   (or: in, down)`)
     else await cluster?.stop()
   }
+}
+
+function testIn(cluster: Cluster, rest: readonly string[], signal: AbortSignal): Promise<number> {
+  const kubeconfig = cluster.kubeconfig()
+  const env = {
+    HEADGATE_E2E_CLUSTER: cluster.folder,
+    HEADGATE_E2E_KUBECONFIG: kubeconfig,
+    HEADGATE_E2E_KUBECTL: cluster.kubectl,
+    KUBECONFIG: kubeconfig,
+  }
+  return test(rest, env, (command, args, env) => cluster.run(command, args, { env, signal }))
+}
+
+async function testOnForeignCluster(rest: readonly string[], kubeconfig: string): Promise<number> {
+  console.log(`running on the cluster of KUBECONFIG=${kubeconfig}`)
+  const kubectl = process.env['HEADGATE_E2E_KUBECTL'] ?? 'kubectl'
+  const env = { HEADGATE_E2E_KUBECONFIG: kubeconfig, HEADGATE_E2E_KUBECTL: kubectl }
+  return test(rest, env, (command, args, env) => exitCode(spawn(command, args, { cwd: ROOT, stdio: 'inherit', env })))
 }
 
 async function main(): Promise<number> {
@@ -132,11 +133,8 @@ async function main(): Promise<number> {
     console.log(HELP)
     return 0
   }
-  const kubeconfig = process.env['KUBECONFIG']
-  if (kubeconfig === undefined || kubeconfig === '') return testOnOwnCluster(rest, keep)
-  console.log(`running on the cluster of KUBECONFIG=${kubeconfig}`)
-  const binaries = process.env['HEADGATE_E2E_KUBECTL'] ?? 'kubectl'
-  return test(rest, { HEADGATE_E2E_KUBECONFIG: kubeconfig, HEADGATE_E2E_KUBECTL: binaries }, runHere)
+  const kubeconfig = process.env['KUBECONFIG'] ?? ''
+  return kubeconfig === '' ? testOnOwnCluster(rest, keep) : testOnForeignCluster(rest, kubeconfig)
 }
 
 process.exitCode = await main()

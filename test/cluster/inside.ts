@@ -24,16 +24,33 @@ export function spawnInside(
   })
 }
 
-/** Runs a program in the foreground inside; resolves with its exit code (128 + signal when a signal ended it). */
-export async function runInside(
-  namespace: string,
-  command: string,
-  args: readonly string[],
-  env: NodeJS.ProcessEnv = process.env,
-): Promise<number> {
-  const child = spawnInside(namespace, command, args, { stdio: 'inherit', env })
+/** How a program ended, as a shell says it. */
+export async function exitCode(child: ChildProcess): Promise<number> {
   return new Promise((resolve, reject) => {
     child.once('error', reject)
     child.once('exit', (code, signal) => resolve(code ?? (signal === 'SIGINT' ? 130 : 143)))
   })
+}
+
+export interface RunOptions {
+  env?: NodeJS.ProcessEnv
+  /** ends the program when aborted */
+  signal?: AbortSignal
+}
+
+/** Runs a program in the foreground inside; resolves with its exit code. */
+export async function runInside(
+  namespace: string,
+  command: string,
+  args: readonly string[],
+  { env = process.env, signal }: RunOptions = {},
+): Promise<number> {
+  const child = spawnInside(namespace, command, args, { stdio: 'inherit', env })
+  const end = (): boolean => child.kill('SIGTERM')
+  signal?.addEventListener('abort', end, { once: true })
+  try {
+    return await exitCode(child)
+  } finally {
+    signal?.removeEventListener('abort', end)
+  }
 }

@@ -59,7 +59,7 @@ async function main([command, ...args]: string[]): Promise<number> {
     case 'in': {
       const cluster = openCluster(folder)
       const env = { ...process.env, KUBECONFIG: cluster.kubeconfig(user) }
-      return cluster.run(args[0] ?? 'true', args.slice(1), env)
+      return cluster.run(args[0] ?? 'true', args.slice(1), { env })
     }
     case 'start':
       openCluster(folder).startPart(partOf(args[0]))
