@@ -31,10 +31,19 @@ export async function runCheck(engine: Engine, check: Check): Promise<CheckVerdi
       if (failure !== undefined) return { kind: 'fail', text: failure, lines }
     }
   }
-  return { kind: 'pass', text: `${check.http.path} answered ${check.http.expect.status}, ${lines.length} of ${lines.length} times`, lines }
+  return {
+    kind: 'pass',
+    text: `${check.http.path} answered ${check.http.expect.status}, ${lines.length} of ${lines.length} times`,
+    lines,
+  }
 }
 
-async function askTarget(engine: Engine, target: Target, http: HttpCheck, lines: string[]): Promise<string | undefined> {
+async function askTarget(
+  engine: Engine,
+  target: Target,
+  http: HttpCheck,
+  lines: string[],
+): Promise<string | undefined> {
   let last = ''
   for (let attempt = 0; attempt < TRIES; attempt++) {
     if (attempt > 0) await engine.o.clock.sleep(PAUSE_MS, engine.o.cancel)
@@ -57,7 +66,8 @@ async function askTarget(engine: Engine, target: Target, http: HttpCheck, lines:
 
 function judge({ status, body }: { status: number; body: string }, { expect }: HttpCheck): string | undefined {
   if (status !== expect.status) return `answered ${status}, expected ${expect.status}: ${body.slice(0, SHOWN).trim()}`
-  if (expect.body !== undefined && !body.includes(expect.body)) return `answered without "${expect.body}": ${body.slice(0, SHOWN).trim()}`
+  if (expect.body !== undefined && !body.includes(expect.body))
+    return `answered without "${expect.body}": ${body.slice(0, SHOWN).trim()}`
   return undefined
 }
 

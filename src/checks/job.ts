@@ -21,9 +21,15 @@ export function jobOf(manifest: Job, app: string, rollout: number): Job {
 export async function runJob(engine: Engine, name: string): Promise<void> {
   const { book, client, reporter } = engine.o
   const { record } = book
-  const manifest = book.payload.objects.find((object) => object.kind === 'Job' && object.metadata.name === name) as Job | undefined
+  const manifest = book.payload.objects.find((object) => object.kind === 'Job' && object.metadata.name === name) as
+    | Job
+    | undefined
   if (manifest === undefined)
-    throw new HeadgateError({ kind: 'failed', code: 'job-missing', message: `Job ${name} is not among the release's objects` })
+    throw new HeadgateError({
+      kind: 'failed',
+      code: 'job-missing',
+      message: `Job ${name} is not among the release's objects`,
+    })
   const job = jobOf(manifest, record.app, record.rollout)
   const ref = refOf(job)
   if (!record.jobs.includes(keyOf(ref))) await book.save({ jobs: [...record.jobs, keyOf(ref)] })
@@ -41,7 +47,13 @@ async function awaitJob(engine: Engine, name: string, namespace: string): Promis
   const stop = new AbortController()
   const options = { signal: stop.signal, onChange: wake.notify }
   const jobs = LiveList.open<Job>(client, { apiVersion: 'batch/v1', kind: 'Job' }, namespace, { name }, options)
-  const pods = LiveList.open<Pod>(client, { apiVersion: 'v1', kind: 'Pod' }, namespace, { labelSelector: `job-name=${name}` }, options)
+  const pods = LiveList.open<Pod>(
+    client,
+    { apiVersion: 'v1', kind: 'Pod' },
+    namespace,
+    { labelSelector: `job-name=${name}` },
+    options,
+  )
   const firstSeen = new Map<string, number>()
   const deadline = engine.now + book.record.timeoutMs
   try {
@@ -51,7 +63,12 @@ async function awaitJob(engine: Engine, name: string, namespace: string): Promis
       const job = jobs.get(name)
       const state = job === undefined ? undefined : readiness(job)
       if (state?.done === true && state.failure === undefined) return
-      const diagnosis = diagnose({ pods: pods.items(), ...(job === undefined ? {} : { job }), now: clock.now(), firstSeen })
+      const diagnosis = diagnose({
+        pods: pods.items(),
+        ...(job === undefined ? {} : { job }),
+        now: clock.now(),
+        firstSeen,
+      })
       if (state?.failure !== undefined || diagnosis.fatal !== undefined || engine.now >= deadline)
         throw await jobFailure(engine, name, namespace, diagnosis, state?.failure?.message, engine.now >= deadline)
       reporter.emit({ kind: 'waiting', text: `Job/${name}: ${state?.text ?? 'to start'}` })

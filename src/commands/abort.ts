@@ -7,6 +7,7 @@ import { resultOf } from './result.ts'
 /** Returns to the stable version while a rollout is under way; with nothing under way it succeeds, for clean-up jobs. */
 export async function abort(deps: Deps): Promise<Result> {
   const { app, namespace, record } = await findApp(deps)
-  if (record === undefined) return resultOf(deps, { outcome: 'unchanged', message: 'nothing is under way', app, namespace })
+  if (record === undefined)
+    return resultOf(deps, { outcome: 'unchanged', message: 'nothing is under way', app, namespace })
   return act(deps, app, namespace, record)
 }

@@ -24,7 +24,8 @@ export async function act(deps: Deps, app: string, namespace: string, seen: Roll
   try {
     // What was read before the lease was held may be old.
     const found = await readRecord(deps.client, app, namespace)
-    if (found === undefined) return resultOf(deps, { outcome: 'unchanged', message: 'nothing is under way', app, namespace })
+    if (found === undefined)
+      return resultOf(deps, { outcome: 'unchanged', message: 'nothing is under way', app, namespace })
     return await decided(session, found.record, found.map)
   } finally {
     await session.close()
@@ -43,21 +44,32 @@ async function decided(session: Session, record: RolloutRecord, map: ConfigMap):
   const decision = decide(question(deps, record))
   switch (decision.kind) {
     case 'refused':
-      return resultOf(deps, { outcome: 'refused', message: decision.failure.message, record, failure: decision.failure })
+      return resultOf(deps, {
+        outcome: 'refused',
+        message: decision.failure.message,
+        record,
+        failure: decision.failure,
+      })
     case 'unchanged':
       return resultOf(deps, { outcome: 'unchanged', message: decision.message, record })
     case 'promote':
     case 'abort': {
       const payload = await readPayload(deps.client, record, record.rollout)
-      const book = new Book(deps.client, deps.clock, deps.reporter, { ...record, lastRun: deps.source }, payload, map)
+      const book = new Book(deps, { ...record, lastRun: deps.source }, payload, map)
       const rested = record.phase === 'paused' || record.phase === 'stopped'
       const engine = await engineFor(session, book, rested)
       if (!rested) await engine.mark()
       if (decision.kind === 'abort') return endedResult(deps, book, await goBack(engine))
       const release = releaseOf(payload, record.app, record.namespace, record.plan)
       const by = deps.source.actor === '' ? 'a person' : deps.source.actor
-      await book.save({ phase: 'progressing' }, { kind: 'approved', text: `${decision.full ? 'promoted in full' : 'approved'} by ${by}`, step: record.step })
-      const passes = { approvedUntil: decision.full ? Number.POSITIVE_INFINITY : record.step + 1, everything: decision.full }
+      await book.save(
+        { phase: 'progressing' },
+        { kind: 'approved', text: `${decision.full ? 'promoted in full' : 'approved'} by ${by}`, step: record.step },
+      )
+      const passes = {
+        approvedUntil: decision.full ? Number.POSITIVE_INFINITY : record.step + 1,
+        everything: decision.full,
+      }
       return endedResult(deps, book, await carry(engine, passes, aroundOf(session, engine, release, undefined)))
     }
     case 'start':

@@ -34,21 +34,35 @@ export async function deploy(deps: Deps): Promise<Result> {
   }
 }
 
-async function decided(session: Session, release: Release, record: RolloutRecord | undefined, map: ConfigMap | undefined): Promise<Result> {
+async function decided(
+  session: Session,
+  release: Release,
+  record: RolloutRecord | undefined,
+  map: ConfigMap | undefined,
+): Promise<Result> {
   const { deps } = session
   const { settings, source, reporter } = deps
   const { full, supersede } = settings
   const decision = decide({ command: 'deploy', record, digest: release.digest, full, supersede, source })
   switch (decision.kind) {
     case 'refused':
-      return resultOf(deps, { outcome: 'refused', message: decision.failure.message, record, failure: decision.failure, ...release })
+      return resultOf(deps, {
+        outcome: 'refused',
+        message: decision.failure.message,
+        record,
+        failure: decision.failure,
+        ...release,
+      })
     case 'unchanged':
       return resultOf(deps, { outcome: 'unchanged', message: decision.message, record })
     case 'still-paused':
       return resultOf(deps, { outcome: 'paused', message: decision.message, record })
     case 'resume':
       if (record === undefined || map === undefined) throw new Error('resume without a record')
-      reporter.emit({ kind: 'line', text: `going on with rollout ${record.rollout} at step ${record.step + 1}: ${decision.because}` })
+      reporter.emit({
+        kind: 'line',
+        text: `going on with rollout ${record.rollout} at step ${record.step + 1}: ${decision.because}`,
+      })
       return resume(session, release, record, map)
     case 'start':
       return begin(session, release, decision, record, map)
@@ -62,31 +76,50 @@ async function resume(session: Session, release: Release, record: RolloutRecord,
   const { deps } = session
   const payload = await readPayload(deps.client, record, record.rollout)
   const { failure: _failure, reason: _reason, ...rest } = record
-  const book = new Book(deps.client, deps.clock, deps.reporter, { ...rest, lastRun: deps.source }, payload, map)
+  const book = new Book(deps, { ...rest, lastRun: deps.source }, payload, map)
   const rested = record.phase === 'stopped'
   const engine = await engineFor(session, book, rested)
   if (!rested) await engine.mark()
-  await book.save({ phase: 'progressing' }, { kind: 'resumed', text: `step ${record.step + 1} again`, step: record.step })
+  await book.save(
+    { phase: 'progressing' },
+    { kind: 'resumed', text: `step ${record.step + 1} again`, step: record.step },
+  )
   const { client, settings } = deps
   const seen = await survey({ client, world: session.world, release, settings, command: 'deploy' })
-  return endedResult(deps, book, await carry(engine, { approvedUntil: 0, everything: false }, aroundOf(session, engine, release, seen)))
+  return endedResult(
+    deps,
+    book,
+    await carry(engine, { approvedUntil: 0, everything: false }, aroundOf(session, engine, release, seen)),
+  )
 }
 
 /** Supersede and unfinished aborts: back to full stable first, so that never three versions serve. */
-async function abortFirst(session: Session, record: RolloutRecord, map: ConfigMap, because: string): Promise<ConfigMap | undefined> {
+async function abortFirst(
+  session: Session,
+  record: RolloutRecord,
+  map: ConfigMap,
+  because: string,
+): Promise<ConfigMap | undefined> {
   const { deps } = session
   deps.reporter.emit({ kind: 'line', text: because })
   const payload = await readPayload(deps.client, record, record.rollout)
-  const book = new Book(deps.client, deps.clock, deps.reporter, record, payload, map)
+  const book = new Book(deps, record, payload, map)
   const rested = record.phase === 'paused' || record.phase === 'stopped'
   const engine = await engineFor(session, book, rested)
   if (!rested) await engine.mark()
   const { outcome, failure } = await goBack(engine)
-  if (outcome !== 'aborted') throw new HeadgateError(failure ?? refuse('abort-failed', 'the rollout before could not be aborted').failure)
+  if (outcome !== 'aborted')
+    throw new HeadgateError(failure ?? refuse('abort-failed', 'the rollout before could not be aborted').failure)
   return book.map
 }
 
-export async function begin(session: Session, release: Release, decision: Decision & { kind: 'start' }, before: RolloutRecord | undefined, map: ConfigMap | undefined): Promise<Result> {
+export async function begin(
+  session: Session,
+  release: Release,
+  decision: Decision & { kind: 'start' },
+  before: RolloutRecord | undefined,
+  map: ConfigMap | undefined,
+): Promise<Result> {
   const { deps } = session
   const { reporter } = deps
   let record = before
@@ -98,7 +131,16 @@ export async function begin(session: Session, release: Release, decision: Decisi
   reporter.emit({ kind: 'phase', title: 'Preflight' })
   const look = await preflight(session, release, record)
   const stop = refusal(look.findings)
-  if (stop !== undefined) return resultOf(deps, { outcome: 'refused', message: stop.message, record, failure: stop, findings: look.findings, plan: look.plan, ...release })
+  if (stop !== undefined)
+    return resultOf(deps, {
+      outcome: 'refused',
+      message: stop.message,
+      record,
+      failure: stop,
+      findings: look.findings,
+      plan: look.plan,
+      ...release,
+    })
   const book = await open(session, release, look.seen, record, current)
   const engine = await engineFor(session, book, false)
   const around = aroundOf(session, engine, release, look.seen, before?.jobs ?? [])
@@ -114,15 +156,44 @@ export interface Look {
 }
 
 /** Everything that can be known before the first write. */
-export async function preflight(session: ReadSession, release: Release, record: RolloutRecord | undefined): Promise<Look> {
+export async function preflight(
+  session: ReadSession,
+  release: Release,
+  record: RolloutRecord | undefined,
+): Promise<Look> {
   const { deps, world } = session
   const { client, settings, reporter, clock, source } = deps
   const seen = await survey({ client, world, release, settings, command: settings.command })
   const { strategy, steps, pods, capacity, timeoutMs, takeOver } = settings
   const plain = Object.keys(settings.workloads)
-  const input = { app: release.app, strategy, steps, pods, capacity, plain, timeoutMs, takeOver, objects: release.objects, live: seen.live, lists: seen.lists, dryRuns: seen.dryRuns, record, now: clock.now() }
+  const input = {
+    app: release.app,
+    strategy,
+    steps,
+    pods,
+    capacity,
+    plain,
+    timeoutMs,
+    takeOver,
+    objects: release.objects,
+    live: seen.live,
+    lists: seen.lists,
+    dryRuns: seen.dryRuns,
+    record,
+    now: clock.now(),
+  }
   const findings = applyAcceptance([...rightsFindings(seen.missing), ...runRules(input)], settings.accept)
-  const draft = draftRollout({ release, settings, source, command: 'deploy', before: record, world, live: seen.live, dryRuns: seen.dryRuns, now: clock.now() })
+  const draft = draftRollout({
+    release,
+    settings,
+    source,
+    command: 'deploy',
+    before: record,
+    world,
+    live: seen.live,
+    dryRuns: seen.dryRuns,
+    now: clock.now(),
+  })
   const plan = planOf(release, seen, draft, findings)
   for (const finding of findings) reporter.emit({ kind: 'finding', finding })
   reporter.emit({ kind: 'plan', plan })
@@ -134,24 +205,44 @@ function refusal(findings: Finding[]): HeadgateError['failure'] | undefined {
   const [first] = errors
   if (first === undefined) return undefined
   const more = errors.length > 1 ? ` (and ${errors.length - 1} more)` : ''
-  const { failure } = refuse('preflight', `preflight found ${errors.length === 1 ? 'an error' : `${errors.length} errors`}: ${first.reason}${more}`, {
-    ...(first.object === undefined ? {} : { object: first.object }),
-    ...(first.place === undefined ? {} : { place: first.place }),
-    done: 'nothing was touched',
-    next: first.mend,
-  })
+  const { failure } = refuse(
+    'preflight',
+    `preflight found ${errors.length === 1 ? 'an error' : `${errors.length} errors`}: ${first.reason}${more}`,
+    {
+      ...(first.object === undefined ? {} : { object: first.object }),
+      ...(first.place === undefined ? {} : { place: first.place }),
+      done: 'nothing was touched',
+      next: first.mend,
+    },
+  )
   return failure
 }
 
 /** Payload first, then the record that names it; from here on a dead run can be resumed and aborted. */
-async function open(session: Session, release: Release, seen: Survey, before: RolloutRecord | undefined, map: ConfigMap | undefined): Promise<Book> {
+async function open(
+  session: Session,
+  release: Release,
+  seen: Survey,
+  before: RolloutRecord | undefined,
+  map: ConfigMap | undefined,
+): Promise<Book> {
   const { deps, world } = session
   const { client, clock, reporter, settings, source } = deps
   const command = settings.command === 'rollback' ? 'rollback' : 'deploy'
-  const { record, payload } = draftRollout({ release, settings, source, command, before, world, live: seen.live, dryRuns: seen.dryRuns, now: clock.now() })
+  const { record, payload } = draftRollout({
+    release,
+    settings,
+    source,
+    command,
+    before,
+    world,
+    live: seen.live,
+    dryRuns: seen.dryRuns,
+    now: clock.now(),
+  })
   const kept = (before?.payloads ?? []).filter(({ rollout }) => rollout !== payload.rollout)
   const payloads = [...kept, { rollout: payload.rollout, kind: payloadKind(payload) }]
-  const book = new Book(client, clock, reporter, { ...record, payloads }, payload, map)
+  const book = new Book(deps, { ...record, payloads }, payload, map)
   await book.open()
   await book.save({})
   return book

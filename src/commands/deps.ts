@@ -19,7 +19,12 @@ export interface Deps {
   identity: string
   readManifests: () => Promise<SourceText[]>
   expand: (text: string) => string
-  fetchUrl: (url: string, options: { headers: Record<string, string>; timeoutMs: number }) => Promise<{ status: number; body: string }>
+  fetchUrl: (
+    url: string,
+    options: { headers: Record<string, string>; timeoutMs: number },
+  ) => Promise<{ status: number; body: string }>
+  /** the pull request comment, as soon as it is known, so that later runs find it */
+  comment: () => { id: number | undefined; pullRequest: number | undefined }
   /** ms that a Service change needs to reach every proxy; 3 s unless a test says otherwise */
   settleMs: number
 }

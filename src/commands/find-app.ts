@@ -32,22 +32,30 @@ export async function findApp(deps: Deps): Promise<FoundApp> {
   }
   const maps = await recordsIn(deps.client, namespace)
   const [only] = maps
-  if (only === undefined && deps.settings.command === 'abort') return { app: '', namespace, record: undefined, map: undefined }
+  if (only === undefined && deps.settings.command === 'abort')
+    return { app: '', namespace, record: undefined, map: undefined }
   if (only === undefined)
     throw refuse('no-app', `no rollout is recorded in namespace ${namespace}`, {
       next: 'name the app with the input app and its namespace with the input namespace, or deploy first',
     })
   if (maps.length > 1) {
     const names = maps.map((map) => map.metadata.labels?.[APP_LABEL] ?? '').join(', ')
-    throw refuse('ambiguous-app', `namespace ${namespace} has several apps: ${names}`, { next: 'name one with the input app' })
+    throw refuse('ambiguous-app', `namespace ${namespace} has several apps: ${names}`, {
+      next: 'name one with the input app',
+    })
   }
   const record = decodeRecord(only)
   return { app: record.app, namespace, record, map: only }
 }
 
 async function recordsIn(client: Client, namespace: string): Promise<ConfigMap[]> {
-  const { items } = await client.list<ConfigMap>({ apiVersion: 'v1', kind: 'ConfigMap' }, namespace, { labelSelector: APP_LABEL })
-  return items.filter((map) => map.data?.['record'] !== undefined && map.metadata.name === recordName(map.metadata.labels?.[APP_LABEL] ?? ''))
+  const { items } = await client.list<ConfigMap>({ apiVersion: 'v1', kind: 'ConfigMap' }, namespace, {
+    labelSelector: APP_LABEL,
+  })
+  return items.filter(
+    (map) =>
+      map.data?.['record'] !== undefined && map.metadata.name === recordName(map.metadata.labels?.[APP_LABEL] ?? ''),
+  )
 }
 
 /** Like {@link findApp}, but the app must have a record; the error names the nearest one that has. */

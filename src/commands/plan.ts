@@ -15,8 +15,18 @@ export async function plan(deps: Deps): Promise<Result> {
     const found = await readRecord(deps.client, release.app, release.namespace)
     const look = await preflight(session, release, found?.record)
     const errors = look.findings.filter(({ severity, accepted }) => severity === 'error' && accepted !== true).length
-    const message = errors === 0 ? 'nothing was touched; a deploy would go through' : `nothing was touched; a deploy would be refused (${errors} errors)`
-    return resultOf(deps, { outcome: 'planned', message, record: found?.record, findings: look.findings, plan: look.plan, ...release })
+    const message =
+      errors === 0
+        ? 'nothing was touched; a deploy would go through'
+        : `nothing was touched; a deploy would be refused (${errors} errors)`
+    return resultOf(deps, {
+      outcome: 'planned',
+      message,
+      record: found?.record,
+      findings: look.findings,
+      plan: look.plan,
+      ...release,
+    })
   } finally {
     await session.close()
   }

@@ -12,7 +12,12 @@ const PATIENCE_MS = 35_000
  * Asks the run that acts now, if one does, to abort or go on. Undefined when nobody acts, or when the one that did has
  * died: then this run takes the lease itself.
  */
-export async function askActingRun(deps: Deps, app: string, namespace: string, record: RolloutRecord): Promise<Result | undefined> {
+export async function askActingRun(
+  deps: Deps,
+  app: string,
+  namespace: string,
+  record: RolloutRecord,
+): Promise<Result | undefined> {
   const { client, clock, settings, cancel, reporter } = deps
   const command = settings.command === 'abort' ? 'abort' : 'promote'
   // Nobody acts on a rollout that rests; the lease then needs no look.
@@ -21,7 +26,10 @@ export async function askActingRun(deps: Deps, app: string, namespace: string, r
   const request = { command, rollout: record.rollout, full: settings.full, by: holderOf(deps), at } as const
   const asked = await ask(client, { namespace, app, request, timeoutMs: PATIENCE_MS, clock, signal: cancel })
   if (asked.outcome !== 'answered') return undefined
-  reporter.emit({ kind: 'line', text: `the run that acts on rollout ${record.rollout} has been asked to ${command}: ${asked.answer.message}` })
+  reporter.emit({
+    kind: 'line',
+    text: `the run that acts on rollout ${record.rollout} has been asked to ${command}: ${asked.answer.message}`,
+  })
   const message = `the run that acts on rollout ${record.rollout} obeys: ${asked.answer.message}`
   return resultOf(deps, { outcome: command === 'abort' ? 'aborted' : 'unchanged', message, record })
 }

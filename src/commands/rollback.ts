@@ -17,12 +17,25 @@ export async function rollback(deps: Deps): Promise<Result> {
   try {
     const found = await readRecord(deps.client, app, namespace)
     const { full, supersede, rollout } = deps.settings
-    const question = { command: 'rollback', record: found?.record, full, supersede, source: deps.source, ...(rollout === undefined ? {} : { rollout }) } as const
+    const question = {
+      command: 'rollback',
+      record: found?.record,
+      full,
+      supersede,
+      source: deps.source,
+      ...(rollout === undefined ? {} : { rollout }),
+    } as const
     const decision = decide(question)
     if (decision.kind === 'refused')
-      return resultOf(deps, { outcome: 'refused', message: decision.failure.message, record: found?.record, failure: decision.failure })
+      return resultOf(deps, {
+        outcome: 'refused',
+        message: decision.failure.message,
+        record: found?.record,
+        failure: decision.failure,
+      })
     const previous = found?.record.previous
-    if (decision.kind !== 'start' || found === undefined || previous === undefined) throw new Error(`${decision.kind} is no answer to rollback`)
+    if (decision.kind !== 'start' || found === undefined || previous === undefined)
+      throw new Error(`${decision.kind} is no answer to rollback`)
     deps.reporter.emit({ kind: 'line', text: decision.because })
     const payload = await readPayload(deps.client, found.record, previous.rollout)
     const settings = settingsFor(deps.settings, found.record)
@@ -44,6 +57,14 @@ function settingsFor(settings: Settings, record: RolloutRecord): Settings {
     strategy: all ? record.strategy : 'rolling',
     steps: all ? record.plan : [],
     pods: all ? pods : 'in-place',
-    checks, capacity, timeoutMs, onFailure, onCancel, onFailedJob, accept, takeOver, prune,
+    checks,
+    capacity,
+    timeoutMs,
+    onFailure,
+    onCancel,
+    onFailedJob,
+    accept,
+    takeOver,
+    prune,
   }
 }

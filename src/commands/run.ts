@@ -35,10 +35,16 @@ export async function runCommand(deps: Deps): Promise<Result> {
  */
 function escaped(deps: Deps, error: unknown): Result {
   if (error instanceof Interrupted || deps.cancel.aborted) {
-    const failure: Failure = { kind: 'cancelled', code: 'cancelled', message: 'the run was cancelled before it touched anything' }
+    const failure: Failure = {
+      kind: 'cancelled',
+      code: 'cancelled',
+      message: 'the run was cancelled before it touched anything',
+    }
     return resultOf(deps, { outcome: 'refused', message: failure.message, failure, cancelled: true })
   }
   const failure = asFailure(error)
-  const before = failure.kind === 'refused' || (error instanceof ApiError && ['unreachable', 'unauthorized', 'forbidden'].includes(error.kind))
+  const before =
+    failure.kind === 'refused' ||
+    (error instanceof ApiError && ['unreachable', 'unauthorized', 'forbidden'].includes(error.kind))
   return resultOf(deps, { outcome: before ? 'refused' : 'failed', message: failure.message, failure })
 }

@@ -8,7 +8,12 @@ import { resultOf } from './result.ts'
 export async function status(deps: Deps): Promise<Result> {
   const { app, namespace, record } = await findApp(deps)
   if (record === undefined)
-    return resultOf(deps, { outcome: 'unchanged', message: `no rollout of app ${app} is recorded in namespace ${namespace}`, app, namespace })
+    return resultOf(deps, {
+      outcome: 'unchanged',
+      message: `no rollout of app ${app} is recorded in namespace ${namespace}`,
+      app,
+      namespace,
+    })
   deps.reporter.emit({ kind: 'record', record })
   for (const { text, level } of await statusLines(deps.client, record, deps.clock.now()))
     deps.reporter.emit({ kind: 'line', text, level })

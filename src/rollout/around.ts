@@ -20,11 +20,26 @@ import { selectorText } from './world.ts'
 const AT_ONCE = 8
 
 /** What is applied before and after the steps. `seen` is the survey of a deploy; without it everything is looked at. */
-export function aroundOf(session: Session, engine: Engine, release: Release, seen: Survey | undefined, oldJobs: string[] = []): Around {
+export function aroundOf(
+  session: Session,
+  engine: Engine,
+  release: Release,
+  seen: Survey | undefined,
+  oldJobs: string[] = [],
+): Around {
   const { parts } = release
-  const steps = new Set(engine.workloads.map(({ name, namespace }) => keyOf({ apiVersion: 'apps/v1', kind: 'Deployment', name, namespace })))
-  const moved = new Set(engine.o.book.record.services.map(({ name, namespace }) => keyOf({ apiVersion: 'v1', kind: 'Service', name, namespace })))
-  const apart = (objects: readonly KubeObject[], keys: Set<string>): KubeObject[] => objects.filter((object) => !keys.has(keyOf(refOf(object))))
+  const steps = new Set(
+    engine.workloads.map(({ name, namespace }) =>
+      keyOf({ apiVersion: 'apps/v1', kind: 'Deployment', name, namespace }),
+    ),
+  )
+  const moved = new Set(
+    engine.o.book.record.services.map(({ name, namespace }) =>
+      keyOf({ apiVersion: 'v1', kind: 'Service', name, namespace }),
+    ),
+  )
+  const apart = (objects: readonly KubeObject[], keys: Set<string>): KubeObject[] =>
+    objects.filter((object) => !keys.has(keyOf(refOf(object))))
   const applier = new Applier(session, engine, seen)
   return {
     oldJobs,
@@ -68,7 +83,8 @@ class Applier {
     const { record } = this.#engine.o.book
     const known = this.#seen?.live.get(keyOf(refOf(object)))
     const dry = this.#seen === undefined ? undefined : dryRunOf(this.#seen.dryRuns, object)
-    if (known !== undefined && dry !== undefined && sameContent(known, dry)) return readiness(known).done ? undefined : known
+    if (known !== undefined && dry !== undefined && sameContent(known, dry))
+      return readiness(known).done ? undefined : known
     const live = this.#seen === undefined ? await this.#engine.o.client.get(refOf(object)) : known
     return applyIn(this.#session, record.takeOver, object, live)
   }
@@ -85,7 +101,13 @@ async function awaitReady(engine: Engine, applied: KubeObject): Promise<void> {
   const selector = (applied['spec'] as { selector?: Parameters<typeof selectorText>[0] } | undefined)?.selector
   const ownPods = podTemplateOf(applied) !== undefined && selector !== undefined
   const pods = ownPods
-    ? LiveList.open<Pod>(client, { apiVersion: 'v1', kind: 'Pod' }, ref.namespace, { labelSelector: selectorText(selector) }, options)
+    ? LiveList.open<Pod>(
+        client,
+        { apiVersion: 'v1', kind: 'Pod' },
+        ref.namespace,
+        { labelSelector: selectorText(selector) },
+        options,
+      )
     : undefined
   const firstSeen = new Map<string, number>()
   const deadline = engine.now + book.record.timeoutMs
@@ -97,7 +119,8 @@ async function awaitReady(engine: Engine, applied: KubeObject): Promise<void> {
       if (state.done && state.failure === undefined) return
       const diagnosis = diagnose({ pods: newest(pods?.items() ?? []), now: clock.now(), firstSeen })
       const symptom = diagnosis.fatal ?? (engine.now >= deadline ? diagnosis.symptoms[0] : undefined)
-      if (symptom !== undefined) throw new HeadgateError(await gatherEvidence(client, symptom, clock.now() - book.record.timeoutMs))
+      if (symptom !== undefined)
+        throw new HeadgateError(await gatherEvidence(client, symptom, clock.now() - book.record.timeoutMs))
       if (state.failure !== undefined || engine.now >= deadline)
         throw new HeadgateError({
           kind: state.failure === undefined ? 'timeout' : 'failed',
@@ -115,8 +138,11 @@ async function awaitReady(engine: Engine, applied: KubeObject): Promise<void> {
 
 /** Pods of the newest version only: what is wrong with older ones is not this release's doing. */
 function newest(pods: Pod[]): Pod[] {
-  const label = (pod: Pod): string => pod.metadata.labels?.['pod-template-hash'] ?? pod.metadata.labels?.['controller-revision-hash'] ?? ''
-  const young = [...pods].sort((a, b) => (b.metadata.creationTimestamp ?? '').localeCompare(a.metadata.creationTimestamp ?? ''))[0]
+  const label = (pod: Pod): string =>
+    pod.metadata.labels?.['pod-template-hash'] ?? pod.metadata.labels?.['controller-revision-hash'] ?? ''
+  const young = [...pods].sort((a, b) =>
+    (b.metadata.creationTimestamp ?? '').localeCompare(a.metadata.creationTimestamp ?? ''),
+  )[0]
   return young === undefined ? [] : pods.filter((pod) => label(pod) === label(young))
 }
 
@@ -126,10 +152,17 @@ async function prune(session: Session, engine: Engine, release: Release): Promis
   if (record.serving === undefined || record.serving.digest === record.release.digest) return
   const { client, reporter } = session.deps
   const before = await readPayload(client, record, record.serving.rollout).catch(() => undefined)
-  const gone = leftovers(before?.objects ?? [], release.objects.map(({ object }) => object)).filter(({ kind }) => kind !== 'Job' && kind !== 'Namespace')
+  const gone = leftovers(
+    before?.objects ?? [],
+    release.objects.map(({ object }) => object),
+  ).filter(({ kind }) => kind !== 'Job' && kind !== 'Namespace')
   for (const object of gone) {
     if (!record.prune) {
-      reporter.emit({ kind: 'line', level: 'warning', text: `${nameOf(refOf(object))} is no longer in the release; it stays (prune: true removes it)` })
+      reporter.emit({
+        kind: 'line',
+        level: 'warning',
+        text: `${nameOf(refOf(object))} is no longer in the release; it stays (prune: true removes it)`,
+      })
       continue
     }
     engine.checkpoint(['lost'])

@@ -5,7 +5,15 @@ import type { Clock } from '../shared/clock.ts'
 import { refuse } from '../shared/errors.ts'
 import { type ConfigMap, type KubeObject, keyOf, type ObjectRef, refOf } from '../shared/objects.ts'
 import { UNDO_KEY, undoCommand, undoScript } from './by-hand.ts'
-import { decodePayload, decodeRecord, encodePayload, encodeRecord, type Payload, payloadName, recordName } from './codec.ts'
+import {
+  decodePayload,
+  decodeRecord,
+  encodePayload,
+  encodeRecord,
+  type Payload,
+  payloadName,
+  recordName,
+} from './codec.ts'
 import type { RolloutRecord, TimelineEntry } from './record.ts'
 
 const MAX_TIMELINE = 60
@@ -15,7 +23,11 @@ export function recordRef(app: string, namespace: string): ObjectRef {
 }
 
 /** The record as it stands in the cluster. Undefined when the app has none. */
-export async function readRecord(client: Client, app: string, namespace: string): Promise<{ map: ConfigMap; record: RolloutRecord } | undefined> {
+export async function readRecord(
+  client: Client,
+  app: string,
+  namespace: string,
+): Promise<{ map: ConfigMap; record: RolloutRecord } | undefined> {
   const map = await client.get<ConfigMap>(recordRef(app, namespace))
   return map === undefined ? undefined : { map, record: decodeRecord(map) }
 }
@@ -27,9 +39,20 @@ export async function readPayload(client: Client, record: RolloutRecord, rollout
   const name = payloadName(app, rollout)
   const object = await client.get<KubeObject>({ apiVersion: 'v1', kind, name, namespace })
   if (object !== undefined) return decodePayload(object)
-  throw refuse('payload-missing', `the release of rollout ${rollout} (${kind} ${name} in namespace ${namespace}) is gone`, {
-    next: 'deploy the release you want from its commit',
-  })
+  throw refuse(
+    'payload-missing',
+    `the release of rollout ${rollout} (${kind} ${name} in namespace ${namespace}) is gone`,
+    {
+      next: 'deploy the release you want from its commit',
+    },
+  )
+}
+
+export interface BookTools {
+  client: Client
+  clock: Clock
+  reporter: Reporter
+  comment: () => { id: number | undefined; pullRequest: number | undefined }
 }
 
 /**
@@ -43,12 +66,14 @@ export class Book {
   readonly #client: Client
   readonly #clock: Clock
   readonly #reporter: Reporter
+  readonly #comment: BookTools['comment']
   readonly #objects = new Map<string, KubeObject>()
 
-  constructor(client: Client, clock: Clock, reporter: Reporter, record: RolloutRecord, payload: Payload, map?: ConfigMap) {
-    this.#client = client
-    this.#clock = clock
-    this.#reporter = reporter
+  constructor(tools: BookTools, record: RolloutRecord, payload: Payload, map?: ConfigMap) {
+    this.#client = tools.client
+    this.#clock = tools.clock
+    this.#reporter = tools.reporter
+    this.#comment = tools.comment
     this.record = record
     this.payload = payload
     this.#map = map
@@ -75,8 +100,11 @@ export class Book {
   async save(change: Partial<RolloutRecord>, timeline?: Omit<TimelineEntry, 'at'>): Promise<void> {
     const at = new Date(this.#clock.now()).toISOString()
     const entries = timeline === undefined ? [] : [{ at, ...timeline }]
+    const { id, pullRequest } = this.#comment()
     const next: RolloutRecord = {
       ...this.record,
+      ...(id === undefined ? {} : { commentId: id }),
+      ...(pullRequest === undefined ? {} : { pullRequest }),
       ...change,
       updatedAt: at,
       timeline: [...this.record.timeline, ...entries].slice(-MAX_TIMELINE),

@@ -41,7 +41,9 @@ export function undoScript(record: RolloutRecord, payload: Payload): string {
     const { stable, stableFields, stableType } = versions
     const { maxSurge, maxUnavailable } = stableFields
     const strategy =
-      stableType === 'Recreate' ? { type: stableType } : { type: stableType, rollingUpdate: { maxSurge, maxUnavailable } }
+      stableType === 'Recreate'
+        ? { type: stableType }
+        : { type: stableType, rollingUpdate: { maxSurge, maxUnavailable } }
     const down = record.strategy === 'recreate' ? [{ op: 'add', path: '/spec/replicas', value: workload.replicas }] : []
     lines.push(
       patch('deployment', workload.namespace, workload.name, [
@@ -66,4 +68,3 @@ export function undoScript(record: RolloutRecord, payload: Payload): string {
 export function undoCommand(record: RolloutRecord): string {
   return `kubectl -n ${record.namespace} get configmap headgate-${record.app} -o go-template='{{.data.${UNDO_KEY}}}' | sh`
 }
-

@@ -137,9 +137,13 @@ async function stopped(engine: Engine, failure: Failure): Promise<Ended> {
         if (move?.kind !== 'write') break
         await engine.send(move.write, move.text)
       }
-    const done = engine.workloads.length === 0 ? 'nothing was deleted' : 'it rests where it is, locked; users are served'
+    const done =
+      engine.workloads.length === 0 ? 'nothing was deleted' : 'it rests where it is, locked; users are served'
     const told = { ...failure, done }
-    await book.save({ phase: 'stopped', reason: failure.message, failure: told }, { kind: 'stopped', text: failure.message })
+    await book.save(
+      { phase: 'stopped', reason: failure.message, failure: told },
+      { kind: 'stopped', text: failure.message },
+    )
     return { outcome: 'stopped', failure: told }
   } catch (error) {
     const second = asFailure(error)
@@ -147,4 +151,3 @@ async function stopped(engine: Engine, failure: Failure): Promise<Ended> {
     return { outcome: 'failed', failure: second }
   }
 }
-

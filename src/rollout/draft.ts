@@ -9,7 +9,14 @@ import { APP_LABEL } from '../strategies/services.ts'
 import { stepText } from '../strategies/step.ts'
 import { hashOf, replicaSetOf, type Versions } from '../strategies/view.ts'
 import type { Payload } from './codec.ts'
-import { holdFieldsOf, RECORD_VERSION, type ReleaseRef, type RolloutRecord, type ServiceRecord, type WorkloadRecord } from './record.ts'
+import {
+  holdFieldsOf,
+  RECORD_VERSION,
+  type ReleaseRef,
+  type RolloutRecord,
+  type ServiceRecord,
+  type WorkloadRecord,
+} from './record.ts'
 import type { Release } from './release.ts'
 import type { RunSource, Settings } from './settings.ts'
 import type { World } from './world.ts'
@@ -34,9 +41,15 @@ export interface Draft {
 }
 
 /** Why a workload goes without steps; undefined when it goes through them. */
-export function plainReason(live: Deployment | undefined, dry: Deployment | undefined, settings: Settings, serving: number): string | undefined {
+export function plainReason(
+  live: Deployment | undefined,
+  dry: Deployment | undefined,
+  settings: Settings,
+  serving: number,
+): string | undefined {
   if (live === undefined) return 'it is new'
-  if ((live.spec.replicas ?? 1) === 0 && live.metadata.annotations?.['headgate.dev/originals'] === undefined) return 'it has no replicas'
+  if ((live.spec.replicas ?? 1) === 0 && live.metadata.annotations?.['headgate.dev/originals'] === undefined)
+    return 'it has no replicas'
   if (settings.workloads[live.metadata.name ?? ''] !== undefined) return 'the config says so'
   if (dry !== undefined && templateEquals(dry.spec.template, live.spec.template)) return 'its pods do not change'
   if (serving === 0) return 'no pod of it serves, so there is nothing to protect (stable-down)'
@@ -71,7 +84,13 @@ export function draftRollout(input: DraftInput): Draft {
     jobs: release.parts.stepJobs.map((job) => job.metadata.name ?? ''),
   }
   const at = new Date(now).toISOString()
-  const previousImages = [...new Set(workloads.flatMap((each) => versions[`${each.namespace}/${each.name}`]?.stable ?? []).flatMap((template) => imagesOf(template)))]
+  const previousImages = [
+    ...new Set(
+      workloads
+        .flatMap((each) => versions[`${each.namespace}/${each.name}`]?.stable ?? [])
+        .flatMap((template) => imagesOf(template)),
+    ),
+  ]
   const record: RolloutRecord = {
     ...fromSettings(settings),
     ...carriedOver(before),
@@ -102,10 +121,39 @@ function releaseRef(release: Release, rollout: number, sha: string): ReleaseRef 
   return { digest: release.digest, rollout, images: release.images, ...(sha === '' ? {} : { sha }) }
 }
 
-function fromSettings(settings: Settings): Pick<RolloutRecord, 'strategy' | 'pods' | 'capacity' | 'steps' | 'plan' | 'checks' | 'timeoutMs' | 'onFailure' | 'onCancel' | 'onFailedJob' | 'accept' | 'takeOver' | 'prune'> & Partial<RolloutRecord> {
-  const { strategy, pods, capacity, checks, timeoutMs, onFailure, onCancel, onFailedJob, accept, takeOver, prune } = settings
+function fromSettings(
+  settings: Settings,
+): Pick<
+  RolloutRecord,
+  | 'strategy'
+  | 'pods'
+  | 'capacity'
+  | 'steps'
+  | 'plan'
+  | 'checks'
+  | 'timeoutMs'
+  | 'onFailure'
+  | 'onCancel'
+  | 'onFailedJob'
+  | 'accept'
+  | 'takeOver'
+  | 'prune'
+> &
+  Partial<RolloutRecord> {
+  const { strategy, pods, capacity, checks, timeoutMs, onFailure, onCancel, onFailedJob, accept, takeOver, prune } =
+    settings
   return {
-    strategy, pods, capacity, checks, timeoutMs, onFailure, onCancel, onFailedJob, accept, takeOver, prune,
+    strategy,
+    pods,
+    capacity,
+    checks,
+    timeoutMs,
+    onFailure,
+    onCancel,
+    onFailedJob,
+    accept,
+    takeOver,
+    prune,
     steps: settings.steps.map(stepText),
     plan: [...settings.steps],
     ...(settings.environment === undefined ? {} : { environment: settings.environment }),
@@ -122,7 +170,11 @@ function carriedOver(before: RolloutRecord | undefined): Partial<RolloutRecord> 
   }
 }
 
-function draftWorkload({ world, dryRuns, settings }: DraftInput, manifest: Deployment, versions: Record<string, Versions>): WorkloadRecord {
+function draftWorkload(
+  { world, dryRuns, settings }: DraftInput,
+  manifest: Deployment,
+  versions: Record<string, Versions>,
+): WorkloadRecord {
   const { name = '', namespace = '' } = manifest.metadata
   const { deployment, replicaSets, pods } = world.workload({ namespace, name })
   const dry = dryRunOf(dryRuns, manifest) as Deployment | undefined
@@ -130,7 +182,8 @@ function draftWorkload({ world, dryRuns, settings }: DraftInput, manifest: Deplo
   const hash = set === undefined ? undefined : hashOf(set)
   const serving = pods.filter((pod) => hashOf(pod) === hash && readiness(pod).done).length
   const plain = plainReason(deployment, dry, settings, serving) !== undefined
-  if (!plain && deployment !== undefined && dry !== undefined) versions[`${namespace}/${name}`] = versionsOf(deployment, dry, manifest)
+  if (!plain && deployment !== undefined && dry !== undefined)
+    versions[`${namespace}/${name}`] = versionsOf(deployment, dry, manifest)
   const replicas = deployment?.spec.replicas ?? manifest.spec.replicas ?? 1
   const weights = settings.steps.flatMap((step) => (step.kind === 'weight' ? [step.percent] : []))
   return {

@@ -32,7 +32,10 @@ export interface EngineOptions {
   /** ms that a Service change needs to reach every proxy */
   settleMs: number
   /** asks a URL outside of the cluster; no redirect to another scheme, at most 1 MB */
-  fetchUrl: (url: string, options: { headers: Record<string, string>; timeoutMs: number }) => Promise<{ status: number; body: string }>
+  fetchUrl: (
+    url: string,
+    options: { headers: Record<string, string>; timeoutMs: number },
+  ) => Promise<{ status: number; body: string }>
   /** puts environment variables in for `${NAME}`; throws `refused` for one that is not set */
   expand: (text: string) => string
   /** applies an object of the release by server-side apply */
@@ -66,7 +69,9 @@ export class Engine {
     const { cancel, lease } = this.o
     if (lease.lost.aborted && obey.includes('lost')) throw new Interrupted({ kind: 'lost' })
     if (cancel.aborted && obey.includes('cancelled')) throw new Interrupted({ kind: 'cancelled' })
-    const request = lease.requests.find((each) => each.rollout === undefined || each.rollout === this.o.book.record.rollout)
+    const request = lease.requests.find(
+      (each) => each.rollout === undefined || each.rollout === this.o.book.record.rollout,
+    )
     if (request !== undefined && obey.includes('requested')) throw new Interrupted({ kind: 'requested', request })
   }
 
@@ -221,7 +226,11 @@ export class Engine {
       case 'patch': {
         const version = write.object.metadata.resourceVersion ?? ''
         const test = { op: 'test' as const, path: '/metadata/resourceVersion', value: version }
-        return client.patch(refOf(write.object), { type: 'json', operations: [test, ...write.operations] }, { fieldManager: MOVER })
+        return client.patch(
+          refOf(write.object),
+          { type: 'json', operations: [test, ...write.operations] },
+          { fieldManager: MOVER },
+        )
       }
       case 'create':
         return client.create(write.object, { fieldManager: MOVER })
@@ -256,7 +265,8 @@ export class Engine {
       })
       all.symptoms.push(...one.symptoms)
       if (one.fatal !== undefined) all.fatal ??= one.fatal
-      if (one.nextCheckAt !== undefined) all.nextCheckAt = Math.min(all.nextCheckAt ?? Number.POSITIVE_INFINITY, one.nextCheckAt)
+      if (one.nextCheckAt !== undefined)
+        all.nextCheckAt = Math.min(all.nextCheckAt ?? Number.POSITIVE_INFINITY, one.nextCheckAt)
     }
     return all
   }
@@ -283,14 +293,16 @@ export class Engine {
   async #timeout(what: string, limitMs: number, { symptoms }: Diagnosis): Promise<HeadgateError> {
     const [worst] = symptoms
     const message = `timed out after ${Math.round(limitMs / 1000)}s waiting for ${what}`
-    const known: Failure | undefined = worst === undefined ? undefined : await gatherEvidence(this.o.client, worst, this.#startedAt)
+    const known: Failure | undefined =
+      worst === undefined ? undefined : await gatherEvidence(this.o.client, worst, this.#startedAt)
     const failure: Failure = {
       kind: 'timeout',
       code: 'timeout',
       message: known === undefined ? message : `${message}: ${known.message}`,
       ...(known?.object === undefined ? {} : { object: known.object }),
       ...(known?.evidence === undefined ? {} : { evidence: known.evidence }),
-      next: known?.next ?? 'look at the pods and their events, or raise the input timeout if the release just needs longer',
+      next:
+        known?.next ?? 'look at the pods and their events, or raise the input timeout if the release just needs longer',
     }
     return new HeadgateError(failure)
   }

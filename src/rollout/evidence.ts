@@ -8,7 +8,12 @@ import type { KubeEvent } from '../shared/objects.ts'
  * The failure of a symptom with what the cluster says of it: the object's events and the container's last log lines.
  * What cannot be read is left out; the sentence never rests on it.
  */
-export async function gatherEvidence(client: Client, symptom: Symptom, since: number, others: Symptom[] = []): Promise<Failure> {
+export async function gatherEvidence(
+  client: Client,
+  symptom: Symptom,
+  since: number,
+  others: Symptom[] = [],
+): Promise<Failure> {
   const [events, logs] = await Promise.all([eventsOf(client, symptom), logsOf(client, symptom)])
   return explainFailure(symptom, events, logs, { others, since })
 }

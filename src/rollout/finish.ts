@@ -37,13 +37,19 @@ export function leftovers(before: readonly KubeObject[], now: readonly KubeObjec
 export async function succeed(engine: Engine, jobs: string[]): Promise<void> {
   const { book } = engine.o
   const { record } = book
-  const previous: ReleaseRef | undefined = record.serving?.digest === record.release.digest ? record.previous : record.serving
+  const previous: ReleaseRef | undefined =
+    record.serving?.digest === record.release.digest ? record.previous : record.serving
   const kept = new Set([record.release.rollout, previous?.rollout])
   const old = record.payloads.filter(({ rollout }) => !kept.has(rollout))
   const { previous: _before, failure: _failure, reason: _reason, ...rest } = record
   book.record = { ...rest, ...(previous === undefined ? {} : { previous }) }
   await book.save(
-    { phase: 'succeeded', serving: record.release, step: record.steps.length, payloads: record.payloads.filter(({ rollout }) => kept.has(rollout)) },
+    {
+      phase: 'succeeded',
+      serving: record.release,
+      step: record.steps.length,
+      payloads: record.payloads.filter(({ rollout }) => kept.has(rollout)),
+    },
     { kind: 'finished', text: 'the new version serves alone' },
   )
   await sweep(engine, old, jobs)
@@ -53,10 +59,16 @@ export async function succeed(engine: Engine, jobs: string[]): Promise<void> {
 export async function sweep(engine: Engine, payloads: PayloadRef[], jobs: string[]): Promise<void> {
   const { client, book, reporter } = engine.o
   const { app, namespace } = book.record
-  const refs: ObjectRef[] = payloads.map(({ rollout, kind }) => ({ apiVersion: 'v1', kind, name: payloadName(app, rollout), namespace }))
+  const refs: ObjectRef[] = payloads.map(({ rollout, kind }) => ({
+    apiVersion: 'v1',
+    kind,
+    name: payloadName(app, rollout),
+    namespace,
+  }))
   for (const key of jobs) {
     const [, , jobNamespace, name] = key.split('|')
-    if (name !== undefined) refs.push({ apiVersion: 'batch/v1', kind: 'Job', name, namespace: jobNamespace ?? namespace })
+    if (name !== undefined)
+      refs.push({ apiVersion: 'batch/v1', kind: 'Job', name, namespace: jobNamespace ?? namespace })
   }
   for (const ref of refs)
     try {

@@ -149,11 +149,7 @@ function decidePromote({ record, full }: Question, phase: Phase): Decision {
       )
     case 'aborting':
     case 'failed':
-      return refused(
-        phase,
-        `rollout ${record.rollout} is ${phase}`,
-        'abort finishes going back; then deploy again',
-      )
+      return refused(phase, `rollout ${record.rollout} is ${phase}`, 'abort finishes going back; then deploy again')
     case 'none':
     case 'succeeded':
     case 'aborted':
@@ -184,11 +180,7 @@ function decideAbort(phase: Phase, record: RolloutRecord | undefined): Decision 
 function decideRollback(phase: Phase, record: RolloutRecord | undefined): Decision {
   if (record === undefined) return nothingUnderWay('roll back')
   if (phase !== 'succeeded' && phase !== 'aborted')
-    return refused(
-      'under-way',
-      `rollout ${record.rollout} is ${phase}`,
-      'abort returns to stable from there',
-    )
+    return refused('under-way', `rollout ${record.rollout} is ${phase}`, 'abort returns to stable from there')
   if (record.previous !== undefined)
     return { kind: 'start', abortFirst: false, because: `back to the release of rollout ${record.previous.rollout}` }
   return refused(

@@ -30,7 +30,9 @@ export function withoutTraces(object: KubeObject): JsonPatchOperation[] {
  */
 export function withOwnershipOf(object: KubeObject, before: KubeObject | undefined): JsonPatchOperation[] {
   if (before === undefined) return withoutTraces(object)
-  const ours = (before.metadata.managedFields ?? []).filter((entry) => entry.manager !== CONTROLLER && entry.manager !== MOVER)
+  const ours = (before.metadata.managedFields ?? []).filter(
+    (entry) => entry.manager !== CONTROLLER && entry.manager !== MOVER,
+  )
   const theirs = (object.metadata.managedFields ?? []).filter((entry) => entry.manager === CONTROLLER)
   return [...annotationOperations(object), ...ownershipOperations(object, [...ours, ...theirs])]
 }
@@ -48,9 +50,17 @@ export async function clean(
   for (let attempt = 0; ; attempt++) {
     const operations = operationsFor(current)
     if (operations.length === 0) return current
-    const test = { op: 'test' as const, path: '/metadata/resourceVersion', value: current.metadata.resourceVersion ?? '' }
+    const test = {
+      op: 'test' as const,
+      path: '/metadata/resourceVersion',
+      value: current.metadata.resourceVersion ?? '',
+    }
     try {
-      return await client.patch(refOf(current), { type: 'json', operations: [test, ...operations] }, { fieldManager: MOVER })
+      return await client.patch(
+        refOf(current),
+        { type: 'json', operations: [test, ...operations] },
+        { fieldManager: MOVER },
+      )
     } catch (error) {
       if (attempt >= 10 || !isStale(error)) throw error
       current = (await client.get(refOf(current))) ?? current

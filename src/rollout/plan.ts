@@ -35,11 +35,19 @@ function plannedSteps(record: RolloutRecord): PlannedStep[] {
   const steps = record.plan.map((step, index): PlannedStep => {
     const nth = record.plan.slice(0, index + 1).filter(({ kind }) => kind === 'weight').length - 1
     const pairs = moved.flatMap(({ pairs }) => pairs[nth] ?? [])
-    const sum = (which: number): number => pairs.reduce((total, pods, at) => (at % 2 === which ? total + pods : total), 0)
+    const sum = (which: number): number =>
+      pairs.reduce((total, pods, at) => (at % 2 === which ? total + pods : total), 0)
     const text = stepText(step)
-    return weightAt(record.plan, index) > 0 && weights.length > 0 ? { text, pods: { stable: sum(0), canary: sum(1) } } : { text }
+    return weightAt(record.plan, index) > 0 && weights.length > 0
+      ? { text, pods: { stable: sum(0), canary: sum(1) } }
+      : { text }
   })
-  return moved.length === 0 ? [] : [...steps, { text: 'finish', pods: { stable: 0, canary: moved.reduce((total, { replicas }) => total + replicas, 0) } }]
+  return moved.length === 0
+    ? []
+    : [
+        ...steps,
+        { text: 'finish', pods: { stable: 0, canary: moved.reduce((total, { replicas }) => total + replicas, 0) } },
+      ]
 }
 
 function plannedObjects(release: Release, seen: Survey): PlannedObject[] {
@@ -53,8 +61,17 @@ function plannedObjects(release: Release, seen: Survey): PlannedObject[] {
 }
 
 function readable({ path, before, after, secret, kind }: Change): FieldChange {
-  if (secret === true) return { path, ...(kind === 'added' ? {} : { before: '(secret)' }), ...(kind === 'removed' ? {} : { after: '(secret, changed)' }) }
-  return { path, ...(before === undefined ? {} : { before: text(before) }), ...(after === undefined ? {} : { after: text(after) }) }
+  if (secret === true)
+    return {
+      path,
+      ...(kind === 'added' ? {} : { before: '(secret)' }),
+      ...(kind === 'removed' ? {} : { after: '(secret, changed)' }),
+    }
+  return {
+    path,
+    ...(before === undefined ? {} : { before: text(before) }),
+    ...(after === undefined ? {} : { after: text(after) }),
+  }
 }
 
 function text(value: Json): string {
@@ -64,10 +81,14 @@ function text(value: Json): string {
 function servicesOf(release: Release, seen: Survey, record: RolloutRecord): Plan['services'] {
   const taking = record.services.map(({ name }) => name)
   const templates = release.parts.workloads.map(({ spec }) => spec.template.metadata?.labels ?? {})
-  const others = (seen.lists.services ?? []).filter(({ metadata }) => metadata.namespace === release.namespace && !taking.includes(metadata.name ?? ''))
+  const others = (seen.lists.services ?? []).filter(
+    ({ metadata }) => metadata.namespace === release.namespace && !taking.includes(metadata.name ?? ''),
+  )
   const notTaking = others.map((service) => ({
     name: service.metadata.name ?? '',
-    why: templates.some((labels) => takesPart(service, labels)) ? 'its workload goes without steps' : 'it selects no pod of this release',
+    why: templates.some((labels) => takesPart(service, labels))
+      ? 'its workload goes without steps'
+      : 'it selects no pod of this release',
   }))
   return { taking, notTaking }
 }
@@ -80,8 +101,11 @@ function rightText({ verb, group, resource, subresource, name, namespace }: Need
 function notesOf(record: RolloutRecord, moved: number): string[] {
   const notes: string[] = []
   for (const { name, mode } of record.workloads)
-    if (mode === 'plain' && record.strategy !== 'rolling') notes.push(`Deployment/${name} goes without steps: it is new, its pods do not change, or nothing of it serves.`)
+    if (mode === 'plain' && record.strategy !== 'rolling')
+      notes.push(`Deployment/${name} goes without steps: it is new, its pods do not change, or nothing of it serves.`)
   if (record.strategy === 'canary' && moved > 0)
-    notes.push('Without a router the share is one of pods and connections: clients that keep their connections open hardly meet the new version until old pods end.')
+    notes.push(
+      'Without a router the share is one of pods and connections: clients that keep their connections open hardly meet the new version until old pods end.',
+    )
   return notes
 }

@@ -29,13 +29,25 @@ export interface SourceText {
 }
 
 /** Reads, substitutes, names and sorts. Everything that is wrong with the input is refused here, before any write. */
-export async function loadRelease(files: SourceText[], settings: Settings, namespace: string, discovery: Discovery): Promise<Release> {
+export async function loadRelease(
+  files: SourceText[],
+  settings: Settings,
+  namespace: string,
+  discovery: Discovery,
+): Promise<Release> {
   const manifests = files.flatMap(({ file, text }) => parseManifest(text, file))
   if (manifests.length === 0)
-    throw refuse('no-manifests', `no object in ${files.length === 0 ? 'the manifests' : files.map(({ file }) => file).join(', ')}`, {
-      next: 'set the input manifests to files, directories or globs with Kubernetes objects',
-    })
-  const { objects } = substituteImages(manifests.map(({ object }) => object), settings.images)
+    throw refuse(
+      'no-manifests',
+      `no object in ${files.length === 0 ? 'the manifests' : files.map(({ file }) => file).join(', ')}`,
+      {
+        next: 'set the input manifests to files, directories or globs with Kubernetes objects',
+      },
+    )
+  const { objects } = substituteImages(
+    manifests.map(({ object }) => object),
+    settings.images,
+  )
   const substituted = manifests.map((manifest, index) => ({ ...manifest, object: objects[index] ?? manifest.object }))
   const placed = placeInNamespace(substituted, namespace, await namespacedKinds(objects, discovery))
   return assemble(appName(settings.app, placed), namespace, placed, settings.steps)
@@ -44,7 +56,12 @@ export async function loadRelease(files: SourceText[], settings: Settings, names
 /** A release from a payload: promote, abort and rollback need no checkout. */
 export function releaseOf(payload: Payload, app: string, namespace: string, steps: readonly Step[]): Release {
   const place = { file: `rollout ${payload.rollout}` }
-  return assemble(app, namespace, payload.objects.map((object) => ({ object, place, placeOf: () => place })), steps)
+  return assemble(
+    app,
+    namespace,
+    payload.objects.map((object) => ({ object, place, placeOf: () => place })),
+    steps,
+  )
 }
 
 function assemble(app: string, namespace: string, manifests: ManifestObject[], steps: readonly Step[]): Release {
@@ -55,7 +72,10 @@ function assemble(app: string, namespace: string, manifests: ManifestObject[], s
   return { app, namespace, objects: manifests, digest: releaseDigest(objects), images, parts }
 }
 
-async function namespacedKinds(objects: KubeObject[], discovery: Discovery): Promise<(apiVersion: string, kind: string) => boolean> {
+async function namespacedKinds(
+  objects: KubeObject[],
+  discovery: Discovery,
+): Promise<(apiVersion: string, kind: string) => boolean> {
   for (const object of objects) if (object.kind === 'CustomResourceDefinition') discovery.addCrd(object)
   const known = new Map<string, boolean>()
   for (const { apiVersion, kind } of objects) {

@@ -25,14 +25,24 @@ export interface Session extends ReadSession {
 
 /** Who acts, for the lease and for people: `owner/name run 123 attempt 1`, or a user at a command line. */
 export function holderOf({ source, identity }: Deps): string {
-  return source.repository === '' ? `${source.actor || 'cli'}/${identity}` : `${source.repository}/${source.runId}/${source.attempt}`
+  return source.repository === ''
+    ? `${source.actor || 'cli'}/${identity}`
+    : `${source.repository}/${source.runId}/${source.attempt}`
 }
 
 /** Takes the lease, waiting up to `waitMs`, and opens the watches' home. Throws `refused` when another run keeps it. */
 export async function openSession(deps: Deps, app: string, namespace: string, waitMs: number): Promise<Session> {
   const { client, clock, cancel, reporter } = deps
   const wake = new Wake()
-  const lease = await acquire(client, { namespace, app, holder: holderOf(deps), waitMs, clock, signal: cancel, onWait: (holder) => reporter.emit({ kind: 'waiting', text: `the run ${holder} to end` }) })
+  const lease = await acquire(client, {
+    namespace,
+    app,
+    holder: holderOf(deps),
+    waitMs,
+    clock,
+    signal: cancel,
+    onWait: (holder) => reporter.emit({ kind: 'waiting', text: `the run ${holder} to end` }),
+  })
   lease.onRequest(wake.notify)
   const stop = new AbortController()
   const world = new World(client, wake, stop.signal)
@@ -64,17 +74,27 @@ async function readAutoscaled(client: Client, namespace: string): Promise<Readon
 
 /** Key of the workload that an autoscaler scales. */
 export function targetKey(autoscaler: KubeObject): string {
-  const spec = autoscaler['spec'] as { scaleTargetRef?: { apiVersion?: string; kind?: string; name?: string } } | undefined
+  const spec = autoscaler['spec'] as
+    | { scaleTargetRef?: { apiVersion?: string; kind?: string; name?: string } }
+    | undefined
   const { apiVersion = 'apps/v1', kind = 'Deployment', name = '' } = spec?.scaleTargetRef ?? {}
   return keyOf({ apiVersion, kind, name, namespace: autoscaler.metadata.namespace ?? '' })
 }
 
 /** Server-side apply of an object of the release with the settings of its rollout. */
-export async function applyIn(session: Session, takeOver: string[], object: KubeObject, live: KubeObject | undefined): Promise<KubeObject> {
+export async function applyIn(
+  session: Session,
+  takeOver: string[],
+  object: KubeObject,
+  live: KubeObject | undefined,
+): Promise<KubeObject> {
   const autoscaled = (await session.autoscaled()).has(keyOf(refOf(object)))
   const applied = await applyObject(session.deps.client, object, live, { takeOver, autoscaled })
   if (applied.action !== 'unchanged')
-    session.deps.reporter.emit({ kind: 'change', text: `${object.kind}/${object.metadata.name ?? ''} ${applied.action}` })
+    session.deps.reporter.emit({
+      kind: 'change',
+      text: `${object.kind}/${object.metadata.name ?? ''} ${applied.action}`,
+    })
   return applied.object
 }
 
@@ -83,7 +103,9 @@ export async function engineFor(session: Session, book: Book, rested: boolean): 
   const { deps, lease, world, wake } = session
   const { record } = book
   const watches = record.workloads.map((workload) => {
-    const manifest = book.object(keyOf({ apiVersion: 'apps/v1', kind: 'Deployment', name: workload.name, namespace: workload.namespace }))
+    const manifest = book.object(
+      keyOf({ apiVersion: 'apps/v1', kind: 'Deployment', name: workload.name, namespace: workload.namespace }),
+    )
     const selector = (manifest?.['spec'] as { selector?: Parameters<typeof selectorText>[0] } | undefined)?.selector
     return world.watch(workload.name, workload.namespace, selectorText(selector ?? {}))
   })

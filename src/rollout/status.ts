@@ -19,7 +19,11 @@ export interface StatusLine {
 /** What a person wants to know of a rollout that may be resting: what serves, whether it is locked, whether it drifted. */
 export async function statusLines(client: Client, record: RolloutRecord, now: number): Promise<StatusLine[]> {
   const info = (text: string): StatusLine => ({ text, level: 'info' })
-  const lines = [info(`app ${record.app} in namespace ${record.namespace}: rollout ${record.rollout}, ${record.strategy}, ${record.phase} since ${formatDuration(now - Date.parse(record.updatedAt))}`)]
+  const lines = [
+    info(
+      `app ${record.app} in namespace ${record.namespace}: rollout ${record.rollout}, ${record.strategy}, ${record.phase} since ${formatDuration(now - Date.parse(record.updatedAt))}`,
+    ),
+  ]
   if (record.reason !== undefined) lines.push(info(`reason: ${record.reason}`))
   for (const workload of record.workloads) lines.push(...(await workloadLines(client, record, workload, now)))
   for (const { name, namespace } of record.services) {
@@ -31,7 +35,12 @@ export async function statusLines(client: Client, record: RolloutRecord, now: nu
   return lines
 }
 
-async function workloadLines(client: Client, record: RolloutRecord, workload: WorkloadRecord, now: number): Promise<StatusLine[]> {
+async function workloadLines(
+  client: Client,
+  record: RolloutRecord,
+  workload: WorkloadRecord,
+  now: number,
+): Promise<StatusLine[]> {
   const { name, namespace } = workload
   const deployment = await client.get<Deployment>({ apiVersion: 'apps/v1', kind: 'Deployment', name, namespace })
   if (deployment === undefined) return [{ text: `Deployment/${name} does not exist`, level: 'warning' }]
@@ -47,19 +56,33 @@ async function workloadLines(client: Client, record: RolloutRecord, workload: Wo
       const image = set.spec.template.spec.containers[0]?.image ?? ''
       return `${image} ${own.filter((pod) => isServing(pod, 0, now)).length} of ${set.spec.replicas ?? 0} ready`
     })
-  const state = isHeld(deployment) ? (isLocked(deployment) ? ', held and locked' : ', held, NOT locked') : isLocked(deployment) ? ', paused' : ''
+  const state = isHeld(deployment)
+    ? isLocked(deployment)
+      ? ', held and locked'
+      : ', held, NOT locked'
+    : isLocked(deployment)
+      ? ', paused'
+      : ''
   const lines: StatusLine[] = [{ text: `Deployment/${name}: ${counts.join(', ') || 'no pods'}${state}`, level: 'info' }]
   const drift = await driftLine(client, record, workload, deployment)
   return drift === undefined ? lines : [...lines, drift]
 }
 
 /** While a rollout rests nothing else may apply its Deployment; when somebody did, this says who. */
-async function driftLine(client: Client, record: RolloutRecord, workload: WorkloadRecord, deployment: Deployment): Promise<StatusLine | undefined> {
+async function driftLine(
+  client: Client,
+  record: RolloutRecord,
+  workload: WorkloadRecord,
+  deployment: Deployment,
+): Promise<StatusLine | undefined> {
   if (['succeeded', 'aborted'].includes(record.phase) || workload.mode !== 'steps') return undefined
   const payload = await readPayload(client, record, record.rollout).catch(() => undefined)
   const versions = payload?.versions[`${workload.namespace}/${workload.name}`]
   if (versions === undefined) return undefined
   const { template } = deployment.spec
   if (templateEquals(template, versions.next) || templateEquals(template, versions.stable)) return undefined
-  return { level: 'warning', text: `DRIFT: Deployment/${workload.name} was changed by ${lastWriter(deployment)} while rollout ${record.rollout} rests. abort puts the stable version back` }
+  return {
+    level: 'warning',
+    text: `DRIFT: Deployment/${workload.name} was changed by ${lastWriter(deployment)} while rollout ${record.rollout} rests. abort puts the stable version back`,
+  }
 }

@@ -43,7 +43,10 @@ export async function runSteps(engine: Engine, steps: Step[], passes: Passes): P
       return 'paused'
     }
     reporter.emit({ kind: 'line', text: `${stepText(step)}: ${verdict.text}` })
-    await book.save({ step: index + 1, phase: 'progressing' }, { kind: 'step', text: `${stepText(step)}: ${verdict.text}`, step: index })
+    await book.save(
+      { step: index + 1, phase: 'progressing' },
+      { kind: 'step', text: `${stepText(step)}: ${verdict.text}`, step: index },
+    )
   }
   return 'done'
 }

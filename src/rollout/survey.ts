@@ -39,8 +39,16 @@ export interface SurveyOptions {
 export async function survey(options: SurveyOptions): Promise<Survey> {
   const { client, world, release } = options
   const namespaces = namespacesOf(release)
-  const watching = Promise.all([...release.parts.workloads.map((workload) => watchWorkload(world, workload)), ...namespaces.map((namespace) => world.watchServices(namespace))])
-  const [live, lists, rights] = await Promise.all([readLive(client, release), readLists(client, namespaces), readRights(options, namespaces), watching])
+  const watching = Promise.all([
+    ...release.parts.workloads.map((workload) => watchWorkload(world, workload)),
+    ...namespaces.map((namespace) => world.watchServices(namespace)),
+  ])
+  const [live, lists, rights] = await Promise.all([
+    readLive(client, release),
+    readLists(client, namespaces),
+    readRights(options, namespaces),
+    watching,
+  ])
   for (const { object } of release.objects) addWatched(world, object, live)
   const autoscaled = autoscaledOf(release, lists)
   const found: Survey = { live, dryRuns: new Map(), lists: withWorld(lists, release, world), ...rights, autoscaled }
@@ -61,7 +69,11 @@ async function watchWorkload(world: World, workload: Deployment): Promise<void> 
 /** Deployments and Services are watched, so they are not read a second time. */
 function addWatched(world: World, object: KubeObject, live: Map<string, KubeObject>): void {
   const { name = '', namespace = '' } = object.metadata
-  const watched = isDeployment(object) ? world.workload({ namespace, name }).deployment : isService(object) ? world.service(namespace, name) : undefined
+  const watched = isDeployment(object)
+    ? world.workload({ namespace, name }).deployment
+    : isService(object)
+      ? world.service(namespace, name)
+      : undefined
   if (watched !== undefined) live.set(keyOf(refOf(object)), watched)
 }
 
@@ -108,7 +120,9 @@ async function optional<T>(promise: Promise<T>): Promise<T | undefined> {
 
 async function readLists(client: Client, namespaces: string[]): Promise<LiveLists> {
   const all = async (apiVersion: string, kind: string): Promise<KubeObject[] | undefined> => {
-    const lists = await Promise.all(namespaces.map((namespace) => optional(client.list({ apiVersion, kind }, namespace))))
+    const lists = await Promise.all(
+      namespaces.map((namespace) => optional(client.list({ apiVersion, kind }, namespace))),
+    )
     return lists.every((list) => list !== undefined) ? lists.flatMap((list) => list?.items ?? []) : undefined
   }
   const [autoscalers, disruptionBudgets, quotas] = await Promise.all([
@@ -120,7 +134,9 @@ async function readLists(client: Client, namespaces: string[]): Promise<LiveList
 }
 
 function withWorld(lists: LiveLists, release: Release, world: World): LiveLists {
-  const seen = release.parts.workloads.map(({ metadata: { name = '', namespace = '' } }) => world.workload({ namespace, name }))
+  const seen = release.parts.workloads.map(({ metadata: { name = '', namespace = '' } }) =>
+    world.workload({ namespace, name }),
+  )
   return {
     ...lists,
     services: namespacesOf(release).flatMap((namespace) => world.services(namespace)),
@@ -143,7 +159,12 @@ async function dryRunAll({ client, release, settings }: SurveyOptions, found: Su
 }
 
 /** The server's opinion of one object. Refusals are findings, not failures, so that all of them are told at once. */
-export async function dryRunOne(client: Client, object: KubeObject, { live, autoscaled }: Survey, takeOver: string[]): Promise<DryRunResult> {
+export async function dryRunOne(
+  client: Client,
+  object: KubeObject,
+  { live, autoscaled }: Survey,
+  takeOver: string[],
+): Promise<DryRunResult> {
   const key = keyOf(refOf(object))
   try {
     const { result } = await dryRun(client, object, live.get(key), { takeOver, autoscaled: autoscaled.has(key) })
@@ -152,28 +173,62 @@ export async function dryRunOne(client: Client, object: KubeObject, { live, auto
     if (!(error instanceof ApiError) || ['unreachable', 'unauthorized', 'too-many'].includes(error.kind)) throw error
     const causes = error.causes.map(({ field, message }) => ({ ...(field === undefined ? {} : { field }), message }))
     const reason = error.kind === 'conflict' ? 'Conflict' : error.reason
-    return { kind: 'error', status: error.status, message: error.message, causes, ...(reason === undefined ? {} : { reason }) }
+    return {
+      kind: 'error',
+      status: error.status,
+      message: error.message,
+      causes,
+      ...(reason === undefined ? {} : { reason }),
+    }
   }
 }
 
-async function readRights({ client, release, settings, command }: SurveyOptions, namespaces: string[]): Promise<{ missing: Need[]; needs: Need[] }> {
+async function readRights(
+  { client, release, settings, command }: SurveyOptions,
+  namespaces: string[],
+): Promise<{ missing: Need[]; needs: Need[] }> {
   const objects = release.objects.map(({ object }) => object)
   const { strategy, pods, prune } = settings
-  const resourceOf = (apiVersion: string, kind: string): { group: string; resource: string; namespaced: boolean } | undefined => {
+  const resourceOf = (
+    apiVersion: string,
+    kind: string,
+  ): { group: string; resource: string; namespaced: boolean } | undefined => {
     const known = client.discovery.known(apiVersion, kind)
     if (known === undefined) return undefined
-    return { group: apiVersion.includes('/') ? (apiVersion.split('/')[0] ?? '') : '', resource: known.plural, namespaced: known.namespaced }
+    return {
+      group: apiVersion.includes('/') ? (apiVersion.split('/')[0] ?? '') : '',
+      resource: known.plural,
+      namespaced: known.namespaced,
+    }
   }
-  const needs = neededRights({ commands: [command], app: release.app, namespace: release.namespace, strategy, pods, prune, objects, resourceOf })
+  const needs = neededRights({
+    commands: [command],
+    app: release.app,
+    namespace: release.namespace,
+    strategy,
+    pods,
+    prune,
+    objects,
+    resourceOf,
+  })
   const asked = [...new Set(needs.map(({ namespace }) => namespace ?? namespaces[0] ?? 'default'))]
   const reviews = new Map<string, RulesReview>()
-  await Promise.all(asked.map(async (namespace) => {
-    const body: JsonMap = { apiVersion: 'authorization.k8s.io/v1', kind: 'SelfSubjectRulesReview', spec: { namespace } }
-    const review = await client.post<{ status: RulesReview }>('/apis/authorization.k8s.io/v1/selfsubjectrulesreviews', body)
-    reviews.set(namespace, review.status)
-    // The rules of any namespace include those of ClusterRoleBindings.
-    if (!reviews.has('')) reviews.set('', review.status)
-  }))
+  await Promise.all(
+    asked.map(async (namespace) => {
+      const body: JsonMap = {
+        apiVersion: 'authorization.k8s.io/v1',
+        kind: 'SelfSubjectRulesReview',
+        spec: { namespace },
+      }
+      const review = await client.post<{ status: RulesReview }>(
+        '/apis/authorization.k8s.io/v1/selfsubjectrulesreviews',
+        body,
+      )
+      reviews.set(namespace, review.status)
+      // The rules of any namespace include those of ClusterRoleBindings.
+      if (!reviews.has('')) reviews.set('', review.status)
+    }),
+  )
   const { missing, ask } = compareRights(needs, reviews)
   const denied: Need[] = []
   await eachLimited(ask, AT_ONCE, async (need) => {
@@ -184,8 +239,14 @@ async function readRights({ client, release, settings, command }: SurveyOptions,
 
 async function mayI(client: Client, need: Need): Promise<boolean> {
   const resourceAttributes: JsonMap = { ...need }
-  const body: JsonMap = { apiVersion: 'authorization.k8s.io/v1', kind: 'SelfSubjectAccessReview', spec: { resourceAttributes } }
-  const review = await client.post<{ status: { allowed?: boolean } }>('/apis/authorization.k8s.io/v1/selfsubjectaccessreviews', body)
+  const body: JsonMap = {
+    apiVersion: 'authorization.k8s.io/v1',
+    kind: 'SelfSubjectAccessReview',
+    spec: { resourceAttributes },
+  }
+  const review = await client.post<{ status: { allowed?: boolean } }>(
+    '/apis/authorization.k8s.io/v1/selfsubjectaccessreviews',
+    body,
+  )
   return review.status.allowed === true
 }
-

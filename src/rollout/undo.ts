@@ -64,7 +64,9 @@ async function giveBack(engine: Engine, object: KubeObject): Promise<void> {
 async function restoreConfiguration(engine: Engine): Promise<void> {
   const { book, client, reporter } = engine.o
   const moved = new Set([
-    ...engine.workloads.map(({ name, namespace }) => keyOf({ apiVersion: 'apps/v1', kind: 'Deployment', name, namespace })),
+    ...engine.workloads.map(({ name, namespace }) =>
+      keyOf({ apiVersion: 'apps/v1', kind: 'Deployment', name, namespace }),
+    ),
     ...book.record.services.map(({ name, namespace }) => keyOf({ apiVersion: 'v1', kind: 'Service', name, namespace })),
   ])
   for (const [key, before] of Object.entries(book.payload.before)) {

@@ -1,6 +1,14 @@
 import type { Client } from '../kubernetes/client.ts'
 import { LiveList } from '../kubernetes/watch.ts'
-import { keyOf, type Deployment, type KubeObject, type Pod, refOf, type ReplicaSet, type Service } from '../shared/objects.ts'
+import {
+  keyOf,
+  type Deployment,
+  type KubeObject,
+  type Pod,
+  refOf,
+  type ReplicaSet,
+  type Service,
+} from '../shared/objects.ts'
 import type { WorkloadRecord } from './record.ts'
 import type { Wake } from './wake.ts'
 
@@ -17,7 +25,10 @@ export interface Watched {
 }
 
 /** `a=b,c in (d,e)` of a label selector, for list and watch. */
-export function selectorText(selector: { matchLabels?: Record<string, string>; matchExpressions?: { key: string; operator: string; values?: string[] }[] }): string {
+export function selectorText(selector: {
+  matchLabels?: Record<string, string>
+  matchExpressions?: { key: string; operator: string; values?: string[] }[]
+}): string {
   const equal = Object.entries(selector.matchLabels ?? {}).map(([key, value]) => `${key}=${value}`)
   const expressions = (selector.matchExpressions ?? []).map(({ key, operator, values = [] }) => {
     switch (operator) {
@@ -48,8 +59,15 @@ export class World {
     this.#signal = signal
   }
 
-  #open<T extends KubeObject>(kind: { apiVersion: string; kind: string }, namespace: string, filter: object): LiveList<T> {
-    return LiveList.open<T>(this.#client, kind, namespace, filter, { signal: this.#signal, onChange: this.#wake.notify })
+  #open<T extends KubeObject>(
+    kind: { apiVersion: string; kind: string },
+    namespace: string,
+    filter: object,
+  ): LiveList<T> {
+    return LiveList.open<T>(this.#client, kind, namespace, filter, {
+      signal: this.#signal,
+      onChange: this.#wake.notify,
+    })
   }
 
   /** Begins to watch a Deployment with its ReplicaSets and pods; resolves when all of them are known. */
@@ -127,5 +145,7 @@ export class World {
 }
 
 function ownedBy(object: KubeObject, owner: KubeObject): boolean {
-  return (object.metadata.ownerReferences ?? []).some((ref) => ref.controller === true && ref.uid === owner.metadata.uid)
+  return (object.metadata.ownerReferences ?? []).some(
+    (ref) => ref.controller === true && ref.uid === owner.metadata.uid,
+  )
 }
