@@ -1,9 +1,103 @@
+import * as v from 'valibot'
+import { type Place, refuse } from '../shared/errors.ts'
+import { parseDuration } from '../shared/duration.ts'
+import { mapOf } from '../manifests/workload.ts'
+import { type Path, readYaml } from '../manifests/yaml.ts'
+import type { Check, HttpCheck } from '../rollout/settings.ts'
+import { CONFIG_SCHEMA, type ConfigValues } from './config-schema.ts'
+import { type Problem, refuseProblems } from './problems.ts'
+
 /** What the config file says, checked; absent keys are absent. */
 export interface Config {
   file: string
+  values: ConfigValues
+  /** with all defaults, `${NAME}` left as written */
+  checks: Record<string, Check>
+  placeOf(path: Path): Place
 }
 
-/** Refuses (`config-…`) what is not a config file, with line and column. */
+const TIMEOUT_MS = 5_000
+
+/**
+ * Reads `.github/headgate.yaml`. An empty file is an empty config. Refuses in one message all that is wrong, with line and
+ * column; codes: `config`, and `config-yaml`, `-size`, `-binary`, `-aliases` as for manifests.
+ */
 export function parseConfig(text: string, file: string): Config {
-  throw new Error(`not yet ${text.length} ${file}`)
+  const [document, second] = readYaml(text, file, 'config')
+  if (second !== undefined)
+    throw refuse('config', 'a config file is one YAML document', { place: { file, line: second.line } })
+  const placeOf = document?.placeOf ?? ((): Place => ({ file }))
+  const value = document?.value ?? {}
+  if (mapOf(value) === undefined)
+    throw refuse('config', 'a config file is a mapping of keys', { place: { file, line: document?.line ?? 1 } })
+  refuseTraffic(mapOf(value)?.['traffic'], placeOf)
+  const result = v.safeParse(CONFIG_SCHEMA, value)
+  if (!result.success) throw refuseProblems('config', inOrder(result.issues.map((issue) => problemOf(issue, placeOf))))
+  const problems = Object.entries(result.output.checks ?? {}).flatMap(([name, { http }]) =>
+    contradictions(http).map(({ key, message }) => ({
+      message: `checks.${name}.http.${key}: ${message}`,
+      place: placeOf(['checks', name, 'http', key]),
+    })),
+  )
+  if (problems.length > 0) throw refuseProblems('config', problems)
+  return { file, values: result.output, checks: checksOf(result.output), placeOf }
+}
+
+function refuseTraffic(traffic: unknown, placeOf: (path: Path) => Place): void {
+  if (traffic === undefined) return
+  throw refuse('config', 'traffic: routing by a mesh or gateway is not available yet', {
+    place: placeOf(['traffic']),
+    next: 'Leave the key out: the weight is then the share of pods.',
+  })
+}
+
+function problemOf(issue: v.BaseIssue<unknown>, placeOf: (path: Path) => Place): Problem {
+  const deepest = deepestOf(issue)
+  const path = (deepest.path ?? []).flatMap(({ key }) =>
+    typeof key === 'string' || typeof key === 'number' ? [key] : [],
+  )
+  // The key that is unknown stands in the message already, the mapping that holds it does not.
+  const unknown = deepest.type === 'strict_object' && deepest.expected === 'never'
+  const name = (unknown ? path.slice(0, -1) : path).join('.')
+  return { message: name === '' ? deepest.message : `${name}: ${deepest.message}`, place: placeOf(path) }
+}
+
+function inOrder(problems: Problem[]): Problem[] {
+  const at = ({ place }: Problem): number => (place?.line ?? 0) * 10_000 + (place?.column ?? 0)
+  return problems.sort((a, b) => at(a) - at(b))
+}
+
+/** Of a union, the branch that came nearest: the one that found fault deeper inside the value. */
+function deepestOf(issue: v.BaseIssue<unknown>): v.BaseIssue<unknown> {
+  const inner = (issue.issues ?? []).find(({ path }) => path !== undefined)
+  if (inner === undefined) return issue
+  return { ...inner, path: [...(issue.path ?? []), ...(inner.path ?? [])] as v.BaseIssue<unknown>['path'] }
+}
+
+type HttpValues = NonNullable<ConfigValues['checks']>[string]['http']
+
+function contradictions(http: HttpValues): { key: string; message: string }[] {
+  const found =
+    http.url === undefined ? [] : (['path', 'target', 'port'] as const).filter((key) => http[key] !== undefined)
+  const url = found.map((key) => ({ key, message: `has no meaning beside url; leave out one of the two` }))
+  const service = http.target === 'service' && typeof http.port === 'string'
+  return service ? [...url, { key: 'port', message: 'the port of a Service is a number' }] : url
+}
+
+function checksOf({ checks = {} }: ConfigValues): Record<string, Check> {
+  return Object.fromEntries(Object.entries(checks).map(([name, { http }]) => [name, { name, http: httpOf(http) }]))
+}
+
+function httpOf(http: HttpValues): HttpCheck {
+  const { url, port, expect } = http
+  return {
+    path: http.path ?? '/',
+    target: http.target ?? 'pods',
+    ...(url === undefined ? {} : { url }),
+    headers: http.headers ?? {},
+    ...(port === undefined ? {} : { port }),
+    expect: { status: expect?.status ?? 200, ...(expect?.body === undefined ? {} : { body: expect.body }) },
+    timeoutMs: parseDuration(http.timeout ?? '') ?? TIMEOUT_MS,
+    times: http.times ?? 1,
+  }
 }

@@ -1,0 +1,165 @@
+import * as v from 'valibot'
+import { STRATEGIES } from '../strategies/step.ts'
+import { hint } from './problems.ts'
+
+/**
+ * The config file as people write it. The same schema checks it and becomes the JSON Schema for editors, so what an editor
+ * underlines and what Headgate refuses are one.
+ */
+
+const shown = (value: unknown): string =>
+  typeof value === 'string' ? `"${value}"` : (JSON.stringify(value) ?? 'nothing')
+
+const text = (describe: string) =>
+  v.pipe(
+    v.string(({ input }) => `must be text, not ${shown(input)}`),
+    v.nonEmpty('must not be empty'),
+    v.description(describe),
+  )
+
+const choice = <const T extends readonly [string, ...string[]]>(values: T, describe: string) =>
+  v.pipe(
+    v.picklist(values, ({ input }) =>
+      typeof input === 'string'
+        ? `unknown value "${input}"; ${hint(input, values)}`
+        : `must be one of ${values.join(', ')}`,
+    ),
+    v.description(describe),
+  )
+
+const pattern = (regex: RegExp, wanted: string, describe: string) =>
+  v.pipe(
+    v.string(({ input }) => `must be ${wanted}, not ${shown(input)}`),
+    v.regex(regex, ({ input }) => `must be ${wanted}, not ${shown(input)}`),
+    v.description(describe),
+  )
+
+const flag = (describe: string) =>
+  v.pipe(
+    v.boolean(({ input }) => `must be true or false, not ${shown(input)}`),
+    v.description(describe),
+  )
+
+const whole = (least: number, most: number, describe: string) => {
+  const wanted = `must be a whole number from ${least} to ${most}`
+  return v.pipe(
+    v.number(wanted),
+    v.integer(wanted),
+    v.minValue(least, wanted),
+    v.maxValue(most, wanted),
+    v.description(describe),
+  )
+}
+
+const duration = (describe: string) =>
+  pattern(/^\d{1,6}[smh]$/, 'a duration such as 30s, 10m or 1h', `${describe} Integer and s, m or h.`)
+
+const list = (describe: string) =>
+  v.pipe(
+    v.union([text('One per line.'), v.array(text('One entry.'))], 'must be a list of texts'),
+    v.description(describe),
+  )
+
+/** A mapping that knows its keys. Valibot names an unknown key with `expected: never`, a missing one with its name. */
+const section = <T extends v.ObjectEntries>(entries: T) =>
+  v.strictObject(entries, ({ input, expected }) => {
+    if (expected === 'never') return `unknown key ${shown(input)}; ${hint(String(input), Object.keys(entries))}`
+    return expected?.startsWith('"') ? `the key ${expected} is missing` : 'must be a mapping'
+  })
+
+const NAME = /^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/
+const name = v.pipe(
+  v.string(),
+  v.regex(NAME, ({ input }) => `"${input}" is not a name (lower-case letters, digits, "-" and ".")`),
+)
+
+const named = <T extends v.GenericSchema>(value: T, describe: string) =>
+  v.pipe(v.record(name, value, 'must be a mapping from names'), v.description(describe))
+
+/** `${` must begin a variable; else a typo would be sent as it stands. The value may be secret and is not shown. */
+const expandable = (describe: string) => {
+  const wanted = 'must be text whose variables are written ${NAME}'
+  return v.pipe(
+    v.string(wanted),
+    v.regex(/^(?:[^$]|\$(?!\{)|\$\{[A-Za-z_][A-Za-z0-9_]*\})+$/, wanted),
+    v.description(`${describe} \${NAME} is taken from the environment when the check runs.`),
+  )
+}
+
+const httpCheck = section({
+  path: v.optional(pattern(/^\//, 'a path that begins with /', 'Path asked, default /.')),
+  target: v.optional(
+    choice(
+      ['pods', 'service'],
+      'Ask each serving pod of the new version (blue-green: the preview Service), or the Service as users do.',
+    ),
+  ),
+  url: v.optional(
+    v.pipe(
+      expandable('Ask this address instead of the cluster.'),
+      v.regex(/^(?:https?:\/\/|\$\{)/, 'must begin with https:// or http://'),
+    ),
+  ),
+  headers: v.optional(
+    v.pipe(
+      v.record(v.string(), expandable('Value of a header.'), 'must be a mapping from header names'),
+      v.description('Headers sent with every request.'),
+    ),
+  ),
+  port: v.optional(
+    v.pipe(
+      v.union([whole(1, 65_535, 'Number.'), text('Name.')], 'must be the name or the number of a port'),
+      v.description('Port when the pod has several; default: the one that the Service targets.'),
+    ),
+  ),
+  expect: v.optional(
+    section({
+      status: v.optional(whole(100, 599, 'Status of the answer, default 200.')),
+      body: v.optional(text('Text that the answer must contain.')),
+    }),
+  ),
+  timeout: v.optional(duration('Longest time for one request, default 5s.')),
+  times: v.optional(whole(1, 1_000, 'How often in a row it must pass, default 1.')),
+})
+
+export const CONFIG_SCHEMA = section({
+  app: v.optional(text('Name of what is delivered as one: a DNS label of at most 40 characters.')),
+  namespace: v.optional(text('Namespace for objects that name none, and the home of record and lease.')),
+  manifests: v.optional(list('Files, directories and globs below the workspace.')),
+  images: v.optional(list('repository:tag, repository@digest or repository=reference.')),
+  strategy: v.optional(choice(STRATEGIES, 'How the release comes in.')),
+  pods: v.optional(choice(['in-place', 'separate'], 'Hold the Deployment in place, or a second one beside it.')),
+  steps: v.optional(
+    v.pipe(
+      v.union([v.string(), v.array(text('One step.'))], 'must be a list of steps, such as [25%, wait 1m]'),
+      v.description('N%, wait D, check NAME, job NAME, approve, switch.'),
+    ),
+  ),
+  workloads: v.optional(
+    named(
+      section({ strategy: choice(['plain'], 'plain: applied and awaited, without steps.') }),
+      'Strategy of one workload, by the name of its Deployment, where it differs.',
+    ),
+  ),
+  capacity: v.optional(
+    choice(['keep', 'replace'], 'Canary: new pods first, or no more pods than replicas where there is no room.'),
+  ),
+  checks: v.optional(named(section({ http: httpCheck }), 'Checks that steps ask, by name.')),
+  accept: v.optional(list('Ids of findings that are accepted.')),
+  'take-over': v.optional(list('Field managers whose fields may be taken over.')),
+  timeout: v.optional(duration('Longest time for one step, waits not counted.')),
+  'on-failure': v.optional(choice(['abort', 'stop'], 'After a failure go back to stable, or stop there.')),
+  'on-cancel': v.optional(choice(['abort', 'stop'], 'After a cancel go back to stable, or stop there.')),
+  'on-failed-job': v.optional(
+    choice(['stop', 'old'], 'Recreate: after a failed Job stop there, or bring the old version up.'),
+  ),
+  supersede: v.optional(
+    choice(['newer', 'refuse', 'any'], 'Which rollout under way another release may take the place of.'),
+  ),
+  prune: v.optional(flag('After success delete objects that the last release had and this one lacks.')),
+  environment: v.optional(text('GitHub environment, for people.')),
+  'environment-url': v.optional(text('Address of what was deployed.')),
+})
+
+export type ConfigValues = v.InferOutput<typeof CONFIG_SCHEMA>
+export type ConfigKey = keyof ConfigValues
