@@ -1,7 +1,7 @@
 import { type KubeObject, refOf } from '../shared/objects.ts'
 import { MANAGER, migratedManagers, migrateOwnership } from './adopt.ts'
 import type { Client } from './client.ts'
-import { sameContent } from './diff.ts'
+import { isMap, sameContent } from './diff.ts'
 import { ApiError } from './errors.ts'
 import { withoutDropped } from './dropped.ts'
 
@@ -52,13 +52,21 @@ export async function dryRun(
 ): Promise<DryRun> {
   const body = bodyOf(object, live, settings)
   const answer = await applyOver(client, body, live, settings, true)
-  const result = live === undefined ? answer.object : withoutDropped(answer.object, live, migratedManagers(live))
+  const result = live === undefined ? answer.object : foreseen(answer.object, live, settings)
   return { result, changed: live === undefined || !sameContent(live, result), created: answer.created }
+}
+
+/** What a dry run before the hand-over cannot show: fields that will go, and the replica count that will stay. */
+function foreseen(dry: KubeObject, live: KubeObject, settings: ApplySettings): KubeObject {
+  const result = withoutDropped(dry, live, migratedManagers(live))
+  const [now, next] = [live['spec'], result['spec']]
+  if (!settings.autoscaled || !isMap(now) || !isMap(next) || now['replicas'] === undefined) return result
+  return { ...result, spec: { ...next, replicas: now['replicas'] } }
 }
 
 /**
  * Hands over the ownership that kubectl left, and the replica count to the autoscaler; answers the object as it is then.
- * Writes only when there is something to hand over. An object that changed meanwhile is read again, up to three times.
+ * Writes only when there is something to hand over. An object that changed meanwhile is read again, a few times.
  */
 export async function adopt(
   client: Client,
@@ -73,7 +81,7 @@ export async function adopt(
     try {
       return await client.patch<KubeObject>(ref, { type: 'json', operations }, { fieldManager: MANAGER })
     } catch (error) {
-      if (!(error instanceof ApiError) || error.kind !== 'stale' || tried === 2) throw error
+      if (!(error instanceof ApiError) || error.kind !== 'stale' || tried === 4) throw error
       const fresh = await client.get(ref)
       if (fresh === undefined) throw error
       current = fresh
@@ -113,8 +121,7 @@ function bodyOf(object: KubeObject, live: KubeObject | undefined, settings: Appl
   const spec = body['spec']
   if (live !== undefined && settings.guarded === true)
     body.metadata = { ...metadata, resourceVersion: live.metadata.resourceVersion ?? '' }
-  if (live === undefined || !settings.autoscaled || typeof spec !== 'object' || spec === null || Array.isArray(spec))
-    return body
+  if (live === undefined || !settings.autoscaled || !isMap(spec)) return body
   const { replicas: ____, ...rest } = spec
   return { ...body, spec: rest }
 }

@@ -1,6 +1,5 @@
-import type { Agent, Dispatcher } from 'undici'
 import { refuse } from '../shared/errors.ts'
-import { Credentials } from './credentials.ts'
+import { type Credential, Credentials } from './credentials.ts'
 import { loadKubeconfig, type LoadOptions } from './kubeconfig.ts'
 import type { HttpRequest, HttpResponse, Transport } from './transport.ts'
 
@@ -59,20 +58,17 @@ export async function connect(options: ConnectOptions): Promise<Connection> {
 /** One request; renewed credentials once when the server does not accept those at hand. */
 async function send(credentials: Credentials, server: string, request: HttpRequest): Promise<HttpResponse> {
   const used = await credentials.current()
-  const response = await dispatch(used.dispatcher, server, used.headers, request)
+  const response = await dispatch(used, server, request)
   if (response.status !== 401) return response
   const renewed = await credentials.renew(used)
   if (renewed === undefined) return response
   await response.text()
-  return dispatch(renewed.dispatcher, server, renewed.headers, request)
+  return dispatch(renewed, server, request)
 }
 
-async function dispatch(
-  dispatcher: Dispatcher | Agent,
-  server: string,
-  headers: Record<string, string>,
-  request: HttpRequest,
-): Promise<HttpResponse> {
+async function dispatch(credential: Credential, server: string, request: HttpRequest): Promise<HttpResponse> {
+  const { headers, connections } = credential
+  const dispatcher = isWatch(request.path) ? connections.watches : connections.requests
   const { origin, pathname } = new URL(server)
   const answer = await dispatcher.request({
     origin,
@@ -95,7 +91,11 @@ async function dispatch(
 /** An idle watch is silent until the server ends it; only after that moment silence means a dead connection. */
 function bodyTimeoutMs(path: string): number {
   const seconds = /[?&]timeoutSeconds=(\d+)/.exec(path)?.[1]
-  return /[?&]watch=/.test(path) ? (Number(seconds ?? 300) + 15) * 1_000 : BODY_TIMEOUT_MS
+  return isWatch(path) ? (Number(seconds ?? 300) + 15) * 1_000 : BODY_TIMEOUT_MS
+}
+
+function isWatch(path: string): boolean {
+  return /[?&]watch=(1|true)(&|$)/.test(path)
 }
 
 function flat(headers: Record<string, string | string[] | undefined>): Record<string, string> {

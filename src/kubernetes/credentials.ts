@@ -5,7 +5,13 @@ import { HeadgateError, refuse } from '../shared/errors.ts'
 
 export interface Credential {
   headers: Record<string, string>
-  dispatcher: Dispatcher
+  connections: Connections
+}
+
+/** Watches hold a connection each for minutes; apart from the others they cannot use up the few that those share. */
+export interface Connections {
+  requests: Dispatcher
+  watches: Dispatcher
 }
 
 /** Token files and exec plugins are asked again after this time; both answer from their own cache while it is good. */
@@ -25,8 +31,8 @@ export class Credentials {
   #askedAt = 0
   #last: Credential | undefined
   #tls = ''
-  #dispatcher: Dispatcher | undefined
-  readonly #old: Dispatcher[] = []
+  #connections: Connections | undefined
+  readonly #old: Connections[] = []
 
   constructor(config: KubeConfig, onSecret: (value: string) => void) {
     this.#config = config
@@ -39,19 +45,20 @@ export class Credentials {
     if (this.#asked === undefined || now - this.#askedAt > FRESH_MS) {
       this.#askedAt = now
       this.#asked = this.#ask()
-      this.#asked.then(
-        (credential) => {
-          this.#last = credential
-        },
-        () => {
-          // Tried again by the next request.
-          this.#asked = undefined
-        },
-      )
+      void this.#remember(this.#asked)
     }
     const last = this.#last
     // A plugin that fails in the middle of a run is no reason to stop while its last answer is still accepted.
     return last === undefined ? this.#asked : this.#asked.catch(() => last)
+  }
+
+  async #remember(asked: Promise<Credential>): Promise<void> {
+    try {
+      this.#last = await asked
+    } catch {
+      // Tried again by the next request.
+      this.#asked = undefined
+    }
   }
 
   /** Credentials that differ from those that were refused; undefined when there are no others. */
@@ -69,8 +76,8 @@ export class Credentials {
   }
 
   async close(): Promise<void> {
-    const all = [...this.#old, ...(this.#dispatcher === undefined ? [] : [this.#dispatcher])]
-    await Promise.all(all.map((each) => each.destroy()))
+    const all = [...this.#old, ...(this.#connections === undefined ? [] : [this.#connections])]
+    await Promise.all(all.flatMap(({ requests, watches }) => [requests.destroy(), watches.destroy()]))
   }
 
   async #ask(): Promise<Credential> {
@@ -82,29 +89,34 @@ export class Credentials {
     }
     const headers = headersOf(options)
     this.#tellSecrets(headers)
-    return { headers, dispatcher: await this.#connections(options) }
+    return { headers, connections: await this.#connect(options) }
   }
 
-  async #connections(options: RequestOptions): Promise<Dispatcher> {
+  async #connect(options: RequestOptions): Promise<Connections> {
     const { ca, cert, key, rejectUnauthorized, servername }: Tls = options
     const tls = JSON.stringify([ca, cert, key, rejectUnauthorized, servername].map(String))
-    if (this.#dispatcher !== undefined && tls === this.#tls) return this.#dispatcher
-    if (this.#dispatcher !== undefined) this.#old.push(this.#dispatcher)
+    if (this.#connections !== undefined && tls === this.#tls) return this.#connections
+    if (this.#connections !== undefined) this.#old.push(this.#connections)
     this.#tls = tls
-    this.#dispatcher = await this.#build(options)
-    return this.#dispatcher
+    this.#connections = {
+      requests: await this.#build(options, { connections: AT_A_TIME }),
+      watches: await this.#build(options, {}),
+    }
+    return this.#connections
   }
 
-  async #build(options: RequestOptions): Promise<Dispatcher> {
-    const wanted = this.#config.createDispatcherOptions(this.#config.getCurrentCluster(), options as AgentOptions)
+  async #build(options: RequestOptions, limit: { connections?: number }): Promise<Dispatcher> {
+    const cluster = this.#config.getCurrentCluster()
+    const wanted = this.#config.createDispatcherOptions(cluster, options as AgentOptions)
+    const tuning = { ...TUNING, ...limit }
     switch (wanted.type) {
       case 'agent':
-        return new Agent({ ...TUNING, connect: connector(wanted.connect) })
+        return new Agent({ ...tuning, connect: connector(wanted.connect) })
       case 'none':
-        return new Agent({ ...TUNING, connect: connector({}) })
+        return new Agent({ ...tuning, connect: connector({}) })
       case 'proxy':
         return new ProxyAgent({
-          ...TUNING,
+          ...tuning,
           uri: wanted.uri,
           requestTls: connector(wanted.requestTls),
           connect: connector(wanted.connect),
@@ -135,6 +147,9 @@ export class Credentials {
   }
 }
 
+/** Connections for requests: as many as objects are written at a time. */
+const AT_A_TIME = 8
+
 const TUNING = {
   // The API server keeps idle connections for minutes; undici's 4 s would cost a handshake after every short wait.
   keepAliveTimeout: 60_000,
@@ -160,7 +175,7 @@ function headersOf(options: RequestOptions): Record<string, string> {
 }
 
 function differs(a: Credential, b: Credential): boolean {
-  return a.dispatcher !== b.dispatcher || JSON.stringify(a.headers) !== JSON.stringify(b.headers)
+  return a.connections !== b.connections || JSON.stringify(a.headers) !== JSON.stringify(b.headers)
 }
 
 function failed(error: unknown, config: KubeConfig): HeadgateError {

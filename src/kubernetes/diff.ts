@@ -17,13 +17,18 @@ const SERVER_METADATA = ['managedFields', 'resourceVersion', 'generation', 'uid'
 /** kubectl's copy of the manifest: a second picture of the same change, and for Secrets one with their values. */
 const LAST_APPLIED = 'kubectl.kubernetes.io/last-applied-configuration'
 
+/** The Deployment controller numbers its revisions in annotations of the Deployment. */
+const CONTROLLER = 'deployment.kubernetes.io/'
+
 /** Keys by which lists of Kubernetes objects are maps (`x-kubernetes-list-map-keys`), the usual ones first. */
 const LIST_KEYS = ['name', 'mountPath', 'containerPort', 'port', 'ip', 'type', 'key', 'topologyKey']
 
 function content(object: KubeObject): JsonMap {
   const { metadata, status: _, ...rest } = object
   const kept = Object.entries(metadata).filter(([key]) => !SERVER_METADATA.includes(key))
-  const annotations = Object.entries(metadata.annotations ?? {}).filter(([key]) => key !== LAST_APPLIED)
+  const annotations = Object.entries(metadata.annotations ?? {}).filter(
+    ([key]) => key !== LAST_APPLIED && !key.startsWith(CONTROLLER),
+  )
   const meta: JsonMap = Object.fromEntries(kept)
   delete meta['annotations']
   if (annotations.length > 0) meta['annotations'] = Object.fromEntries(annotations)
@@ -59,7 +64,7 @@ function withheld(change: FieldChange): FieldChange {
   return { path: change.path, kind: change.kind, secret: true }
 }
 
-function isMap(value: Json | undefined): value is JsonMap {
+export function isMap(value: Json | undefined): value is JsonMap {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 

@@ -88,14 +88,14 @@ export class Discovery {
     this.#known.set(idOf(resource.apiVersion, resource.kind), resource)
   }
 
-  #ask(apiVersion: string): Promise<void> {
-    return this.#once(apiVersion.includes('/') ? '/apis' : '/api', async (path) => {
+  async #ask(apiVersion: string): Promise<void> {
+    await this.#once(apiVersion.includes('/') ? '/apis' : '/api', async (path) => {
       const answer = (await this.#fetch(path, AGGREGATED)) as { kind?: string; items?: GroupDiscovery[] }
-      if (answer.kind !== 'APIGroupDiscoveryList') return this.#askOne(apiVersion)
+      if (answer.kind !== 'APIGroupDiscoveryList') return
       for (const group of answer.items ?? []) this.#addGroup(group)
-      // An aggregated API whose server is away is listed without resources; ask for it by itself.
-      if (!this.#serves(apiVersion)) await this.#askOne(apiVersion)
-    }).then(() => (this.#serves(apiVersion) ? undefined : this.#askOne(apiVersion)))
+    })
+    // Servers without aggregated discovery name groups only, and list an aggregated API that is away without resources.
+    if (!this.#serves(apiVersion)) await this.#askOne(apiVersion)
   }
 
   #serves(apiVersion: string): boolean {

@@ -1,4 +1,5 @@
 import type { Json, JsonMap, KubeObject } from '../shared/objects.ts'
+import { isMap } from './diff.ts'
 import { type FieldSet, hasField } from './field-set.ts'
 
 const LAST_APPLIED = 'kubectl.kubernetes.io/last-applied-configuration'
@@ -86,10 +87,6 @@ function at(set: FieldSet, path: string[]): FieldSet | undefined {
   let node: FieldSet | undefined = set
   for (const key of path) node = node?.[key]
   return node
-}
-
-function isMap(value: Json | undefined): value is JsonMap {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
 /** Whether a list item is the one that `k:{…}` or `v:…` names; a key field that a manifest leaves to its default counts. */

@@ -151,7 +151,7 @@ function sentence(error: ApiError, subject: string): Failure {
       return {
         kind: neverSent(error) ? 'refused' : 'failed',
         code: 'unreachable',
-        message: `the cluster cannot be reached: ${error.message}`,
+        message: `the cluster cannot be reached: ${error.message.replace('the API server gave no answer: ', '')}`,
         next: 'check the server address of the kubeconfig and whether this runner may reach it (network, VPN, proxy, allow-list)',
       }
   }
@@ -225,13 +225,18 @@ function notFound(error: ApiError, subject: string): Failure {
 function invalid(error: ApiError, subject: string): Failure {
   const causes = error.causes.map((cause) => `${cause.field === undefined ? '' : `${cause.field}: `}${cause.message}`)
   const what = causes.length > 0 ? causes.slice(0, 5).join('; ') : error.message
-  const unknown = error.kind === 'unknown-field'
-  return {
-    kind: 'refused',
-    code: error.kind,
-    message: unknown
-      ? `${subject} has a field that the cluster does not know: ${what}`
-      : `the cluster refuses ${subject}: ${what}`,
-    next: unknown ? 'correct the spelling of the field in the manifest' : 'correct the manifest',
-  }
+  if (error.kind === 'unknown-field') return unknownField(error, subject)
+  const message = `the cluster refuses ${subject}: ${what}`
+  return { kind: 'refused', code: 'invalid', message, next: 'correct the manifest' }
+}
+
+function unknownField(error: ApiError, subject: string): Failure {
+  const declared = /(\.[^\s:]+): field not declared in schema/.exec(error.message)?.[1]
+  const strict = [...error.message.matchAll(/unknown field "([^"]+)"/g)].map(([, field]) => `.${field}`)
+  const fields = declared === undefined ? strict : [declared]
+  const message =
+    fields.length > 0
+      ? `${subject} has a field that the cluster does not know: ${fields.join(', ')}`
+      : `${subject} does not have the shape that the cluster expects: ${error.message}`
+  return { kind: 'refused', code: 'unknown-field', message, next: 'correct the spelling of the field in the manifest' }
 }
