@@ -1,7 +1,7 @@
 import type { Deployment, Job, KubeEvent, Pod, ReplicaSet } from '../shared/objects.ts'
 import { crashSign } from './crash.ts'
 import { GRACE, type Grace } from './grace.ts'
-import { containerRows, type Look, servedKey, type Sign } from './look.ts'
+import { containerRows, idOf, type Look, servedKey, type Sign } from './look.ts'
 import { podSign, waitingSign } from './pod-signs.ts'
 import { isTerminating } from './pods.ts'
 import { pullSign } from './pull.ts'
@@ -22,8 +22,8 @@ export interface DiagnosisInput {
   /** milliseconds since 1970, by the clock that {@link DiagnosisInput.firstSeen} is kept by */
   now: number
   /**
-   * What was seen before: symptom key → milliseconds. The caller keeps one map per workload and rollout and passes it
-   * again; {@link diagnose} adds what is new and forgets what is over. It is the only memory there is.
+   * What was seen before: symptom key → milliseconds. The caller keeps one map per rollout (workloads may share it) and
+   * passes it again; {@link diagnose} adds what is new and forgets what is over. It is the only memory there is.
    */
   firstSeen: Map<string, number>
   grace?: Partial<Grace>
@@ -49,7 +49,8 @@ export function diagnose(input: DiagnosisInput): Diagnosis {
   ]
   signs.push(...deploymentSigns(input.deployment, signs, look))
   const symptoms = signs.map((sign) => timed(sign, look))
-  forget(pods, signs, look)
+  const given = [...input.pods, input.replicaSet, input.deployment, input.job]
+  forget(new Set(given.flatMap((object) => (object === undefined ? [] : idOf(object)))), pods, signs, look)
   return conclude(symptoms, input.now)
 }
 
@@ -89,19 +90,18 @@ function timed({ grace = 0, hiddenFor = 0, ...sign }: Sign, { memory, now }: Loo
 }
 
 /**
- * Forgets what is over, so that its grace starts anew when it comes back. What flickers (a container goes from pulling to
- * waiting and back, from crashed to running and back) is kept until the container is ready or the pod is gone.
+ * Forgets what is over, so that its grace starts anew when it comes back; only of objects that were given, because others
+ * may keep the same map. What flickers (a container goes from pulling to waiting and back, from crashed to running and
+ * back) is kept until the container is ready.
  */
-function forget(pods: readonly Pod[], signs: readonly Sign[], { memory }: Look): void {
+function forget(owners: ReadonlySet<string>, pods: readonly Pod[], signs: readonly Sign[], { memory }: Look): void {
   const current = new Set(signs.map((sign) => sign.key))
-  const rows = pods.flatMap((pod) => containerRows(pod).map((row) => ({ pod, row })))
-  const known = new Map(
-    rows.map(({ pod, row }) => [`${pod.metadata.uid ?? pod.metadata.name ?? ''}/${row.status.name}`, row]),
-  )
+  const rows = pods.flatMap((pod) => containerRows(pod).map((row) => [`${idOf(pod)}/${row.status.name}`, row] as const))
+  const known = new Map(rows)
   const refused = signs.some((sign) => sign.depth === 3)
   for (const key of memory.keys()) {
     const [code = '', owner = '', container = ''] = key.split('/')
-    if (current.has(key)) continue
+    if (current.has(key) || !owners.has(owner)) continue
     const row = known.get(`${owner}/${container}`)
     const mark = code === 'served' && row !== undefined
     const flickers = row !== undefined && row.status.ready !== true

@@ -192,11 +192,15 @@ describe('a container that ends', () => {
     expect(only(look({ pods: [over], firstSeen })).fatal).toBe(fatal)
   })
 
-  it('is not blamed for what its predecessor of the same name did', () => {
+  it('is forgotten with its pod, and other workloads that share the memory are not', () => {
     const firstSeen = new Map<string, number>()
-    look({ pods: [podWith({ ready: true, state: { running: {} } })], firstSeen })
-    look({ pods: [], firstSeen })
-    expect([...firstSeen.keys()]).toEqual([])
+    const serving = podWith({ ready: true, state: { running: {} } })
+    look({ pods: [serving], firstSeen })
+    look({ pods: [podWith({ state: ended(1) }, {}, 'other-1')], firstSeen })
+    expect([...firstSeen.keys()]).toEqual(['served/uid-web-1/app/0', 'crash-loop/uid-other-1/app'])
+    serving.metadata.deletionTimestamp = '2026-11-22T16:59:59Z'
+    look({ pods: [serving], firstSeen })
+    expect([...firstSeen.keys()]).toEqual(['crash-loop/uid-other-1/app'])
   })
 
   it('asks for the log of the run that is over', () => {

@@ -351,7 +351,7 @@ describe('pods that may not be made', () => {
     expect(at(60, false)).toMatchObject({ nextCheckAt: NOW + 120_000 })
     expect(at(119, false).fatal).toBeUndefined()
     expect(at(120, false).fatal?.code).toBe('quota')
-    look({ firstSeen })
+    look({ replicaSet: { ...replicaSet, status: {} }, firstSeen })
     expect([...firstSeen.keys()]).toEqual([])
   })
 
