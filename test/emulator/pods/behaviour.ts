@@ -1,0 +1,106 @@
+import type { Container, Pod } from '../../../src/shared/objects.ts'
+
+export interface PodHttpRequest {
+  method: string
+  /** path and query */
+  path: string
+  headers: Record<string, string>
+  body: string
+}
+
+export interface PodHttpAnswer {
+  status: number
+  headers?: Record<string, string>
+  body?: string
+}
+
+/** What a container does in its life. Times in milliseconds. */
+export interface PodBehaviour {
+  /** to pull the image (50) */
+  pullMs?: number
+  imagePull?: 'not-found' | 'denied' | 'rate-limited' | 'invalid-name'
+  /** from the pulled image to the running process (20) */
+  startMs?: number
+  /** after the start the readiness probe fails for so long (0) */
+  readyAfterMs?: number
+  /** the readiness probe fails for ever; a text is its answer */
+  neverReady?: boolean | string
+  /** the process ends by itself after this time */
+  crashAfterMs?: number
+  exitCode?: number
+  oomKilled?: boolean
+  /** a job's process ends with `exitCode` (0) after this time */
+  runMs?: number
+  /** from SIGTERM, after preStop, to the end of the process (20) */
+  shutdownMs?: number
+  /** SIGTERM is ignored: the grace period runs out */
+  ignoreSigterm?: boolean
+  /** the scheduler finds no node, with this message */
+  unschedulable?: string
+  /** the container cannot be made, e.g. `secret "db" not found` */
+  createContainerConfigError?: string
+  /** lines that each start of the process writes */
+  logs?: string[]
+  /** lines that it writes when it ends by itself */
+  lastWords?: string[]
+  imageID?: string
+  /** what the app answers; undefined answers as usual */
+  http?: (request: PodHttpRequest, pod: Pod) => PodHttpAnswer | undefined
+}
+
+export type Behaviour = (image: string, pod: Pod, container: Container) => PodBehaviour
+
+export function tagOf(image: string): string {
+  const last = image.split('/').at(-1) ?? image
+  if (last.includes('@')) return last.split('@')[1] ?? ''
+  return last.split(':')[1] ?? 'latest'
+}
+
+function ends(tag: string, word: string): boolean {
+  return tag === word || tag.endsWith(`-${word}`)
+}
+
+/** Behaviour by the tag, as the lab's process kubelet has it: `1.2.0-crash`, `missing`, `1.0-never-ready`, `job-ok` … */
+export function behaviourOfTag(image: string): PodBehaviour {
+  const tag = tagOf(image)
+  if (ends(tag, 'missing')) return { imagePull: 'not-found' }
+  if (ends(tag, 'crash')) return { crashAfterMs: 300, exitCode: 1, lastWords: ['panic: boom'] }
+  if (ends(tag, 'never-ready')) return { neverReady: true }
+  if (ends(tag, 'slow')) return { readyAfterMs: 5_000 }
+  if (ends(tag, 'oom')) return { crashAfterMs: 300, exitCode: 137, oomKilled: true }
+  if (ends(tag, 'job-ok')) return { runMs: 1_000, exitCode: 0, lastWords: ['job done'] }
+  if (ends(tag, 'job-fail')) return { runMs: 1_000, exitCode: 1, lastWords: ['job failed'] }
+  if (ends(tag, 'config-error')) return { createContainerConfigError: 'configmap "settings" not found' }
+  if (ends(tag, 'unschedulable')) return { unschedulable: '0/1 nodes are available: 1 Insufficient cpu.' }
+  return {}
+}
+
+/** What a running app answers: its version and its pod, as `gihyodocker/echo-version` does. */
+export function answerOf(
+  behaviour: PodBehaviour,
+  image: string,
+  pod: Pod,
+  ready: boolean,
+  request: PodHttpRequest,
+): PodHttpAnswer {
+  const custom = behaviour.http?.(request, pod)
+  if (custom !== undefined) return custom
+  const path = request.path.split('?')[0] ?? '/'
+  const version = tagOf(image)
+  if (/^\/(healthz|readyz?|health)$/.test(path))
+    return { status: ready ? 200 : 503, body: ready ? 'ok\n' : 'not ready\n' }
+  if (path === '/livez') return { status: 200, body: 'ok\n' }
+  const name = pod.metadata.name ?? ''
+  const headers = { 'x-version': version, 'x-pod': name }
+  if (path === '/json')
+    return {
+      status: 200,
+      headers: { ...headers, 'content-type': 'application/json' },
+      body: `${JSON.stringify({ version, pod: name, image, ok: true })}\n`,
+    }
+  return {
+    status: 200,
+    headers: { ...headers, 'content-type': 'text/plain' },
+    body: `version ${version} pod ${name}\n`,
+  }
+}
