@@ -14,6 +14,8 @@ export interface Config {
   /** with all defaults, `${NAME}` left as written */
   checks: Record<string, Check>
   placeOf(path: Path): Place
+  /** where the text of a value begins */
+  textPlaceOf(path: Path): Place
 }
 
 const TIMEOUT_MS = 5_000
@@ -27,6 +29,7 @@ export function parseConfig(text: string, file: string): Config {
   if (second !== undefined)
     throw refuse('config', 'a config file is one YAML document', { place: { file, line: second.line } })
   const placeOf = document?.placeOf ?? ((): Place => ({ file }))
+  const textPlaceOf = document?.textPlaceOf ?? placeOf
   const value = document?.value ?? {}
   if (mapOf(value) === undefined)
     throw refuse('config', 'a config file is a mapping of keys', { place: { file, line: document?.line ?? 1 } })
@@ -40,7 +43,7 @@ export function parseConfig(text: string, file: string): Config {
     })),
   )
   if (problems.length > 0) throw refuseProblems('config', problems)
-  return { file, values: result.output, checks: checksOf(result.output), placeOf }
+  return { file, values: result.output, checks: checksOf(result.output), placeOf, textPlaceOf }
 }
 
 function refuseTraffic(traffic: unknown, placeOf: (path: Path) => Place): void {

@@ -1,18 +1,171 @@
-import type { Settings } from '../rollout/settings.ts'
+import type { Place } from '../shared/errors.ts'
+import { isDnsLabel, MAX_APP_NAME } from '../manifests/identify.ts'
+import { type Command, COMMANDS, type Settings } from '../rollout/settings.ts'
+import { DEFAULT_STEPS, STRATEGIES, type Step, type Strategy } from '../strategies/step.ts'
 import type { Config } from './config.ts'
-import type { RawInputs } from './inputs.ts'
+import { INPUTS, type RawInputs } from './inputs.ts'
+import { hint, refuseProblems } from './problems.ts'
+import { readSteps } from './steps.ts'
+import { reads, Values, type Written } from './values.ts'
 
 export interface SettingsRead {
   settings: Settings
-  /** sentences for people: which inputs this command does not read */
+  /** sentences for people: inputs that this command does not read, config keys of another strategy */
   notices: string[]
-  /** KUBECONFIG content or path, context name: as given */
+  /** path or content of a kubeconfig, and the name of a context: as given */
   kubeconfig?: string
   context?: string
   githubToken?: string
 }
 
+const TIMEOUT_MS = 10 * 60_000
+/** Keys of the config that have a meaning for their strategy only. */
+const OF_STRATEGY = ['steps', 'pods', 'capacity'] as const
+
 /** Puts inputs and config together (an input wins) and refuses (`input`) everything wrong in one message. */
 export function readSettings(raw: RawInputs, config?: Config): SettingsRead {
-  throw new Error(`not yet ${Object.keys(raw).length} ${config?.file}`)
+  const values = new Values(raw, config, commandOf(raw))
+  const notices = [...unreadInputs(raw, values.command), ...foreignStrategy(values, config)]
+  const settings = settingsOf(values, config)
+  if (values.problems.length > 0) throw refuseProblems('input', values.problems)
+  const { kubeconfig, context, 'github-token': githubToken } = raw
+  return {
+    settings,
+    notices,
+    ...(kubeconfig === undefined ? {} : { kubeconfig }),
+    ...(context === undefined ? {} : { context }),
+    ...(githubToken === undefined ? {} : { githubToken }),
+  }
+}
+
+/** An unknown command is refused by itself: without it nobody knows what the rest means. */
+function commandOf({ command = 'deploy' }: RawInputs): Command {
+  const found = COMMANDS.find((name) => name === command)
+  if (found !== undefined) return found
+  throw refuseProblems('input', [{ message: `command: unknown value "${command}"; ${hint(command, COMMANDS)}` }])
+}
+
+function unreadInputs(raw: RawInputs, command: Command): string[] {
+  // What action.yml sets by itself was not given by the user.
+  const given = INPUTS.filter(({ name, expression }) => raw[name] !== undefined && expression === undefined)
+  const unread = given.filter(({ name }) => !reads(command, name)).map(({ name }) => name)
+  return unread.length === 0 ? [] : [`${command} does not read ${unread.join(', ')}`]
+}
+
+/** Steps and pods of the config belong to the strategy that stands beside them; another one in the input drops them. */
+function foreignStrategy(values: Values, config: Config | undefined): string[] {
+  const own = config?.values.strategy
+  const asked = values.find('strategy')
+  if (config === undefined || own === undefined || asked?.from !== 'input' || asked.value === own) return []
+  const dropped = OF_STRATEGY.filter((key) => values.find(key)?.from === 'config')
+  for (const key of dropped) values.ignore(key)
+  if (dropped.length === 0) return []
+  return [
+    `${config.file}: ${dropped.join(', ')} left out, for the input asks for ${String(asked.value)} and not ${own}`,
+  ]
+}
+
+function settingsOf(values: Values, config: Config | undefined): Settings {
+  const strategy = values.choice('strategy', STRATEGIES, 'rolling')
+  const app = values.checked(
+    'app',
+    (text) => isDnsLabel(text, MAX_APP_NAME),
+    `a DNS label of at most ${MAX_APP_NAME} characters`,
+  )
+  const namespace = values.checked('namespace', (text) => isDnsLabel(text), 'a DNS label of at most 63 characters')
+  const rollout = values.number('rollout')
+  return {
+    command: values.command,
+    ...(app === undefined ? {} : { app }),
+    ...(namespace === undefined ? {} : { namespace }),
+    ...(rollout === undefined ? {} : { rollout }),
+    full: values.flag('full'),
+    gates: values.choice('gates', ['readiness', 'all'], 'readiness'),
+    strategy,
+    steps: stepsOf(values, strategy, config),
+    pods: podsOf(values, strategy),
+    capacity: capacityOf(values, strategy),
+    manifests: manifestsOf(values),
+    images: values.lines('images'),
+    workloads: config?.values.workloads ?? {},
+    checks: config?.checks ?? {},
+    accept: values.lines('accept'),
+    takeOver: values.lines('take-over'),
+    ...failureSettings(values),
+    prune: values.flag('prune'),
+    ...reporting(values),
+  }
+}
+
+type FailureKeys = 'timeoutMs' | 'onFailure' | 'onCancel' | 'onFailedJob' | 'supersede'
+
+function failureSettings(values: Values): Pick<Settings, FailureKeys> {
+  return {
+    timeoutMs: values.duration('timeout', TIMEOUT_MS),
+    onFailure: values.choice('on-failure', ['abort', 'stop'], 'abort'),
+    onCancel: values.choice('on-cancel', ['abort', 'stop'], 'stop'),
+    onFailedJob: values.choice('on-failed-job', ['stop', 'old'], 'stop'),
+    supersede: values.choice('supersede', ['newer', 'refuse', 'any'], 'newer'),
+  }
+}
+
+function reporting(values: Values): Pick<Settings, 'environment' | 'environmentUrl' | 'comment' | 'pullRequest'> {
+  const environment = values.text('environment')
+  const environmentUrl = values.checked(
+    'environment-url',
+    isWebAddress,
+    'an address that begins with https:// or http://',
+  )
+  const pullRequest = values.number('pull-request')
+  return {
+    ...(environment === undefined ? {} : { environment }),
+    ...(environmentUrl === undefined ? {} : { environmentUrl }),
+    comment: values.choice('comment', ['auto', 'never'], 'auto'),
+    ...(pullRequest === undefined ? {} : { pullRequest }),
+  }
+}
+
+function isWebAddress(text: string): boolean {
+  return /^https?:\/\//.test(text) && URL.canParse(text)
+}
+
+function manifestsOf(values: Values): string[] {
+  const manifests = values.lines('manifests')
+  if (reads(values.command, 'manifests') && manifests.length === 0)
+    values.wrong(
+      'manifests',
+      `${values.command} needs them: name a file, directory or glob, in the input or the config file`,
+    )
+  return manifests
+}
+
+function podsOf(values: Values, strategy: Strategy): Settings['pods'] {
+  const pods = values.choice('pods', ['in-place', 'separate'], 'in-place')
+  if (pods === 'separate' && strategy !== 'blue-green')
+    values.wrong('pods', `separate is for blue-green only, and the strategy is ${strategy}`, values.find('pods'))
+  return pods
+}
+
+function capacityOf(values: Values, strategy: Strategy): Settings['capacity'] {
+  const capacity = values.choice('capacity', ['keep', 'replace'], 'keep')
+  if (capacity === 'replace' && strategy !== 'canary')
+    values.wrong('capacity', `replace is for canary only, and the strategy is ${strategy}`, values.find('capacity'))
+  return capacity
+}
+
+function stepsOf(values: Values, strategy: Strategy, config: Config | undefined): Step[] {
+  const written = values.find('steps')
+  if (written === undefined) return [...DEFAULT_STEPS[strategy]]
+  const text = typeof written.value === 'boolean' ? '' : written.value
+  const { steps, problems } = readSteps(text, strategy, placesOf(written, config), Object.keys(config?.checks ?? {}))
+  values.problems.push(...problems)
+  return steps
+}
+
+/** In the config every step of a list has its own place. */
+function placesOf({ value, from }: Written, config: Config | undefined): Place | Place[] | undefined {
+  if (from === 'input' || config === undefined) return undefined
+  return Array.isArray(value)
+    ? value.map((_, index) => config.textPlaceOf(['steps', index]))
+    : config.textPlaceOf(['steps'])
 }

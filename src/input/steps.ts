@@ -101,7 +101,8 @@ function locate(
   const place = {
     file: source.file,
     line: (source.line ?? 1) + line - 1,
-    column: line === 1 ? (source.column ?? 1) + column - 1 : column,
+    // All lines of a YAML block begin at the column of the first.
+    column: (source.column ?? 1) + column - 1,
   }
   return { place, where: '' }
 }

@@ -11,6 +11,8 @@ export interface Spot {
   items?: Spot[]
   /** of an anchored scalar, which may be used as a key */
   text?: string
+  /** of a scalar: how far its text begins behind `start` (a quote, the indentation of a block) */
+  inset?: number
 }
 
 export interface LineColumn {
@@ -121,7 +123,9 @@ class Reader {
     const source = getScalarValue(this.text, event)
     // The key `on:` is called "true", as in the value.
     const text = plain ? String(KUBECTL_SCHEMA.resolveImplicitScalarTag(source).value) : source
-    const spot: Spot = { start: startOf(event, this.text), ...(event.anchorStart < 0 ? {} : { text }) }
+    const start = startOf(event, this.text)
+    const inset = event.indent > 0 ? event.indent : event.valueStart - start
+    const spot: Spot = { start, inset, ...(event.anchorStart < 0 ? {} : { text }) }
     this.anchor(event, spot)
     this.place(spot, text, plain && text === '<<')
   }
@@ -157,16 +161,15 @@ export function spotsOf(text: string, events: readonly Event[]): (Spot | undefin
   return reader.roots
 }
 
-/** Offset of a field's key or of a list's item; of the nearest one above when the path leads nowhere. */
-export function offsetOf(root: Spot, path: readonly (string | number)[]): number {
-  let [spot, offset] = [root, root.start]
+/** Offset of a field's key or of a list's item, and what lies there; the nearest one above when the path leads nowhere. */
+export function find(root: Spot, path: readonly (string | number)[]): { start: number; value: Spot } {
+  let found = { start: root.start, value: root }
   for (const key of path) {
-    const next = typeof key === 'number' ? itemOf(spot, key) : fieldOf(spot, key)
+    const next = typeof key === 'number' ? itemOf(found.value, key) : fieldOf(found.value, key)
     if (next === undefined) break
-    offset = next.start
-    spot = next.value
+    found = next
   }
-  return offset
+  return found
 }
 
 function itemOf(spot: Spot, index: number): { start: number; value: Spot } | undefined {

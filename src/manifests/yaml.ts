@@ -1,7 +1,7 @@
 import { constructFromEvents, type Event, EVENT_ID, parseEvents, YAMLException } from 'js-yaml'
 import { type HeadgateError, type Place, refuse } from '../shared/errors.ts'
 import type { Json } from '../shared/objects.ts'
-import { keysOf, type LineColumn, lineIndex, offsetOf, type Spot, spotsOf } from './locate.ts'
+import { keysOf, type LineColumn, lineIndex, find, type Spot, spotsOf } from './locate.ts'
 import { KUBECTL_SCHEMA } from './scalars.ts'
 
 /** Largest text that is read, in UTF-16 units: more than any set of objects that a cluster takes at once. */
@@ -19,7 +19,10 @@ export interface YamlDocument {
   value: Json
   /** line of the first thing in the document, from 1 */
   line: number
+  /** of a field's key, or a list's item; of the nearest thing above when there is none */
   placeOf(path: Path): Place
+  /** where the text of a scalar begins; all lines of a block begin at its column */
+  textPlaceOf(path: Path): Place
 }
 
 type Kind = 'manifest' | 'config'
@@ -87,13 +90,18 @@ function readPart(text: string, file: string, kind: Kind): YamlDocument[] {
   const aliases = events.some(({ type }) => type === EVENT_ID.ALIAS)
   const lines = firstLines(events, lineOf)
   return values.flatMap((raw, index) => {
-    const placeOf = (path: Path): Place => ({ file, ...lineOf(offsetOf(spotOf(index), path)) })
+    const placeOf = (path: Path): Place => ({ file, ...lineOf(find(spotOf(index), path).start) })
+    const textPlaceOf = (path: Path): Place => {
+      const { start, inset = 0 } = find(spotOf(index), path).value
+      const { line, column } = lineOf(start)
+      return { file, line, column: column + inset }
+    }
     const value = settle(raw, {
       aliases,
       fail: (code, message, path) => refuse(`${kind}-${code}`, message, { place: placeOf(path) }),
     })
     if (text.includes('<<')) refuseOverrides(spotOf(index), fail)
-    return value === null ? [] : [{ value, line: lines[index] ?? 1, placeOf }]
+    return value === null ? [] : [{ value, line: lines[index] ?? 1, placeOf, textPlaceOf }]
   })
 }
 
