@@ -18,7 +18,7 @@ import { wholeMove } from './in-place.ts'
 import { done, type Move, wait } from './move.ts'
 import { surgeOneShort } from './pods.ts'
 import { dropPreviewMove, HASH_LABEL, pinMove, pinOf, previewMove, settling, unpinMove } from './services.ts'
-import { observed, pairNow, replicasOf, type Side, sideOf, type WorkloadView } from './view.ts'
+import { observed, pairNow, replicasOf, type ServiceView, type Side, sideOf, type WorkloadView } from './view.ts'
 
 /** Always in percent: an autoscaler that changes replicas then keeps both sides whole. */
 const FULL = '100%'
@@ -28,19 +28,31 @@ const FULL = '100%'
  * users stay on the old one, because their Services are pinned to its hash before any new pod starts.
  */
 export function previewStep(view: WorkloadView): Move {
+  const started = begun(view)
+  if (started !== undefined || view.deployment === undefined) return started ?? wait('the Deployment')
+  const old = sideOf(view, 'stable')
+  const restShort = view.versions.namesMinReady && view.services.every((service) => pinnedTo(service, old))
+  return standBeside(view, view.deployment, restShort)
+}
+
+/** The moves before the first new pod: held and locked, and every Service pinned. Undefined when all of that is so. */
+function begun(view: WorkloadView): Move | undefined {
   const { deployment } = view
   if (deployment === undefined) return { kind: 'drift', text: 'it was deleted', object: missing(view) }
   const drift = templateDrift(view)
   if (drift !== undefined) return drift
-  const held = isHeld(deployment) && templateEquals(deployment.spec.template, view.versions.next)
-  if (!held) return beginLocked(view, deployment)
+  if (!isHeld(deployment) || !templateEquals(deployment.spec.template, view.versions.next))
+    return beginLocked(view, deployment)
   const old = sideOf(view, 'stable')
   const fresh = sideOf(view, 'next')
-  const unpinned = view.services.find((service) => pinOf(service) !== old.hash && pinOf(service) !== fresh.hash)
-  if (unpinned !== undefined)
-    return old.hash === undefined ? wait('the old ReplicaSet') : pinMove(unpinned, 'stable', old.hash)
-  const restShort = view.versions.namesMinReady && view.services.every((service) => pinOf(service) === old.hash)
-  return standBeside(view, deployment, restShort)
+  const unpinned = view.services.find((service) => !pinnedTo(service, old) && !pinnedTo(service, fresh))
+  if (unpinned === undefined) return undefined
+  return old.hash === undefined ? wait('the old ReplicaSet') : pinMove(unpinned, 'stable', old.hash)
+}
+
+/** Users of the Service reach this side and no other. A side without a ReplicaSet has no hash to be pinned to. */
+function pinnedTo(service: ServiceView, { hash }: Side): boolean {
+  return hash !== undefined && pinOf(service) === hash
 }
 
 function beginLocked(view: WorkloadView, deployment: Deployment): Move {
@@ -96,13 +108,11 @@ function startNew(deployment: Deployment, view: WorkloadView, maxSurge: string, 
  */
 export function switchStep(view: WorkloadView): Move {
   const { deployment } = view
-  if (deployment === undefined) return { kind: 'drift', text: 'it was deleted', object: missing(view) }
-  const drift = templateDrift(view)
-  if (drift !== undefined) return drift
-  if (!isHeld(deployment)) return previewStep(view)
+  const started = begun(view)
+  if (started !== undefined || deployment === undefined) return started ?? wait('the Deployment')
   const old = sideOf(view, 'stable')
   const fresh = sideOf(view, 'next')
-  const left = view.services.find((service) => pinOf(service) !== fresh.hash || fresh.hash === undefined)
+  const left = view.services.find((service) => !pinnedTo(service, fresh))
   if (left === undefined) return settling(view) ?? lockedDone(view, deployment)
   const beside = standBeside(view, deployment, false)
   if (beside.kind !== 'done') return beside
@@ -200,7 +210,7 @@ export function backMove(view: WorkloadView): Move {
 }
 
 function backWhileWhole(view: WorkloadView, deployment: Deployment, old: Side): Move {
-  const away = view.services.find((service) => pinOf(service) !== undefined && pinOf(service) !== old.hash)
+  const away = view.services.find((service) => pinOf(service) !== undefined && !pinnedTo(service, old))
   if (away !== undefined) return pinMove(away, 'stable', old.hash ?? '')
   const drain = settling(view) ?? dropPreviewMove(view) ?? drainMove(view, deployment, 'stable')
   if (drain !== undefined) return drain
