@@ -14,6 +14,8 @@ export interface GitHubOptions {
 /** A limit that lifts within this many seconds is waited for; a longer one costs the report, never the rollout's time. */
 const LONGEST_WAIT_S = 10
 const PAGE = 100
+/** Asking again would not help; limits (403, 429) are left to the throttling, which knows how long they last. */
+const NOT_AGAIN = [400, 401, 403, 404, 410, 413, 422, 429, 451]
 
 type Connection = ReturnType<typeof connect>
 
@@ -62,8 +64,12 @@ function connect(options: GitHubOptions) {
     baseUrl: options.apiUrl,
     userAgent: 'headgate',
     log: { debug: log, info: log, warn: log, error: log },
-    retry: { retries: 2 },
-    throttle: { onRateLimit: wait('rate limit'), onSecondaryRateLimit: wait('secondary rate limit') },
+    retry: { retries: 2, doNotRetry: NOT_AGAIN },
+    throttle: {
+      id: options.apiUrl,
+      onRateLimit: wait('rate limit'),
+      onSecondaryRateLimit: wait('secondary rate limit'),
+    },
   })
   return new (Octokit.plugin(retry, throttling))(own)
 }

@@ -44,7 +44,7 @@ export function inert(line: string): string {
 
 /** The message of a workflow command. Source: the toolkit's command escaping. */
 export function commandData(text: string): string {
-  return text.replaceAll('%', '%25').replaceAll('\r', '%0D').replaceAll('\n', '%0A')
+  return inert(text).replaceAll('%', '%25').replaceAll('\r', '%0D').replaceAll('\n', '%0A')
 }
 
 /** A property of a workflow command. */

@@ -16,7 +16,12 @@ export const COMMENT_LIMIT = 60_000
  * end the HTML comment or pass for another app.
  */
 export function commentMarker(view: Pick<ReportView, 'app' | 'environment' | 'cluster'>): string {
-  return `<!-- headgate:${[view.app, view.environment, view.cluster].map(encodeURIComponent).join(':')} -->`
+  return `<!-- headgate:${[view.app, view.environment, view.cluster].map(markerPart).join(':')} -->`
+}
+
+/** No name is this long; the marker has to fit whatever it is. */
+function markerPart(name: string): string {
+  return encodeURIComponent(name.slice(0, 300).toWellFormed())
 }
 
 /** The pull request comment as Markdown, at most {@link COMMENT_LIMIT} characters. */

@@ -199,7 +199,8 @@ class Console implements ConsoleReporter {
 
   private lines(lines: readonly string[], color?: Color): void {
     const indent = this.phase === undefined ? '' : '  '
-    const safe = lines.map((line) => (this.options.github ? inert(line) : line))
+    const clean = lines.map((line) => cleanLines(line, Infinity).join(' '))
+    const safe = clean.map((line) => (this.options.github ? inert(line) : line))
     for (const line of safe) this.options.write(`${this.paint(`${indent}${line}`, color)}\n`)
   }
 

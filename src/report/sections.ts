@@ -43,8 +43,10 @@ export function versionTable(view: ReportView, record: RolloutRecord): string {
   const versions = versionsOf(record)
   const mix = view.mixes.at(-1)
   const weight = weightOf(record)
+  // Where nothing serves there is nothing to have a share of.
+  const nothing = mix !== undefined && mix.stable.pods + mix.canary.pods === 0
   const row = (icon: string, version: string, images: string[], pods: number | undefined, share: number): string =>
-    `| ${icon} ${md(version, 120)} | ${images.map((image) => code(image)).join('<br>')} | ${pods ?? ''} | ${share} % |`
+    `| ${icon} ${md(version, 120)} | ${images.map((image) => code(image)).join('<br>')} | ${pods ?? ''} | ${nothing ? '' : `${share} %`} |`
   return [
     '| Version | Images | Serving pods | Share |',
     '|---|---|--:|--:|',
@@ -100,7 +102,9 @@ export function wayOn(record: RolloutRecord): string {
   })
   const cli = waysOf(record).flatMap((way) => (way.gh === undefined ? [] : [way.cli]))
   const shell = cli.length === 0 ? '' : folded('The same from a shell with cluster access', fence(cli, 'sh'))
-  return [...parts, shell].filter((part) => part !== '').join('\n\n')
+  const text = [...parts, shell].filter((part) => part !== '').join('\n\n')
+  // After a success hardly anybody wants to go back: there, but out of the way.
+  return record.phase === 'succeeded' && text !== '' ? folded('The way back', text) : text
 }
 
 /** The way back without Headgate, while the rollout rests. */

@@ -1,4 +1,5 @@
 import type { RolloutRecord } from '../rollout/record.ts'
+import type { Step } from '../strategies/step.ts'
 import type { VersionMix } from './events.ts'
 import type { ReportView } from './view.ts'
 
@@ -77,13 +78,14 @@ export function weightOf(record: RolloutRecord): number {
 
 /** The weight when the first `done` steps are done. */
 export function weightAfter(record: RolloutRecord, done: number): number {
-  if (done > record.steps.length) return 100
-  for (const text of record.steps.slice(0, done).reverse()) {
-    if (text === 'switch') return 100
-    const percent = /^(\d{1,3})%$/.exec(text)?.[1]
-    if (percent !== undefined) return Number(percent)
-  }
-  return 0
+  if (done > record.plan.length) return 100
+  const last = record.plan.slice(0, done).findLast(moves)
+  if (last === undefined) return 0
+  return last.kind === 'weight' ? last.percent : 100
+}
+
+function moves(step: Step): boolean {
+  return step.kind === 'weight' || step.kind === 'switch'
 }
 
 /** `wait 2m` or, after the last step, `finish`. */
@@ -109,27 +111,29 @@ export interface StepRow {
   pods?: { stable: number; canary: number }
 }
 
-/** One row per step and one for the finish. */
+/** One row per step and one for the finish. What was never reached has no share and no pods. */
 export function stepRows(record: RolloutRecord, mix?: VersionMix): StepRow[] {
   const pairs = pairsOf(record)
   return [...record.steps, 'finish'].map((text, index) => {
     const mark = markOf(record, index)
-    const share = text === 'finish' ? 100 : moves(text) ? weightAfter(record, index + 1) : undefined
-    const live = mark === 'active' || mark === 'waiting' || mark === 'failed'
-    const pods = live && mix !== undefined ? podsOf(mix) : pairs[index]
     const ms = durationOf(record, index, mark)
+    const step = record.plan[index]
+    const share = step === undefined ? 100 : moves(step) ? weightAfter(record, index + 1) : undefined
+    const pods = livePods(record, mark, mix) ?? pairs[index]
+    const reached = mark !== 'left' && mark !== 'failed'
     return {
       text,
       mark,
       ...(ms === undefined ? {} : { ms }),
-      ...(share === undefined ? {} : { share }),
-      ...(pods === undefined ? {} : { pods }),
+      ...(share === undefined || !reached ? {} : { share }),
+      ...(pods === undefined || !reached ? {} : { pods }),
     }
   })
 }
 
-function moves(text: string): boolean {
-  return text === 'switch' || /^\d{1,3}%$/.test(text)
+/** The step under way shows what is, the others what is planned. */
+function livePods(record: RolloutRecord, mark: StepMark, mix?: VersionMix): StepRow['pods'] {
+  return mix !== undefined && (mark === 'active' || mark === 'waiting') ? podsOf(mix) : undefined
 }
 
 function podsOf(mix: VersionMix): { stable: number; canary: number } {
@@ -140,8 +144,8 @@ function podsOf(mix: VersionMix): { stable: number; canary: number } {
 function pairsOf(record: RolloutRecord): ({ stable: number; canary: number } | undefined)[] {
   const moving = record.workloads.filter((workload) => workload.mode === 'steps')
   let weights = 0
-  return record.steps.map((text) => {
-    if (!/^\d{1,3}%$/.test(text)) return undefined
+  return record.plan.map((step) => {
+    if (step.kind !== 'weight') return undefined
     const nth = weights++
     const pairs = moving.flatMap((workload) => workload.pairs.slice(nth, nth + 1))
     if (pairs.length === 0) return undefined

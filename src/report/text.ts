@@ -76,6 +76,7 @@ export function html(text: string, limit = 300): string {
     .replaceAll('&', '&amp;')
     .replaceAll('<', '&lt;')
     .replaceAll('>', '&gt;')
+    .replaceAll('`', '&#96;')
     .replace(/@(?=\w)/g, `@${ZERO_WIDTH}`)
     .replace(/#(?=\d)/g, `#${ZERO_WIDTH}`)
     .replace(/:(?=\/\/)/g, `:${ZERO_WIDTH}`)

@@ -21,6 +21,9 @@ const ICONS: Record<ReportState, string> = {
   refused: '⛔',
 }
 
+/** Characters of one answer: five lines have to stay five lines on a phone; the whole text is in the evidence or log. */
+const LONGEST = 600
+
 /**
  * The first five lines of every report: what happened, are users affected now, why, what was done, what next. A line
  * without an answer is left out; the first two are always there.
@@ -107,7 +110,7 @@ function users(view: ReportView): string {
     case 'succeeded':
       return `served by ${after}${seen}`
     case 'aborted':
-      return `served by ${before} as before${seen}`
+      return `not affected: served by ${before} as before${seen}`
     case 'failed':
       return `**perhaps affected**${seen === '' ? ': look at the pods' : seen}`
     case 'progressing':
@@ -144,23 +147,23 @@ function why(view: ReportView, failure: Failure | undefined): string {
   const { record } = view
   if (failure !== undefined) {
     const object = failure.object === undefined ? '' : `${code(nameOf(failure.object))}: `
-    return `${object}${failure.kind === 'timeout' ? '(timed out) ' : ''}${md(failure.message)}`
+    return `${object}${failure.kind === 'timeout' ? '(timed out) ' : ''}${md(failure.message, LONGEST)}`
   }
   const state = stateOf(view)
-  if (record === undefined || state === 'planned' || state === 'refused') return md(view.result?.message ?? '')
+  if (record === undefined || state === 'planned' || state === 'refused') return md(view.result?.message ?? '', LONGEST)
   if (state === 'superseded') return md(supersededBy(record) ?? '')
-  return record.reason === undefined ? '' : md(record.reason)
+  return record.reason === undefined ? '' : md(record.reason, LONGEST)
 }
 
 function done(view: ReportView, failure: Failure | undefined): string {
-  if (failure?.done !== undefined) return md(failure.done)
+  if (failure?.done !== undefined) return md(failure.done, LONGEST)
   return view.record?.downtimeSeconds === undefined
     ? ''
     : `not served for ${view.record.downtimeSeconds.toFixed(1)} s while it was recreated`
 }
 
 function next(view: ReportView, failure: Failure | undefined): string {
-  if (failure?.next !== undefined) return md(failure.next)
+  if (failure?.next !== undefined) return md(failure.next, LONGEST)
   const { record } = view
   const state = stateOf(view)
   if (record === undefined || state === 'planned' || state === 'refused') return ''

@@ -1,0 +1,411 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { collector } from '../../../src/report/collector.ts'
+import { COMMENT_LIMIT, commentMarker, renderComment } from '../../../src/report/comment.ts'
+import { changesOfMix, mermaidMix, plotMix, sampleMix } from '../../../src/report/mix.ts'
+import { planLines, renderPlan } from '../../../src/report/plan.ts'
+import { renderSummary, SUMMARY_LIMIT } from '../../../src/report/summary.ts'
+import { headline, verdict } from '../../../src/report/verdict.ts'
+import { VirtualClock } from '../../emulator/clock.ts'
+import { byHand, mix, plan, pullFailure, record, result, START, source, view } from './views.ts'
+
+const PHASES = ['progressing', 'paused', 'stopped', 'aborting', 'aborted', 'succeeded', 'failed'] as const
+
+describe('commentMarker', () => {
+  it('is a promise', () => {
+    expect(commentMarker(view())).toBe('<!-- headgate:echo-version:production:eu-1 -->')
+    expect(commentMarker(view({ environment: '' }))).toBe('<!-- headgate:echo-version::eu-1 -->')
+  })
+  it('cannot be ended or mixed up by a name', () => {
+    expect(commentMarker(view({ cluster: 'arn:aws:x/y', environment: '--> <b>' }))).toBe(
+      '<!-- headgate:echo-version:--%3E%20%3Cb%3E:arn%3Aaws%3Ax%2Fy -->',
+    )
+  })
+})
+
+describe('the first five lines', () => {
+  it('say what happened, whether users are affected, why, what was done and what next', () => {
+    const failed = record({ phase: 'aborted', failure: pullFailure })
+    expect(verdict(view({ record: failed, mixes: [mix(9, 4, 0)] }))).toEqual([
+      '### ❌ echo-version in production: 0.2.0 failed and was undone, 0.1.0 serves',
+      '- **Users:** not affected: served by 0.1.0 as before; 4 pods of 0.1.0 ready',
+      '- **Why:** `Pod/echo-version-7c6b5a4f33-x2x9k`: the image gihyodocker/echo-version:0.3.0 does not exist in the registry',
+      '- **Done:** the old template was put back; 4 of 4 pods of 0.1.0 serve',
+      '- **Next:** push the image or mend its tag, then deploy again',
+    ])
+  })
+
+  it.each([...PHASES])('tell the mix of versions in phase %s', (phase) => {
+    expect(verdict(view({ record: record({ phase, step: 3 }), mixes: [mix(0, 3, 1)] }))[1]).toContain(
+      '3 pods of 0.1.0 and 1 pod of 0.2.0 ready',
+    )
+  })
+
+  it('shout when nothing serves', () => {
+    const lines = verdict(view({ record: record({ phase: 'stopped' }), mixes: [mix(0, 0, 0)] }))
+    expect(lines[1]).toBe('- **Users:** **affected: no pod serves**')
+  })
+
+  it('do not claim what was not counted', () => {
+    expect(verdict(view({ record: record({ phase: 'failed' }) }))[1]).toBe(
+      '- **Users:** **perhaps affected**: look at the pods',
+    )
+    expect(verdict(view({ result: result({ outcome: 'failed' }) }))[1]).toBe(
+      '- **Users:** not known; no rollout was recorded',
+    )
+  })
+
+  it.each([
+    ['rolling', 0, 'served by ready pods of 0.1.0 and 0.2.0'],
+    ['recreate', 0, 'served by 0.1.0 until it ends, then not served until 0.2.0 is up'],
+    ['canary', 0, 'served by 0.1.0'],
+    ['canary', 1, 'about 25 % served by 0.2.0, the others by 0.1.0'],
+    ['canary', 5, 'served by 0.2.0'],
+  ] as const)('tell the share of %s at step %i', (strategy, step, text) => {
+    expect(verdict(view({ record: record({ strategy, step }) }))[1]).toBe(`- **Users:** ${text}`)
+  })
+
+  it('tell the downtime of a recreate', () => {
+    const lines = verdict(view({ record: record({ phase: 'succeeded', downtimeSeconds: 3.25 }) }))
+    expect(lines).toContain('- **Done:** not served for 3.3 s while it was recreated')
+  })
+
+  it('tell a timeout from a failure', () => {
+    const failure = { kind: 'timeout' as const, code: 'timeout', message: 'not ready after 10m' }
+    expect(verdict(view({ record: record({ phase: 'stopped', failure }) }))).toContain(
+      '- **Why:** (timed out) not ready after 10m',
+    )
+  })
+
+  it('say that a refusal left another rollout where it was', () => {
+    const refused = view({
+      record: record({ phase: 'paused', step: 3 }),
+      result: result({ outcome: 'refused', message: 'wrong number' }),
+    })
+    expect(verdict(refused)).toEqual([
+      '### ⛔ echo-version in production: refused, nothing was touched',
+      '- **Users:** not affected; nothing has been changed (rollout 7 of this app is paused)',
+      '- **Why:** wrong number',
+    ])
+  })
+
+  it('have no failure to tell after a success', () => {
+    expect(verdict(view({ record: record({ phase: 'succeeded', failure: pullFailure }) })).join('\n')).not.toContain(
+      'image',
+    )
+  })
+
+  it('name a pause that is not an approval, and an app not yet known', () => {
+    expect(headline(view({ record: record({ phase: 'paused', step: 1 }) }))).toContain(
+      '0.2.0 rests, step 2 of 5 (`wait 1m`)',
+    )
+    expect(headline(view({ app: '', environment: '', result: result({ outcome: 'refused' }) }))).toBe(
+      'Headgate: refused, nothing was touched',
+    )
+    expect(headline(view({ environment: '', result: result({ outcome: 'failed' }) }))).toBe('echo-version: failed')
+  })
+})
+
+const hostile = fc.oneof(
+  fc.string({ unit: 'binary', maxLength: 200 }),
+  fc.constantFrom(
+    '@acme/admins',
+    '#1',
+    '<script>',
+    '--> x',
+    '```\n```',
+    '| a | b |',
+    '</details>',
+    'https://x.example/1',
+    '`',
+    '[a](b)',
+  ),
+  fc.string({ maxLength: 40 }).map((text) => text.repeat(3_000)),
+)
+
+/** Markdown outside of code: what GitHub would look for mentions and tags in. Inline code as CommonMark finds it. */
+function prose(markdown: string): string {
+  const text = markdown.replaceAll(/^(`{3,})\w*\n[\s\S]*?\n\1$/gm, '')
+  let out = ''
+  for (let i = 0; i < text.length; ) {
+    const run = /^(?:\\[!-/:-@[-`{-~]|`+)/.exec(text.slice(i, i + 5_000))?.[0] ?? ''
+    const end = run.startsWith('`') ? closing(text, i + run.length, run.length) : -1
+    if (run === '') out += text[i++] ?? ''
+    else if (end !== -1) i = end
+    else {
+      out += run.replace('\\', '')
+      i += run.length
+    }
+  }
+  return out
+}
+
+/** Where the code span ends that a run of `length` backticks opens, or -1. */
+function closing(text: string, from: number, length: number): number {
+  for (const match of text.slice(from).matchAll(/`+/g))
+    if (match[0].length === length) return from + match.index + length
+  return -1
+}
+
+describe('the comment', () => {
+  it('stays below the limit, begins with its marker and mentions nobody, whatever it is made of', () => {
+    fc.assert(
+      fc.property(
+        fc.constantFrom(...PHASES),
+        fc.array(hostile, { minLength: 8, maxLength: 8 }),
+        (phase, [a = '', b = '', c = '', d = '', e = '', f = '', g = '', h = '']) => {
+          const failure = {
+            kind: 'failed' as const,
+            code: 'x',
+            message: a,
+            done: b,
+            next: c,
+            evidence: Array.from({ length: 30 }, () => ({ title: d, lines: [e, f] })),
+          }
+          const [workload] = record().workloads
+          if (workload === undefined) throw new Error('no workload')
+          const strange = view({
+            app: g,
+            environment: h,
+            cluster: a,
+            findings: [
+              { id: b, severity: 'warning', reason: c, mend: d, object: { apiVersion: 'v1', kind: e, name: f } },
+            ],
+            byHand: g,
+            record: record({
+              phase,
+              failure,
+              reason: h,
+              workloads: [{ ...workload, newVersion: a, stableVersion: b }],
+              previousImages: [c],
+            }),
+          })
+          const text = renderComment(strange)
+          expect(text.length).toBeLessThanOrEqual(COMMENT_LIMIT)
+          expect(text.startsWith(`${commentMarker(strange)}\n`)).toBe(true)
+          const outside = prose(text)
+          expect(outside).not.toMatch(/@\w/)
+          expect(outside).not.toMatch(/<(?!!--|\/?(details|summary|code|sub|br)\b)[a-z/]/i)
+        },
+      ),
+      { numRuns: 60 },
+    )
+  })
+
+  it('is cut on a line, closes what is open and says where the rest is', () => {
+    const lines = Array.from({ length: 3_000 }, (_, index) => `line ${index} ${'x'.repeat(60)}`)
+    const text = renderComment(
+      view({
+        record: record({ phase: 'failed', failure: { ...pullFailure, evidence: [{ title: 'log', lines }] } }),
+        byHand,
+      }),
+    )
+    expect(text.length).toBeLessThanOrEqual(COMMENT_LIMIT)
+    expect(text.split('<details>').length).toBe(text.split('</details>').length)
+    expect(
+      text.endsWith(
+        '```\n\n</details>\n\n_Cut here: the whole report is in [the run](https://github.example/acme/shop/actions/runs/4711)._',
+      ),
+    ).toBe(true)
+  })
+
+  it('points to the summary where there is no run', () => {
+    const nowhere = source({ runUrl: '', repository: '', serverUrl: '', sha: '' })
+    const evidence = [{ title: 'log', lines: Array.from({ length: 900 }, () => 'x'.repeat(100)) }]
+    const text = renderComment(
+      view({
+        record: record({ phase: 'failed', source: nowhere, lastRun: nowhere, failure: { ...pullFailure, evidence } }),
+      }),
+    )
+    expect(text).toContain('_Cut here: the whole report is in the job summary._')
+  })
+
+  it('shows the way back by hand only while the rollout rests', () => {
+    for (const phase of PHASES) {
+      const shown = renderComment(view({ record: record({ phase }), byHand })).includes(byHand)
+      expect([phase, shown]).toEqual([phase, ['paused', 'stopped', 'failed'].includes(phase)])
+    }
+  })
+
+  it('does without links where there is no GitHub', () => {
+    const outside = source({ repository: '', serverUrl: '', runUrl: '', runId: '', workflow: '', sha: 'abcdef0' })
+    const text = renderComment(view({ record: record({ phase: 'paused', source: outside, lastRun: outside }) }))
+    expect(text).toContain('commit abcdef0')
+    expect(text).not.toContain('http')
+    expect(text).toContain('headgate promote --app echo-version --namespace shop --rollout 7')
+  })
+
+  it('shows findings of a refusal without a plan', () => {
+    const text = renderComment(
+      view({
+        result: result({ outcome: 'refused' }),
+        findings: plan.findings.map((each) => ({ ...each, accepted: true })),
+      }),
+    )
+    expect(text).toContain('| ☑️ | `prestop-missing` |')
+  })
+})
+
+describe('the summary', () => {
+  it('stays below the runner’s limit in bytes', () => {
+    const lines = Array.from({ length: 20_000 }, () => '€'.repeat(60))
+    const text = renderSummary(
+      view({ record: record({ phase: 'failed', failure: { ...pullFailure, evidence: [{ title: 'log', lines }] } }) }),
+    )
+    expect(Buffer.byteLength(text)).toBeLessThanOrEqual(SUMMARY_LIMIT)
+    expect(text).toContain('_Cut here: the JSON report has everything._')
+  })
+
+  it('lists findings where there is no plan, the worst first', () => {
+    const finding = { reason: 'r', mend: 'm' }
+    const text = renderSummary(
+      view({
+        findings: [
+          { id: 'i', severity: 'info', ...finding },
+          { id: 'w', severity: 'warning', ...finding, place: { file: 'a.yaml' } },
+          { id: 'e', severity: 'error', ...finding },
+        ],
+      }),
+    )
+    expect([...text.matchAll(/^\| \S+ \| `(\w)`/gm)].map(([, id]) => id)).toEqual(['e', 'w', 'i'])
+    expect(text).toContain('`a.yaml`')
+  })
+
+  it('has a timeline only when something happened', () => {
+    expect(renderSummary(view({ record: record({ timeline: [] }) }))).not.toContain('Timeline')
+  })
+})
+
+describe('the plan', () => {
+  it('can be next to empty', () => {
+    const empty = {
+      ...plan,
+      steps: [],
+      objects: [],
+      findings: [],
+      missingRights: [],
+      notes: [],
+      services: { taking: [], notTaking: [] },
+    }
+    const { role: _role, ...bare } = empty
+    expect(renderPlan(bare)).toBe('**echo-version** in `shop`: rollout 7, canary, release `feedc0de99`. No objects.')
+    expect(planLines(bare)).toEqual(['rollout 7 of echo-version in shop: canary, release feedc0de99', 'No objects.'])
+  })
+})
+
+describe('the version mix', () => {
+  const mixes = [mix(0, 4, 0), mix(10, 3, 1), mix(20, 3, 1), mix(30, 0, 4)]
+
+  it('is sampled without inventing counts', () => {
+    expect(sampleMix(mixes, 4).map(({ stable, canary }) => [stable.pods, canary.pods])).toEqual([
+      [4, 0],
+      [3, 1],
+      [3, 1],
+      [0, 4],
+    ])
+    expect([sampleMix([], 3), sampleMix(mixes, 0)]).toEqual([[], []])
+    expect(sampleMix(mixes, 1)).toEqual([mixes[3]])
+  })
+
+  it('keeps what changed and the end', () => {
+    expect(changesOfMix(mixes)).toEqual([mixes[0], mixes[1], mixes[3]])
+    expect(changesOfMix([mix(0, 1, 0), mix(1, 1, 0)])).toHaveLength(2)
+  })
+
+  it('is plotted with the new version at the bottom', () => {
+    const rows = plotMix(mixes, { width: 31 }).split('\n')
+    expect(rows.slice(0, 4)).toEqual([
+      `   4 │${'░'.repeat(30)}█`,
+      `   3 │${'░'.repeat(30)}█`,
+      `   2 │${'░'.repeat(30)}█`,
+      `   1 │${'░'.repeat(10)}${'█'.repeat(21)}`,
+    ])
+    expect(plotMix([])).toBe('')
+  })
+
+  it('is scaled to the height and coloured', () => {
+    const many = [mix(0, 100, 0), mix(10, 50, 50)]
+    expect(
+      plotMix(many, { height: 4 })
+        .split('\n')
+        .slice(0, 4)
+        .map((row) => row.slice(0, 4)),
+    ).toEqual([' 100', '  75', '  50', '  25'])
+    expect(plotMix(many, { color: true, width: 20, height: 2 })).toContain('\u001b[34m░')
+    expect(plotMix([mix(0, 2, 0)]).split('\n')[0]).toBe('   2 │░')
+    expect(plotMix([mix(0, 2, 0), mix(10, 0, 0)], { width: 20 }).split('\n')[0]).toBe(`   2 │${'░'.repeat(19)} `)
+  })
+
+  it('is a chart for GitHub', () => {
+    expect(mermaidMix(mixes, 4)).toBe(
+      [
+        'xychart-beta',
+        '  title "Serving pods: 0.1.0 (before) and 0.2.0 (new)"',
+        '  x-axis "seconds" 0 --> 30',
+        '  y-axis "pods" 0 --> 4',
+        '  line [4, 3, 3, 0]',
+        '  line [0, 1, 1, 4]',
+      ].join('\n'),
+    )
+    expect(mermaidMix([mix(0, 1, 0)])).toBe('')
+  })
+})
+
+describe('the collector', () => {
+  it('keeps what the renderers need', () => {
+    const clock = new VirtualClock(START)
+    const all = collector(clock)
+    const [finding] = plan.findings
+    if (finding === undefined) throw new Error('no finding')
+    all.emit({ kind: 'target', cluster: 'eu-1', app: 'a', namespace: 'n' })
+    expect(all.view()).toMatchObject({ cluster: 'eu-1', app: 'a', namespace: 'n', environment: '' })
+    all.emit({ kind: 'target', cluster: 'eu-1', app: 'a', namespace: 'n', environment: 'e' })
+    all.emit({ kind: 'finding', finding })
+    all.emit({ kind: 'plan', plan })
+    all.emit({ kind: 'change', text: 'x' })
+    all.emit({ kind: 'line', text: 'y' })
+    all.emit({ kind: 'record', record: record(), byHand })
+    expect(all.view()).toMatchObject({ app: 'echo-version', environment: 'e', byHand, findings: [finding], plan })
+    all.emit({ kind: 'record', record: record({ environment: 'live' }) })
+    expect(all.view()).toMatchObject({ environment: 'live', changes: [{ at: START, text: 'x' }] })
+    expect(all.view().byHand).toBeUndefined()
+    all.emit({ kind: 'failure', failure: pullFailure })
+    all.emit({ kind: 'result', result: result({ app: '', namespace: '' }) })
+    expect(all.view()).toMatchObject({ app: 'echo-version', failure: pullFailure, findings: [finding] })
+    all.emit({
+      kind: 'result',
+      result: result({
+        record: record({ rollout: 9 }),
+        failure: { ...pullFailure, code: 'z' },
+        findings: [finding, finding],
+      }),
+    })
+    expect(all.view()).toMatchObject({ record: { rollout: 9 }, failure: { code: 'z' }, findings: [finding, finding] })
+  })
+
+  it('keeps of equal samples in a row the first and the last', () => {
+    const all = collector(new VirtualClock())
+    for (const each of [mix(0, 4, 0), mix(1, 4, 0), mix(2, 4, 0), mix(3, 4, 0), mix(4, 3, 1)])
+      all.emit({ kind: 'mix', mix: each })
+    expect(all.view().mixes).toEqual([mix(0, 4, 0), mix(3, 4, 0), mix(4, 3, 1)])
+  })
+
+  it('keeps no more than it can hold', () => {
+    const all = collector(new VirtualClock())
+    for (let i = 0; i < 5_100; i++) all.emit({ kind: 'mix', mix: mix(i, i, 0) })
+    expect(all.view().mixes).toHaveLength(5_000)
+    expect(all.view().mixes.at(-1)).toEqual(mix(5_099, 5_099, 0))
+  })
+
+  it('lets no reporter disturb another', () => {
+    const heard: string[] = []
+    const all = collector(new VirtualClock(), {
+      emit: () => {
+        throw new Error('broken')
+      },
+    })
+    all.add({ emit: ({ kind }) => void heard.push(kind) })
+    all.emit({ kind: 'line', text: 'x' })
+    expect(heard).toEqual(['line'])
+  })
+})
