@@ -77,14 +77,13 @@ const named = <T extends v.GenericSchema>(value: T, describe: string) =>
   v.pipe(v.record(name, value, 'must be a mapping from names'), v.description(describe))
 
 /** `${` must begin a variable; else a typo would be sent as it stands. The value may be secret and is not shown. */
-const expandable = (describe: string) => {
-  const wanted = 'must be text whose variables are written ${NAME}'
-  return v.pipe(
-    v.string(wanted),
-    v.regex(/^(?:[^$]|\$(?!\{)|\$\{[A-Za-z_][A-Za-z0-9_]*\})+$/, wanted),
+const EXPANDABLE = '(?:[^$]|\\$(?!\\{)|\\$\\{[A-Za-z_][A-Za-z0-9_]*\\})'
+const expandable = (regex: RegExp, wanted: string, describe: string) =>
+  v.pipe(
+    v.string(`must be ${wanted}`),
+    v.regex(regex, `must be ${wanted}`),
     v.description(`${describe} \${NAME} is taken from the environment when the check runs.`),
   )
-}
 
 const httpCheck = section({
   path: v.optional(pattern(/^\//, 'a path that begins with /', 'Path asked, default /.')),
@@ -95,14 +94,19 @@ const httpCheck = section({
     ),
   ),
   url: v.optional(
-    v.pipe(
-      expandable('Ask this address instead of the cluster.'),
-      v.regex(/^(?:https?:\/\/|\$\{)/, 'must begin with https:// or http://'),
+    expandable(
+      new RegExp(`^(?=https?://|\\$\\{)${EXPANDABLE}+$`),
+      'an address that begins with https:// or http://, its variables written ${NAME}',
+      'Ask this address instead of the cluster.',
     ),
   ),
   headers: v.optional(
     v.pipe(
-      v.record(v.string(), expandable('Value of a header.'), 'must be a mapping from header names'),
+      v.record(
+        v.string(),
+        expandable(new RegExp(`^${EXPANDABLE}+$`), 'text whose variables are written ${NAME}', 'Value of a header.'),
+        'must be a mapping from header names',
+      ),
       v.description('Headers sent with every request.'),
     ),
   ),

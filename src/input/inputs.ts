@@ -166,7 +166,7 @@ const TABLE = [
   {
     name: 'github-token',
     description: 'Token for comment and deployment.',
-    default: 'github.token',
+    default: 'github.token; on a command line GITHUB_TOKEN or GH_TOKEN',
     expression: '${{ github.token }}',
     value: 'TOKEN',
     commands: REPORTS,

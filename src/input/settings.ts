@@ -1,5 +1,6 @@
-import type { Place } from '../shared/errors.ts'
+import { failureOf, type Place } from '../shared/errors.ts'
 import { isDnsLabel, MAX_APP_NAME } from '../manifests/identify.ts'
+import { parseImages } from '../manifests/images.ts'
 import { type Command, COMMANDS, type Settings } from '../rollout/settings.ts'
 import { DEFAULT_STEPS, STRATEGIES, type Step, type Strategy } from '../strategies/step.ts'
 import type { Config } from './config.ts'
@@ -86,7 +87,7 @@ function settingsOf(values: Values, config: Config | undefined): Settings {
     pods: podsOf(values, strategy),
     capacity: capacityOf(values, strategy),
     manifests: manifestsOf(values),
-    images: values.lines('images'),
+    images: imagesOf(values),
     workloads: config?.values.workloads ?? {},
     checks: config?.checks ?? {},
     accept: values.lines('accept'),
@@ -137,6 +138,16 @@ function manifestsOf(values: Values): string[] {
       `${values.command} needs them: name a file, directory or glob, in the input or the config file`,
     )
   return manifests
+}
+
+function imagesOf(values: Values): string[] {
+  const images = values.lines('images')
+  try {
+    parseImages(images)
+  } catch (error) {
+    values.wrong('images', failureOf(error).message, values.find('images'))
+  }
+  return images
 }
 
 function podsOf(values: Values, strategy: Strategy): Settings['pods'] {
