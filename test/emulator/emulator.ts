@@ -17,6 +17,7 @@ import { mergePatch } from './patches/merge-patch.ts'
 import { type Behaviour, behaviourOfTag, type PodBehaviour } from './pods/behaviour.ts'
 import { Kubelet, nodeObject } from './pods/kubelet.ts'
 import { RealServers } from './pods/real-servers.ts'
+import type { ServiceFronts } from './pods/service-fronts.ts'
 import { Random } from './random.ts'
 import { Resources } from './resources.ts'
 import { type Listening, listen } from './server.ts'
@@ -103,7 +104,7 @@ export class Emulator {
   readonly #kubelet: Kubelet
   readonly #overrides = new Map<string, PodBehaviour>()
   readonly #real: RealServers | undefined
-  readonly #serviceUrl: ((namespace: string, name: string) => string | undefined) | undefined
+  readonly #fronts: ServiceFronts | undefined
   #numbers = 0
 
   constructor(options: EmulatorOptions) {
@@ -123,7 +124,7 @@ export class Emulator {
     }
     this.#kubelet = new Kubelet(world, (image, pod, container) => this.#behaviour(image, pod, container), this.#real)
     this.#api = new ApiServer(this.objects, this.watches, this.#kubelet, this.clock)
-    if (options.controllers !== false) this.#serviceUrl = startControllers(world, options.establishMs ?? 20, this.#real)
+    if (options.controllers !== false) this.#fronts = startControllers(world, options.establishMs ?? 20, this.#real)
     this.#furnish()
   }
 
@@ -160,10 +161,9 @@ export class Emulator {
     return responseOf(answer, signal)
   }
 
-  /** The user of a bearer token; undefined when the token is unknown. */
+  /** The user of a bearer token; undefined when the token is unknown. kubectl sends none without TLS: that is admin. */
   userOf(token: string | undefined): User | undefined {
-    if (token === undefined) return { name: 'system:anonymous', groups: ['system:unauthenticated'] }
-    return this.#users[token]
+    return token === undefined ? ADMIN : this.#users[token]
   }
 
   /** One request with hooks, delays and log. Rejects when a hook drops the connection. */
@@ -351,11 +351,12 @@ export class Emulator {
 
   /** The loopback URL of a Service; only with `realPods`. */
   serviceUrl(namespace: string, name: string): string | undefined {
-    return this.#serviceUrl?.(namespace, name)
+    return this.#fronts?.url(namespace, name)
   }
 
   close(): void {
     this.watches.drop()
+    this.#fronts?.closeAll()
     this.#real?.closeAll()
   }
 }
