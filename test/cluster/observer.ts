@@ -65,6 +65,8 @@ export class Observer {
   readonly #leases = new Mirror<Lease>()
   #expectations: Expectations = { workloads: [], services: [] }
   #running: Promise<unknown> = Promise.resolve()
+  /** a picture with parts missing is not looked at */
+  #complete = false
 
   constructor(client: Client, namespace: string) {
     this.#client = client
@@ -96,6 +98,8 @@ export class Observer {
     follow(this.#configMaps, `${core}/configmaps`)
     follow(this.#leases, `${coordination}/leases`)
     await Promise.all(starting)
+    this.#complete = true
+    this.#look()
     this.#running = Promise.all([...running, this.#tick()])
     return this
   }
@@ -127,6 +131,7 @@ export class Observer {
   }
 
   #look(): void {
+    if (!this.#complete) return
     const snapshot = this.snapshot()
     this.#ledger.note(snapshot.at, violations(snapshot, this.#expectations))
     for (const { metadata } of snapshot.services) this.#countEndpoints(snapshot, metadata.name ?? '')

@@ -2,10 +2,18 @@
  * Background processes that outlive the one that started them: known by pid and start time, so that a pid which the
  * system has given to somebody else is never signalled.
  */
-import { closeSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { closeSync, mkdirSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { spawnInside } from './inside.ts'
+
+/**
+ * A zombie whose threads have all ended as well. The first thread of a killed program can be a zombie while others are
+ * still closing its sockets.
+ */
+function isWhollyDead(pid: number, state: string | undefined): boolean {
+  return state === 'Z' && readdirSync(`/proc/${pid}/task`).length <= 1
+}
 
 /** Start time in clock ticks since boot; undefined when the process is gone (a zombie counts as gone). */
 export function startStamp(pid: number): string | undefined {
@@ -13,7 +21,7 @@ export function startStamp(pid: number): string | undefined {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
     // The second field is the program's name in brackets and may hold anything, so count from its end.
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
-    return fields[0] === 'Z' ? undefined : fields[19]
+    return isWhollyDead(pid, fields[0]) ? undefined : fields[19]
   } catch {
     return undefined
   }

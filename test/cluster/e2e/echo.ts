@@ -28,8 +28,9 @@ export function echoDeployment(options: EchoOptions = {}): Manifest {
     image: `${ECHO_IMAGE}:${version}`,
     ports: [{ name: 'http', containerPort: 8080 }],
     readinessProbe: { httpGet: { path: '/', port: 'http' }, periodSeconds: 1 },
-    // Longer than kube-proxy needs to hear that the pod is going.
-    lifecycle: { preStop: { sleep: { seconds: 2 } } },
+    // Longer than kube-proxy needs to hear that the pod is going: it writes its rules once a second at most, and later
+    // on a busy machine.
+    lifecycle: { preStop: { sleep: { seconds: 4 } } },
     ...options.container,
   }
   return {

@@ -1,6 +1,7 @@
 /** The harness judges the product; here it is judged itself: what is broken on purpose must be seen as broken. */
 import { describe, expect, test } from 'vitest'
 import type { Job, Pod } from '../../../src/shared/objects.ts'
+import { remains } from '../../invariants/remains.ts'
 import { isServing, type Snapshot } from '../../invariants/snapshot.ts'
 import { ECHO_IMAGE, echoDeployment, echoService } from './echo.ts'
 import { type Manifest, ownCluster, useWorld } from './world.ts'
@@ -28,6 +29,7 @@ describe('the echo app', () => {
     const pod = podsOfApp({ ...observer.snapshot(), pods }, 'web')[0]?.metadata.name ?? ''
     const byPod = await world().api.ask('GET', world().path('pods', `${pod}:8080/proxy/`))
     expect(byPod.text).toContain('0.1.0')
+    await observer.until('the Service has endpoints', () => observer.endpoints('web').at(-1)?.ready === 3)
     const byService = await world().api.ask('GET', world().path('services', 'web:http/proxy/'))
     expect(byService).toMatchObject({ status: 200 })
     expect(byService.text).toContain('0.1.0')
@@ -57,7 +59,7 @@ describe('the echo app', () => {
     await world().kubectl('rollout', 'status', 'deployment/web', '--timeout=60s')
     await observer.until('the old pods are gone', ({ pods }) => pods.length === 3)
     const result = await load.stop()
-    expect(result).toMatchObject({ failed: 0 })
+    expect(result).toMatchObject({ failed: 0, reasons: {}, failures: [] })
     expect(Object.keys(result.versions)).toEqual(['0.1.0', '0.2.0'])
     expect(await observer.stop()).toEqual([])
     expect(observer.fewestEndpoints('web')).toBe(3)
@@ -116,6 +118,38 @@ describe('what is broken on purpose is seen as broken', () => {
     await observer.until('both are found', () => observer.breaches.length >= 2, 10_000)
     expect(observer.breaches.map(({ rule }) => rule).sort()).toEqual(['loose-pin', 'surplus'])
     await world().apply(echoService())
+  })
+
+  test('an observer catches a resting hold that is not locked, and what an ended rollout left behind', async () => {
+    const observer = await world().observe()
+    const record = (phase: string): Manifest => {
+      const data = { record: JSON.stringify({ version: 1, app: 'web', phase }) }
+      return { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'headgate-web' }, data }
+    }
+    const patch = async (spec: object): Promise<void> => {
+      await world().kubectl('patch', 'deployment/web', '--type=merge', `--patch=${JSON.stringify({ spec })}`)
+    }
+    await patch({ minReadySeconds: 2_147_483_646, progressDeadlineSeconds: 2_147_483_647 })
+    await world().apply(record('paused'))
+    await observer.until('it is found', () => observer.breaches.length === 1, 10_000)
+    expect(observer.breaches[0]).toMatchObject({ rule: 'unlocked', object: `Deployment ${world().namespace}/web` })
+    await patch({ paused: true })
+    await observer.until('it is over', () => observer.breaches[0]?.to !== undefined, 10_000)
+    await world().apply(record('succeeded'))
+    const ended = await observer.until('the record is there', (snapshot) =>
+      (snapshot.configMaps ?? []).some(({ data }) => data?.['record']?.includes('succeeded') === true),
+    )
+    expect(remains(ended, world().namespace, 'web')).toEqual(
+      ['minReadySeconds 2147483646', 'progressDeadlineSeconds 2147483647', 'paused'].map(
+        (what) => `Deployment ${world().namespace}/web: ${what}`,
+      ),
+    )
+    await patch({ paused: false, minReadySeconds: null, progressDeadlineSeconds: null })
+    const tidy = await observer.until('all is tidy', (snapshot) =>
+      snapshot.deployments.every(({ spec }) => !spec.paused),
+    )
+    expect(remains(tidy, world().namespace, 'web')).toEqual([])
+    await world().kubectl('delete', 'configmap/headgate-web')
   })
 })
 
