@@ -1,5 +1,5 @@
 import { commentMarker, renderComment } from '../report/comment.ts'
-import type { ReportEvent, Reporter } from '../report/events.ts'
+import type { ReportEvent, Reporter, Result } from '../report/events.ts'
 import type { ReportView } from '../report/view.ts'
 import type { RunSource } from '../rollout/settings.ts'
 import type { Clock } from '../shared/clock.ts'
@@ -191,8 +191,7 @@ function worthWriting(event: ReportEvent, view: ReportView): boolean {
     case 'record':
       return true
     case 'result':
-      if (event.result.outcome === 'refused') return !underWay(event.result.phase)
-      return event.result.command !== 'status' && (view.record !== undefined || view.plan !== undefined)
+      return resultCounts(event.result, view)
     case 'failure':
       return view.record !== undefined
     case 'mix':
@@ -207,8 +206,11 @@ function worthWriting(event: ReportEvent, view: ReportView): boolean {
   }
 }
 
-function underWay(phase: string): boolean {
-  return phase !== 'none' && phase !== 'succeeded' && phase !== 'aborted'
+function resultCounts({ outcome, phase, command }: Result, view: ReportView): boolean {
+  if (outcome === 'refused') return phase === 'none' || phase === 'succeeded' || phase === 'aborted'
+  // A clean-up job's abort with nothing to abort, or a look, is no news on a pull request.
+  if (outcome === 'unchanged') return command === 'deploy' && view.record !== undefined
+  return view.record !== undefined || view.plan !== undefined
 }
 
 async function missing<T>(answer: Promise<T>): Promise<T | undefined> {

@@ -5,7 +5,7 @@ import { collector } from '../../../src/report/collector.ts'
 import { commentMarker } from '../../../src/report/comment.ts'
 import type { RolloutRecord } from '../../../src/rollout/record.ts'
 import { VirtualClock } from '../../emulator/clock.ts'
-import { record, result, source, view } from '../report/views.ts'
+import { plan, record, result, source, view } from '../report/views.ts'
 
 const MARKER = commentMarker(view())
 
@@ -227,6 +227,17 @@ describe('the comment on the pull request', () => {
     expect(writes()).toEqual(['create 5'])
   })
 
+  it('tells a deploy that changed nothing, and a plan', async () => {
+    const { all, flush, github } = setUp()
+    all.emit({ kind: 'result', result: result({ outcome: 'unchanged', record: record({ phase: 'succeeded' }) }) })
+    await flush()
+    expect(github.list[0]?.body).toContain('0.2.0 is live')
+    all.emit({ kind: 'plan', plan })
+    all.emit({ kind: 'result', result: result({ command: 'plan', outcome: 'planned' }) })
+    await flush()
+    expect(github.list[0]?.body).toContain('echo-version in production: plan')
+  })
+
   it('leaves out what changes nothing that it shows', async () => {
     const { all, flush, writes } = setUp()
     all.emit({ kind: 'phase', title: 'x' })
@@ -234,6 +245,7 @@ describe('the comment on the pull request', () => {
     all.emit({ kind: 'failure', failure: { kind: 'failed', code: 'x', message: 'y' } })
     all.emit({ kind: 'result', result: result({ outcome: 'unchanged', phase: 'none' }) })
     all.emit({ kind: 'result', result: result({ command: 'status', outcome: 'unchanged', record: record() }) })
+    all.emit({ kind: 'result', result: result({ command: 'abort', outcome: 'unchanged', record: record() }) })
     await flush()
     expect(writes()).toEqual([])
   })
