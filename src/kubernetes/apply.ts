@@ -6,10 +6,7 @@ import { ApiError } from './errors.ts'
 import { withoutDropped } from './dropped.ts'
 
 export { diff, type FieldChange } from './diff.ts'
-export { eachLimited } from './limited.ts'
-
-/** How many objects are written at a time: what the API server's own limits and a few connections carry well. */
-export const AT_A_TIME = 8
+export { AT_A_TIME, eachLimited } from './limited.ts'
 
 /** Manager of the moves inside a rollout; what it owns is Headgate's own. */
 const MOVER = 'headgate-rollout'

@@ -143,7 +143,7 @@ export class Client {
   async patch<T extends KubeObject>(
     ref: ObjectRef,
     patch: Patch,
-    options: { fieldManager: string; subresource?: string; dryRun?: boolean },
+    options: { fieldManager: string; subresource?: string; dryRun?: boolean; once?: boolean },
   ): Promise<T> {
     const path = `${await this.#path(ref)}${options.subresource === undefined ? '' : `/${options.subresource}`}`
     const query = { fieldManager: options.fieldManager, ...dryRunQuery(options.dryRun) }
@@ -155,6 +155,7 @@ export class Client {
       body,
       contentType: CONTENT_TYPES[patch.type],
       idempotent: guarded(patch),
+      once: options.once === true,
     })
   }
 
@@ -259,7 +260,7 @@ export class Client {
       reached: () => this.#reached,
       ...(request.signal === undefined ? {} : { signal: request.signal }),
     }
-    return withRetries(policy, async () => {
+    const attempt = async (): Promise<T> => {
       const response = await this.#send(sent)
       try {
         if (response.status >= 200 && response.status < 300) return await read(response)
@@ -267,7 +268,8 @@ export class Client {
       } catch (error) {
         throw this.#broken(sent, error)
       }
-    })
+    }
+    return request.once === true ? attempt() : withRetries(policy, attempt)
   }
 
   async #path(ref: ObjectRef): Promise<string> {

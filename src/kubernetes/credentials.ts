@@ -2,6 +2,7 @@ import type { AgentOptions, RequestOptions } from 'node:https'
 import { KubeConfig } from '@kubernetes/client-node/dist/config.js'
 import { Agent, type buildConnector, type Dispatcher, ProxyAgent } from 'undici'
 import { HeadgateError, refuse } from '../shared/errors.ts'
+import { AT_A_TIME } from './limited.ts'
 
 export interface Credential {
   headers: Record<string, string>
@@ -147,9 +148,6 @@ export class Credentials {
   }
 }
 
-/** Connections for requests: as many as objects are written at a time. */
-const AT_A_TIME = 8
-
 const TUNING = {
   // The API server keeps idle connections for minutes; undici's 4 s would cost a handshake after every short wait.
   keepAliveTimeout: 60_000,
@@ -181,7 +179,8 @@ function differs(a: Credential, b: Credential): boolean {
 function failed(error: unknown, config: KubeConfig): HeadgateError {
   if (error instanceof HeadgateError) return error
   const user = config.getCurrentUser()
-  const exec = user?.exec as { command?: string } | undefined
+  const exec = user?.exec as { command?: unknown } | undefined
+  const command = String(exec?.command)
   const message = (error instanceof Error ? error.message : String(error)).trim()
   if (exec?.command === undefined)
     return refuse('credentials', `the credentials of user ${user?.name ?? '?'} cannot be read: ${message}`)
@@ -189,11 +188,11 @@ function failed(error: unknown, config: KubeConfig): HeadgateError {
   return refuse(
     'credentials',
     missing
-      ? `the kubeconfig asks for credentials with the program ${exec.command}, which is not installed here`
-      : `the program ${exec.command}, which the kubeconfig names for credentials, failed`,
+      ? `the kubeconfig asks for credentials with the program ${command}, which is not installed here`
+      : `the program ${command}, which the kubeconfig names for credentials, failed`,
     {
-      ...(missing ? {} : { evidence: [{ title: exec.command, lines: message.split('\n').slice(-10) }] }),
-      next: missing ? `install ${exec.command} in an earlier step` : 'run the login step of your cloud before this one',
+      ...(missing ? {} : { evidence: [{ title: command, lines: message.split('\n').slice(-10) }] }),
+      next: missing ? `install ${command} in an earlier step` : 'run the login step of your cloud before this one',
     },
   )
 }

@@ -18,6 +18,8 @@ import {
 import type { LiveList } from './watch.ts'
 
 const RENEW_MS = 10_000
+/** A renewal that failed is tried again this soon: the longer pauses of other requests would outlast the lease. */
+const AGAIN_MS = 2_000
 /** A holder stops writing this long after its last renewal: sooner than anybody may take over. */
 const DEADLINE_MS = 25_000
 
@@ -124,11 +126,11 @@ export class LeaseHolder {
   }
 
   /** undefined when the Lease is no longer ours. Needs no resourceVersion: the holder is tested on the server. */
-  async #write(operations: JsonPatchOperation[]): Promise<Lease | undefined> {
+  async #write(operations: JsonPatchOperation[], once = false): Promise<Lease | undefined> {
     const test: JsonPatchOperation = { op: 'test', path: '/spec/holderIdentity', value: this.holder }
     try {
       const patch: Patch = { type: 'json', operations: [test, ...operations] }
-      return await this.#client.patch<Lease>(this.#ref, patch, { fieldManager: FIELD_MANAGER })
+      return await this.#client.patch<Lease>(this.#ref, patch, { fieldManager: FIELD_MANAGER, once })
     } catch (error) {
       if (error instanceof ApiError && ['stale', 'invalid', 'not-found'].includes(error.kind)) return undefined
       throw error
@@ -138,19 +140,21 @@ export class LeaseHolder {
   async #renewing(): Promise<void> {
     const { clock } = this.#options
     const { signal } = this.#stop
-    for (;;) {
-      await clock.sleep(RENEW_MS, signal)
+    for (let pause = RENEW_MS; ; ) {
+      await clock.sleep(pause, signal)
       if (signal.aborted || this.lost.aborted) return
       const began = clock.now()
       try {
-        const renewed = await this.#write([{ op: 'add', path: '/spec/renewTime', value: microTime(began) }])
+        const renewed = await this.#write([{ op: 'add', path: '/spec/renewTime', value: microTime(began) }], true)
         if (renewed === undefined) {
           if (!signal.aborted) this.#lose('another run has taken it')
           return
         }
         this.#renewedAt = began
+        pause = RENEW_MS
         this.#list.put(renewed)
       } catch {
+        pause = AGAIN_MS
         // The watchdog decides how long that may go on.
       }
     }

@@ -1,3 +1,6 @@
+/** How many objects are written at a time: what the API server's limits and a few connections carry well. */
+export const AT_A_TIME = 8
+
 /**
  * Calls `fn` for every item, at most `limit` at a time, and answers in the order of the items. After the first failure
  * nothing new begins; what runs is waited for, then the failure is thrown.

@@ -16,6 +16,8 @@ export interface RawRequest {
   signal?: AbortSignal
   /** sending it twice equals sending it once; default: true for GET only */
   idempotent?: boolean
+  /** no second try: for callers with a rhythm of their own */
+  once?: boolean
 }
 
 export type Patch = { type: 'json'; operations: JsonPatchOperation[] } | { type: 'merge' | 'strategic'; body: JsonMap }
