@@ -180,7 +180,14 @@ async function writeReports(
 }
 
 /** What says where the cluster is. */
-const CLUSTER_VARIABLES = ['KUBECONFIG', 'HOME', 'USERPROFILE', 'KUBERNETES_SERVICE_HOST', 'KUBERNETES_SERVICE_PORT']
+const CLUSTER_VARIABLES = [
+  'KUBECONFIG',
+  'HOME',
+  'USERPROFILE',
+  'KUBERNETES_SERVICE_HOST',
+  'KUBERNETES_SERVICE_PORT',
+  ...['HTTP_PROXY', 'HTTPS_PROXY', 'ALL_PROXY', 'NO_PROXY'].flatMap((name) => [name, name.toLowerCase()]),
+]
 
 function pick(env: (name: string) => string | undefined): Record<string, string | undefined> {
   return Object.fromEntries(CLUSTER_VARIABLES.map((name) => [name, env(name)]))

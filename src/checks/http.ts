@@ -2,7 +2,7 @@ import type { Engine } from '../rollout/engine.ts'
 import type { Check, HttpCheck } from '../rollout/settings.ts'
 import type { WorkloadRecord } from '../rollout/record.ts'
 import { isServing } from '../health/pods.ts'
-import { hashOf, sideOf } from '../strategies/view.ts'
+import { sideOf } from '../strategies/view.ts'
 import type { CheckVerdict } from './verdict.ts'
 
 /** Pause between two rounds of a check that must pass several times, and between tries to get an answer at all. */
@@ -97,8 +97,8 @@ function workloadTargets(engine: Engine, workload: WorkloadRecord, http: HttpChe
   }
   const side = sideOf(view, 'next')
   const least = view.versions.nextFields.minReadySeconds
-  return view.pods
-    .filter((pod) => hashOf(pod) === side.hash && isServing(pod, least, view.now))
+  return side.pods
+    .filter((pod) => isServing(pod, least, view.now))
     .map((pod) => {
       const name = pod.metadata.name ?? ''
       const port = http.port ?? pod.spec.containers[0]?.ports?.[0]?.containerPort ?? 80

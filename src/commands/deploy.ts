@@ -15,7 +15,11 @@ import { engineFor, openSession, type ReadSession, type Session } from '../rollo
 import { survey, type Survey } from '../rollout/survey.ts'
 import { planOf } from '../rollout/plan.ts'
 import { HeadgateError, refuse } from '../shared/errors.ts'
-import type { ConfigMap } from '../shared/objects.ts'
+import { type ConfigMap, refOf } from '../shared/objects.ts'
+import { isRolling, lastWriter } from '../strategies/hold.ts'
+import { selectorText } from '../rollout/world.ts'
+import { Interrupted } from '../rollout/interrupt.ts'
+import { colored } from '../rollout/colors.ts'
 import { endedResult } from './act.ts'
 import type { Deps } from './deps.ts'
 import { homeOf } from './find-app.ts'
@@ -115,7 +119,7 @@ async function abortFirst(
 
 export async function begin(
   session: Session,
-  release: Release,
+  plain: Release,
   decision: Decision & { kind: 'start' },
   before: RolloutRecord | undefined,
   map: ConfigMap | undefined,
@@ -128,7 +132,9 @@ export async function begin(
     current = await abortFirst(session, before, map, decision.because)
     record = (await readRecord(deps.client, before.app, before.namespace))?.record
   }
+  const release = await shaped(session, plain)
   reporter.emit({ kind: 'phase', title: 'Preflight' })
+  await foreignRolloutsOver(session, release)
   const look = await preflight(session, release, record)
   const stop = refusal(look.findings)
   if (stop !== undefined)
@@ -146,6 +152,41 @@ export async function begin(
   const around = aroundOf(session, engine, release, look.seen, before?.jobs ?? [])
   const ended = await carry(engine, { approvedUntil: 0, everything: deps.settings.full }, around)
   return { ...endedResult(deps, book, ended), findings: look.findings, plan: look.plan }
+}
+
+/** In the separate form the release is painted in the colors that this rollout gives it. */
+export async function shaped({ deps, world }: ReadSession, release: Release): Promise<Release> {
+  return deps.settings.pods === 'separate' ? colored(deps.client, world, release, deps.settings) : release
+}
+
+/** A rolling update that somebody else began is waited for, up to `timeout`: until it ends nobody knows what is stable. */
+async function foreignRolloutsOver({ deps, world, wake }: Session, release: Release): Promise<void> {
+  const { clock, settings, reporter, cancel } = deps
+  const deadline = clock.now() + settings.timeoutMs
+  for (const manifest of release.parts.workloads) {
+    const { name = '', namespace = '' } = manifest.metadata
+    const active = release.active[`${namespace}/${name}`] ?? name
+    await world.watch(active, namespace, selectorText(manifest.spec.selector))
+    for (;;) {
+      const { deployment } = world.workload({ namespace, name: active })
+      if (deployment === undefined || !isRolling(deployment)) break
+      if (cancel.aborted) throw new Interrupted({ kind: 'cancelled' })
+      if (clock.now() >= deadline)
+        throw refuse(
+          'foreign-rollout',
+          `Deployment/${active} is in the middle of a rolling update by ${lastWriter(deployment)}`,
+          {
+            object: refOf(deployment),
+            next: `wait for it, or end it: kubectl -n ${namespace} rollout undo deployment ${active}`,
+          },
+        )
+      reporter.emit({
+        kind: 'waiting',
+        text: `the rolling update of Deployment/${active} by ${lastWriter(deployment)} to end`,
+      })
+      await wake.until(deadline, clock, [cancel])
+    }
+  }
 }
 
 export interface Look {

@@ -2,7 +2,7 @@ import type { Result } from '../report/events.ts'
 import { readRecord } from '../rollout/book.ts'
 import { loadRelease } from '../rollout/release.ts'
 import { readOnlySession } from '../rollout/session.ts'
-import { preflight } from './deploy.ts'
+import { preflight, shaped } from './deploy.ts'
 import type { Deps } from './deps.ts'
 import { homeOf } from './find-app.ts'
 import { resultOf } from './result.ts'
@@ -13,7 +13,7 @@ export async function plan(deps: Deps): Promise<Result> {
   const session = readOnlySession(deps)
   try {
     const found = await readRecord(deps.client, release.app, release.namespace)
-    const look = await preflight(session, release, found?.record)
+    const look = await preflight(session, await shaped(session, release), found?.record)
     const errors = look.findings.filter(({ severity, accepted }) => severity === 'error' && accepted !== true).length
     const message =
       errors === 0

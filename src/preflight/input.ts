@@ -3,10 +3,11 @@ import type { Place } from '../shared/errors.ts'
 import type { Deployment, KubeObject, Pod, ReplicaSet, Service } from '../shared/objects.ts'
 import type { Step, Strategy } from '../strategies/step.ts'
 
-/** An object of the release; `place` when it came from a manifest. */
+/** An object of the release; `place` when it came from a manifest, `placeOf` where a field of it can be found too. */
 export interface ReleaseObject {
   object: KubeObject
   place?: Place
+  placeOf?: (path: readonly (string | number)[]) => Place
 }
 
 /** What the server said to the dry run of one object. */
@@ -21,7 +22,10 @@ export type DryRunResult =
       causes?: { reason?: string; message?: string; field?: string }[]
     }
 
-/** All objects of a kind in the namespaces of the release. Undefined: could not be read, so it cannot be verified. */
+/**
+ * All objects of a kind in the namespaces of the release, not only those of its workloads: a Service may select others'
+ * pods as well. Undefined: could not be read, so what rests on it cannot be verified.
+ */
 export interface LiveLists {
   services?: Service[] | undefined
   autoscalers?: KubeObject[] | undefined
@@ -54,7 +58,7 @@ export interface PreflightInput {
   record?: RolloutRecord | undefined
   /** field managers whose fields may be taken */
   takeOver?: readonly string[]
-  /** bytes of the payload as it will be stored; reckoned from the objects when absent */
+  /** bytes of the payload as it will be stored (compressed); reckoned from the objects when absent */
   payloadBytes?: number
   serverVersion?: { major: number; minor: number } | undefined
   /** milliseconds since 1970 */

@@ -1,4 +1,5 @@
 import { stringifyJson } from '../shared/json.ts'
+import { COLOR } from '../strategies/color.ts'
 import { ORIGINALS, SENTENCE } from '../strategies/hold.ts'
 import { HASH_LABEL } from '../strategies/services.ts'
 import type { Payload } from './codec.ts'
@@ -26,6 +27,7 @@ function service(record: ServiceRecord, hash?: string): string {
  * every request.
  */
 export function undoScript(record: RolloutRecord, payload: Payload): string {
+  if (record.pods === 'separate') return separateScript(record)
   const lines = ['set -e']
   const draining = record.step >= record.steps.length
   const pinned = record.strategy === 'blue-green' && record.pods === 'in-place'
@@ -62,6 +64,26 @@ export function undoScript(record: RolloutRecord, payload: Payload): string {
     if (workload.mode === 'steps')
       lines.push(`kubectl -n ${workload.namespace} annotate deployment ${workload.name} ${ORIGINALS}- ${SENTENCE}-`)
   return `${lines.join('\n')}\n`
+}
+
+/** Users to the old Deployment, which is whole until the finish, then the new one to no pods. */
+function separateScript(record: RolloutRecord): string {
+  const moved = record.workloads.filter(({ stableName }) => stableName !== undefined)
+  const up = moved.map(({ namespace, stableName = '', replicas }) =>
+    patch('deployment', namespace, stableName, [
+      { op: 'add', path: '/spec/paused', value: false },
+      { op: 'add', path: '/spec/replicas', value: replicas },
+    ]),
+  )
+  const ready = moved.map(
+    ({ namespace, stableName }) => `kubectl -n ${namespace} rollout status deployment ${stableName ?? ''}`,
+  )
+  const hashOf = (each: ServiceRecord): string | undefined =>
+    each.selector[COLOR] === undefined ? moved.find(({ name }) => name === each.workload)?.stableHash : undefined
+  const users = record.services.map((each) => service(each, hashOf(each)))
+  const away = moved.map(({ namespace, name }) => `kubectl -n ${namespace} scale deployment ${name} --replicas=0`)
+  const last = record.services.map((each) => service(each))
+  return `${['set -e', ...up, ...ready, ...users, 'sleep 3', ...away, ...last].join('\n')}\n`
 }
 
 /** The one line that runs it. */

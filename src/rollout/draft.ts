@@ -1,4 +1,4 @@
-import { readiness } from '../health/readiness.ts'
+import { isServing } from '../health/pods.ts'
 import { versionOf } from '../manifests/images.ts'
 import { imagesOf, selects, templateEquals } from '../manifests/workload.ts'
 import type { DryRunResult } from '../preflight/input.ts'
@@ -171,16 +171,17 @@ function carriedOver(before: RolloutRecord | undefined): Partial<RolloutRecord> 
 }
 
 function draftWorkload(
-  { world, dryRuns, settings }: DraftInput,
+  { world, dryRuns, settings, release, now }: DraftInput,
   manifest: Deployment,
   versions: Record<string, Versions>,
 ): WorkloadRecord {
   const { name = '', namespace = '' } = manifest.metadata
-  const { deployment, replicaSets, pods } = world.workload({ namespace, name })
+  const active = release.active[`${namespace}/${name}`] ?? name
+  const { deployment, replicaSets, pods } = world.workload({ namespace, name: active })
   const dry = dryRunOf(dryRuns, manifest) as Deployment | undefined
   const set = deployment === undefined ? undefined : replicaSetOf(replicaSets, deployment.spec.template)
   const hash = set === undefined ? undefined : hashOf(set)
-  const serving = pods.filter((pod) => hashOf(pod) === hash && readiness(pod).done).length
+  const serving = pods.filter((pod) => hashOf(pod) === hash && isServing(pod, 0, now)).length
   const plain = plainReason(deployment, dry, settings, serving) !== undefined
   if (!plain && deployment !== undefined && dry !== undefined)
     versions[`${namespace}/${name}`] = versionsOf(deployment, dry, manifest)
@@ -190,6 +191,7 @@ function draftWorkload(
     namespace,
     name,
     mode: plain ? 'plain' : 'steps',
+    ...(active === name ? {} : { stableName: active }),
     ...(hash === undefined ? {} : { stableHash: hash }),
     replicas,
     pairs: plain ? [] : pairsFor(replicas, weights).map(([stable, canary]) => [stable, canary]),
@@ -211,9 +213,9 @@ function versionsOf(live: Deployment, dry: Deployment, manifest: Deployment): Ve
 }
 
 /** Every Service of the namespace that selects the workload's pods, but the ones that Headgate made. */
-function draftServices({ world }: DraftInput, manifest: Deployment): ServiceRecord[] {
+function draftServices({ world, release }: DraftInput, manifest: Deployment): ServiceRecord[] {
   const { name = '', namespace = '' } = manifest.metadata
-  const { deployment } = world.workload({ namespace, name })
+  const { deployment } = world.workload({ namespace, name: release.active[`${namespace}/${name}`] ?? name })
   const labels = deployment?.spec.template.metadata?.labels ?? {}
   return world
     .services(namespace)

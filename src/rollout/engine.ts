@@ -10,8 +10,9 @@ import { type Failure, HeadgateError } from '../shared/errors.ts'
 import { keyOf, type KubeObject, nameOf, refOf, type Service } from '../shared/objects.ts'
 import { MOVER, SENTENCE } from '../strategies/hold.ts'
 import type { Move, Write } from '../strategies/move.ts'
+import { COLOR } from '../strategies/color.ts'
 import { type Goal, nextMove } from '../strategies/strategy.ts'
-import { hashOf, type ServiceView, sideOf, type WorkloadView } from '../strategies/view.ts'
+import { type SeparateView, type ServiceView, sideOf, type WorkloadView } from '../strategies/view.ts'
 import { gatherEvidence } from './evidence.ts'
 import { Interrupted, type Interruption } from './interrupt.ts'
 import type { Book } from './book.ts'
@@ -80,18 +81,32 @@ export class Engine {
     const { record, payload } = book
     const versions = payload.versions[`${workload.namespace}/${workload.name}`]
     if (versions === undefined) throw new Error(`no versions of ${workload.name} in the payload`)
+    const { namespace, stableName } = workload
+    const separate = this.#separate(workload)
     return {
       record: workload,
       versions,
       rollout: record.rollout,
       app: record.app,
-      ...world.workload(workload),
+      ...world.workload({ namespace, name: stableName ?? workload.name }),
+      ...(separate === undefined ? {} : { separate }),
       services: this.#services(workload),
       now: this.now,
       settleMs,
       capacity: record.capacity,
       sentence: book.sentence(),
     }
+  }
+
+  #separate(workload: WorkloadRecord): SeparateView | undefined {
+    const { name, namespace, stableName } = workload
+    if (stableName === undefined) return undefined
+    const key = keyOf({ apiVersion: 'apps/v1', kind: 'Deployment', name, namespace })
+    const manifest = this.o.book.object(key)
+    if (manifest === undefined) throw new Error(`Deployment/${name} is not in the release`)
+    const color = manifest.metadata.labels?.[COLOR] ?? ''
+    const existed = this.o.book.payload.before[key] !== undefined
+    return { ...this.o.world.workload(workload), color, manifest, existed }
   }
 
   #services(workload: WorkloadRecord): ServiceView[] {
@@ -257,7 +272,7 @@ export class Engine {
       const view = this.view(workload)
       const side = sideOf(view, which)
       const one = diagnose({
-        pods: view.pods.filter((pod) => hashOf(pod) === side.hash),
+        pods: side.pods,
         ...(side.replicaSet === undefined ? {} : { replicaSet: side.replicaSet }),
         ...(view.deployment === undefined ? {} : { deployment: view.deployment }),
         now: this.now,
@@ -274,9 +289,9 @@ export class Engine {
   #wakeAt(deadline: number, waits: { wakeAt?: number }[], diagnosis: Diagnosis): number {
     const moments = [deadline, ...waits.map((move) => move.wakeAt ?? deadline), diagnosis.nextCheckAt ?? deadline]
     for (const workload of this.workloads) {
-      const { pods, versions } = this.view(workload)
+      const { pods, versions, separate } = this.view(workload)
       const seconds = Math.min(versions.nextFields.minReadySeconds, versions.stableFields.minReadySeconds)
-      for (const pod of pods)
+      for (const pod of [...pods, ...(separate?.pods ?? [])])
         for (const least of [seconds, versions.nextFields.minReadySeconds, versions.stableFields.minReadySeconds]) {
           const at = servingAt(pod, least)
           if (at !== undefined && at > this.now) moments.push(at)

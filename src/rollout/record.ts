@@ -47,9 +47,8 @@ export interface WorkloadRecord {
   /** pod-template-hash of the version that served before, and of the new one once its ReplicaSet exists */
   stableHash?: string
   newHash?: string
-  /** separate form: which Deployment is active before and after */
+  /** separate form: the Deployment that served before; `name` is then the new one's */
   stableName?: string
-  newName?: string
   /** replicas when the rollout started */
   replicas: number
   /** pairs planned for the weight steps, in order: [stable, canary] pods */

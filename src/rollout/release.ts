@@ -21,6 +21,8 @@ export interface Release {
   /** image references of its Deployments, in manifest order */
   images: string[]
   parts: Classified
+  /** separate form: name of the Deployment that serves now, by `namespace/name` of the one that the release makes */
+  active: Record<string, string>
 }
 
 export interface SourceText {
@@ -69,7 +71,7 @@ function assemble(app: string, namespace: string, manifests: ManifestObject[], s
   const jobs = steps.flatMap((step) => (step.kind === 'job' ? step.names : []))
   const parts = classify(objects, jobs)
   const images = [...new Set(parts.workloads.flatMap((workload) => imagesOf(workload.spec.template)))]
-  return { app, namespace, objects: manifests, digest: releaseDigest(objects), images, parts }
+  return { app, namespace, objects: manifests, digest: releaseDigest(objects), images, parts, active: {} }
 }
 
 async function namespacedKinds(

@@ -1,7 +1,7 @@
 import { applyObject } from '../kubernetes/apply.ts'
 import type { Client } from '../kubernetes/client.ts'
 import { acquire, type LeaseHolder } from '../kubernetes/lease.ts'
-import { type KubeObject, keyOf, refOf } from '../shared/objects.ts'
+import { type KubeObject, keyOf, type LabelSelector, refOf } from '../shared/objects.ts'
 import type { Deps } from '../commands/deps.ts'
 import type { Book } from './book.ts'
 import { Engine } from './engine.ts'
@@ -101,13 +101,15 @@ export async function applyIn(
 /** Watches what a record names and makes the engine that moves it. */
 export async function engineFor(session: Session, book: Book, rested: boolean): Promise<Engine> {
   const { deps, lease, world, wake } = session
-  const { record } = book
-  const watches = record.workloads.map((workload) => {
-    const manifest = book.object(
-      keyOf({ apiVersion: 'apps/v1', kind: 'Deployment', name: workload.name, namespace: workload.namespace }),
-    )
-    const selector = (manifest?.['spec'] as { selector?: Parameters<typeof selectorText>[0] } | undefined)?.selector
-    return world.watch(workload.name, workload.namespace, selectorText(selector ?? {}))
+  const { record, payload } = book
+  const watches = record.workloads.flatMap((workload) => {
+    const { name, namespace, stableName } = workload
+    const manifest = book.object(keyOf({ apiVersion: 'apps/v1', kind: 'Deployment', name, namespace }))
+    const selector = (manifest?.['spec'] as { selector?: LabelSelector } | undefined)?.selector ?? {}
+    const own = world.watch(name, namespace, selectorText(selector))
+    if (stableName === undefined) return [own]
+    const labels = payload.versions[`${namespace}/${name}`]?.stable.metadata?.labels ?? {}
+    return [own, world.watch(stableName, namespace, selectorText({ matchLabels: labels }))]
   })
   const namespaces = new Set([record.namespace, ...record.services.map((service) => service.namespace)])
   await Promise.all([...watches, ...[...namespaces].map((namespace) => world.watchServices(namespace))])

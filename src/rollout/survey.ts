@@ -134,9 +134,10 @@ async function readLists(client: Client, namespaces: string[]): Promise<LiveList
 }
 
 function withWorld(lists: LiveLists, release: Release, world: World): LiveLists {
-  const seen = release.parts.workloads.map(({ metadata: { name = '', namespace = '' } }) =>
-    world.workload({ namespace, name }),
-  )
+  const seen = release.parts.workloads.flatMap(({ metadata: { name = '', namespace = '' } }) => {
+    const active = release.active[`${namespace}/${name}`] ?? name
+    return [...new Set([active, name])].map((each) => world.workload({ namespace, name: each }))
+  })
   return {
     ...lists,
     services: namespacesOf(release).flatMap((namespace) => world.services(namespace)),

@@ -96,6 +96,18 @@ export function isLocked(deployment: Deployment): boolean {
   return deployment.spec.paused === true
 }
 
+/**
+ * Old and new pods stand side by side by the native controller's own doing: what is stable cannot be told yet. A held or
+ * paused one does not move by itself.
+ */
+export function isRolling(deployment: Deployment): boolean {
+  const { metadata, spec, status = {} } = deployment
+  if (isHeld(deployment) || isLocked(deployment)) return false
+  if ((status.observedGeneration ?? 0) < (metadata.generation ?? 0)) return true
+  const updated = status.updatedReplicas ?? 0
+  return updated < (spec.replicas ?? 1) || (status.replicas ?? 0) > updated
+}
+
 /** The pair that the live strategy fields ask the controller for. */
 export function commandedPair(deployment: Deployment): Pair {
   const { maxSurge, maxUnavailable } = holdFieldsOf(deployment.spec)

@@ -70,6 +70,12 @@ export function unpinMove(service: ServiceView, to: 'stable' | 'next'): Move {
   }
 }
 
+/** Selector and ports of the release (switch) or as before (back), where they tell the versions apart by themselves. */
+export function selectMove(service: ServiceView, to: 'stable' | 'next', version: string): Move {
+  const move = unpinMove(service, to)
+  return move.kind === 'write' ? { ...move, text: `Service/${service.record.name} to ${version}` } : move
+}
+
 /** When the last change of any selector is not settled yet: until when to wait. Nothing is torn down sooner. */
 export function settling(view: WorkloadView): Move | undefined {
   const until = Math.max(...view.services.map((service) => service.changedAt), 0) + view.settleMs

@@ -5,6 +5,7 @@ import { isHeld, isLocked, writeDeployment } from './hold.ts'
 import { wholeMove } from './in-place.ts'
 import { done, type Move } from './move.ts'
 import { downMove, upMove } from './recreate.ts'
+import { separateBack, separateFinish, separatePreview, separateSwitch } from './separate.ts'
 import type { Step, Strategy } from './step.ts'
 import { sideOf, type WorkloadView } from './view.ts'
 
@@ -28,6 +29,7 @@ export function nextMove(strategy: Strategy, view: WorkloadView, goal: Goal): Mo
       if (goal.kind === 'step') return canaryStep(view, goal)
       return wholeMove(view, goal.kind === 'finish' ? 'next' : 'stable')
     case 'blue-green':
+      if (view.separate !== undefined) return separateMove(view, goal)
       if (goal.kind === 'step') return blueGreenStep(view, goal)
       return goal.kind === 'finish' ? finishMove(view) : backMove(view)
   }
@@ -52,15 +54,31 @@ function canaryStep(view: WorkloadView, { steps, index }: Goal & { kind: 'step' 
   return weight === 0 ? done : canaryMove(view, weight)
 }
 
-function blueGreenStep(view: WorkloadView, { steps, index }: Goal & { kind: 'step' }): Move {
-  const switched = steps.slice(0, index + 1).some((step) => step.kind === 'switch')
-  return switched ? switchStep(view) : previewStep(view)
+function blueGreenStep(view: WorkloadView, goal: Goal & { kind: 'step' }): Move {
+  return switchedAt(goal) ? switchStep(view) : previewStep(view)
+}
+
+/** Users are on the new version at this step. */
+function switchedAt({ steps, index }: Goal & { kind: 'step' }): boolean {
+  return steps.slice(0, index + 1).some((step) => step.kind === 'switch')
+}
+
+function separateMove(view: WorkloadView, goal: Goal): Move {
+  switch (goal.kind) {
+    case 'step':
+      return switchedAt(goal) ? separateSwitch(view) : separatePreview(view)
+    case 'finish':
+      return separateFinish(view)
+    case 'back':
+      return separateBack(view)
+  }
 }
 
 /** One write that makes the workload rest safely where it is, for a cancel or `on-failure: stop`; undefined when it does. */
 export function stopMove(strategy: Strategy, view: WorkloadView): Move | undefined {
   const { deployment } = view
-  if (deployment === undefined || strategy === 'recreate') return undefined
+  // The separate form rests everywhere: the Services alone decide who serves. So does a workload that is down.
+  if (deployment === undefined || strategy === 'recreate' || view.separate !== undefined) return undefined
   if (isHeld(deployment)) return restMove(view)
   // A native update is stopped by the lock alone; one that is over needs none.
   const over = wholeMove(view, 'next').kind === 'done' || wholeMove(view, 'stable').kind === 'done'

@@ -1,7 +1,7 @@
 import { templateEquals } from '../manifests/workload.ts'
 import { isServing } from '../health/pods.ts'
 import type { HoldFields, ServiceRecord, WorkloadRecord } from '../rollout/record.ts'
-import type { Deployment, Pod, PodTemplate, ReplicaSet, Service } from '../shared/objects.ts'
+import type { Deployment, KubeObject, Pod, PodTemplate, ReplicaSet, Service } from '../shared/objects.ts'
 import type { Pair } from './pods.ts'
 
 /** What both versions of one workload are made of, fixed when the rollout started; kept in its payload. */
@@ -29,6 +29,18 @@ export interface ServiceView {
   changedAt: number
 }
 
+/** The second Deployment of the separate form, and what it is made from. */
+export interface SeparateView {
+  deployment: Deployment | undefined
+  replicaSets: ReplicaSet[]
+  pods: Pod[]
+  color: string
+  /** the release's Deployment of this color */
+  manifest: KubeObject
+  /** it was there before this rollout */
+  existed: boolean
+}
+
 /** Everything a strategy may look at for one workload. */
 export interface WorkloadView {
   record: WorkloadRecord
@@ -41,6 +53,8 @@ export interface WorkloadView {
   /** owned by those */
   pods: Pod[]
   services: ServiceView[]
+  /** separate form only: the new Deployment; the fields above are the old one's */
+  separate?: SeparateView
   now: number
   settleMs: number
   capacity: 'keep' | 'replace'
@@ -77,9 +91,10 @@ function revisionOf(set: ReplicaSet): number {
 }
 
 export function sideOf(view: WorkloadView, which: 'stable' | 'next'): Side {
-  const replicaSet = replicaSetOf(view.replicaSets, view.versions[which])
+  const { replicaSets, pods } = which === 'next' && view.separate !== undefined ? view.separate : view
+  const replicaSet = replicaSetOf(replicaSets, view.versions[which])
   const hash = replicaSet === undefined ? undefined : hashOf(replicaSet)
-  const own = view.pods.filter((pod) => hash !== undefined && hashOf(pod) === hash)
+  const own = pods.filter((pod) => hash !== undefined && hashOf(pod) === hash)
   const ready = which === 'stable' ? view.versions.stableFields : view.versions.nextFields
   return {
     hash,

@@ -1,0 +1,145 @@
+import { listOf, valueAt } from '../manifests/workload.ts'
+import { isTerminating } from '../health/pods.ts'
+import { readiness } from '../health/readiness.ts'
+import { durationText } from '../shared/duration.ts'
+import { type Deployment, keyOf, type KubeObject, type Pod, refOf } from '../shared/objects.ts'
+import type { Finding } from './finding.ts'
+import type { PreflightInput } from './input.ts'
+import { findingAt, isStrict, labelsOf, serviceSelects, title, type Workload, workloadsOf } from './subject.ts'
+
+/** What the running workload is like: down, paused or moved by somebody else, or not made for two versions at once. */
+export function stateRules(input: PreflightInput): Finding[] {
+  return workloadsOf(input).flatMap((workload) => {
+    const { live } = workload
+    return [
+      ...(live === undefined ? [] : liveRules(input, workload, live)),
+      ...strategyRules(input, workload),
+      ...volumeRules(input, workload),
+    ]
+  })
+}
+
+/** A rollout of Headgate that is under way explains every odd state of its workloads. */
+function isOurs({ record }: PreflightInput, live: Deployment): boolean {
+  const held = live.metadata.annotations?.['headgate.dev/originals'] !== undefined
+  return held || (record !== undefined && !['succeeded', 'aborted'].includes(record.phase))
+}
+
+function liveRules(input: PreflightInput, workload: Workload, live: Deployment): Finding[] {
+  const { released, manifest, stepped } = workload
+  const replicas = live.spec.replicas ?? 1
+  const ready = readyPods(input, live)
+  const findings: Finding[] = []
+  if (replicas > 0 && ready === 0)
+    findings.push(
+      findingAt(released, [], {
+        id: 'stable-down',
+        severity: 'warning',
+        reason: `no pod of ${title(manifest)} serves now (0 of ${replicas}), so there is nothing to protect: the release goes in without steps, and a failure is not undone, because that would bring the outage back`,
+        mend: 'deploy the fix; to go back to an earlier release, use rollback',
+      }),
+    )
+  if (live.spec.paused === true && !isOurs(input, live))
+    findings.push(
+      findingAt(released, ['spec', 'paused'], {
+        id: 'paused-by-other',
+        severity: 'error',
+        reason: `${title(manifest)} is paused (spec.paused), and not by Headgate: somebody wants it to stay as it is`,
+        mend: `find out who paused it; then kubectl rollout resume deployment/${manifest.metadata.name ?? ''}`,
+      }),
+    )
+  const state = readiness(live)
+  const busy = ready > 0 && !state.done && live.spec.paused !== true && state.failure === undefined
+  if (busy && stepped && !isOurs(input, live))
+    findings.push(
+      findingAt(released, [], {
+        id: 'rollout-under-way',
+        severity: 'warning',
+        reason: `${title(manifest)} is in the middle of another rollout (${state.text}), so it is not clear which version is the stable one`,
+        mend: `it is waited for, at most ${durationText(input.timeoutMs)}; if that one does not come to an end, undo it first`,
+      }),
+    )
+  return findings
+}
+
+/** Ready pods of a Deployment: counted where pods are known, else as its status says. */
+function readyPods({ lists }: PreflightInput, live: Deployment): number {
+  const labels = live.spec.selector.matchLabels ?? labelsOf(live.spec.template)
+  const own = lists.pods?.filter(
+    (pod) => pod.metadata.namespace === live.metadata.namespace && serviceSelects(labels, pod.metadata.labels ?? {}),
+  )
+  // An empty list beside a status that counts pods is a list that was read for something else.
+  const count = live.status?.readyReplicas ?? 0
+  return own === undefined || (own.length === 0 && count > 0) ? count : own.filter(isReady).length
+}
+
+function isReady(pod: Pod): boolean {
+  return !isTerminating(pod) && readiness({ ...pod, apiVersion: 'v1', kind: 'Pod' }).text === 'ready'
+}
+
+/** strategy-recreate: the user's own choice says that two versions must not run at once. */
+function strategyRules(input: PreflightInput, workload: Workload): Finding[] {
+  const { manifest, released, live, stepped } = workload
+  const recreate = (manifest.spec.strategy ?? live?.spec.strategy)?.type === 'Recreate'
+  if (!recreate || !stepped || input.strategy === 'recreate') return []
+  const strict = isStrict(input, workload)
+  return [
+    findingAt(released, ['spec', 'strategy', 'type'], {
+      id: 'strategy-recreate',
+      severity: strict ? 'error' : 'warning',
+      reason: strict
+        ? `${title(manifest)} has strategy Recreate, so its author does not want two versions at once, and ${input.strategy} runs them side by side`
+        : `${title(manifest)} has strategy Recreate: all old pods end before the first new one starts, and nobody answers meanwhile`,
+      mend: strict
+        ? 'use strategy recreate, or set spec.strategy.type to RollingUpdate'
+        : 'set spec.strategy.type to RollingUpdate, or use strategy recreate to say so',
+    }),
+  ]
+}
+
+/** read-write-once: a volume that only one pod, or pods of one node, may have. */
+function volumeRules(input: PreflightInput, workload: Workload): Finding[] {
+  const { manifest, released, template, replicas } = workload
+  if (!workload.stepped || input.strategy === 'recreate') return []
+  return listOf(template.spec.volumes).flatMap((volume, index): Finding[] => {
+    const name = valueAt(volume, ['persistentVolumeClaim', 'claimName'])
+    const claim = typeof name === 'string' ? claimOf(input, manifest, name) : undefined
+    const modes = listOf(valueAt(claim, ['spec', 'accessModes']))
+    const at = ['spec', 'template', 'spec', 'volumes', index]
+    if (modes.includes('ReadWriteOncePod'))
+      return [
+        findingAt(released, at, {
+          id: 'read-write-once-pod',
+          severity: 'error',
+          reason: `PersistentVolumeClaim/${String(name)} of ${title(manifest)} may be used by one pod at a time (ReadWriteOncePod): a new pod waits for ever beside an old one`,
+          mend: 'use strategy recreate',
+        }),
+      ]
+    if (modes.length === 0 || !modes.every((mode) => mode === 'ReadWriteOnce')) return []
+    return [
+      findingAt(released, at, {
+        id: 'read-write-once',
+        severity: 'warning',
+        reason: `PersistentVolumeClaim/${String(name)} of ${title(manifest)} may be used on one node at a time (ReadWriteOnce): ${replicas > 1 ? 'its pods' : 'old and new pod'} must all fit there, and write side by side`,
+        mend: 'use strategy recreate, or a volume with ReadWriteMany',
+      }),
+    ]
+  })
+}
+
+function claimOf(input: PreflightInput, { metadata }: Deployment, name: string): KubeObject | undefined {
+  const ref = {
+    apiVersion: 'v1',
+    kind: 'PersistentVolumeClaim',
+    name,
+    ...(metadata.namespace === undefined ? {} : { namespace: metadata.namespace }),
+  }
+  const key = keyOf(ref)
+  return (
+    input.live.get(key) ??
+    input.lists.volumeClaims?.find(
+      (claim) => claim.metadata.name === name && claim.metadata.namespace === metadata.namespace,
+    ) ??
+    input.objects.find(({ object }) => keyOf(refOf(object)) === key)?.object
+  )
+}

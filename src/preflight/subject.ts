@@ -1,0 +1,180 @@
+import { isDeployment, isService, podTemplateOf, selects, templateEquals } from '../manifests/workload.ts'
+import {
+  type Deployment,
+  keyOf,
+  type KubeObject,
+  type LabelSelector,
+  nameOf,
+  type PodTemplate,
+  refOf,
+  type Service,
+} from '../shared/objects.ts'
+import type { Finding } from './finding.ts'
+import type { PreflightInput, ReleaseObject } from './input.ts'
+
+/** A Deployment of the release beside what runs now. */
+export interface Workload {
+  released: ReleaseObject
+  manifest: Deployment
+  live: Deployment | undefined
+  /** as the server would store it, where the dry run told; else the manifest's */
+  template: PodTemplate
+  /** it goes through the steps of the strategy: it runs, and its template changes */
+  stepped: boolean
+  /** replicas that it has or, when new, will have */
+  replicas: number
+}
+
+/** A Service that sends requests to a workload: what it is now and what the release makes of it. */
+export interface TrafficService {
+  name: string
+  live: Service | undefined
+  desired: Service | undefined
+  released: ReleaseObject | undefined
+}
+
+/** Labels that Headgate (or a hand-made blue/green) adds to selectors by itself. */
+const PINS = ['pod-template-hash', 'color']
+
+export function workloadsOf(input: PreflightInput): Workload[] {
+  return input.objects.flatMap((released) => {
+    const { object } = released
+    return isDeployment(object) ? [workloadOf(input, released, object)] : []
+  })
+}
+
+function workloadOf(input: PreflightInput, released: ReleaseObject, manifest: Deployment): Workload {
+  const found = input.live.get(keyOf(refOf(manifest)))
+  const live = found !== undefined && isDeployment(found) ? found : undefined
+  const answer = input.dryRuns?.get(keyOf(refOf(manifest)))
+  const dry = answer?.kind === 'ok' && isDeployment(answer.object) ? answer.object : undefined
+  const template = (dry ?? manifest).spec.template
+  const changes = live !== undefined && !(dry !== undefined && templateEquals(dry.spec.template, live.spec.template))
+  const runs = (live?.spec.replicas ?? 1) > 0
+  const plain = input.plain?.includes(manifest.metadata.name ?? '') === true
+  const stepped = changes && runs && !plain
+  const replicas = (live ?? dry ?? manifest).spec.replicas ?? 1
+  return { released, manifest, live, template, stepped, replicas }
+}
+
+/** Both versions run side by side, so that what would only be unclean elsewhere loses requests. */
+export function isStrict({ strategy }: PreflightInput, { stepped }: Workload): boolean {
+  return stepped && (strategy === 'canary' || strategy === 'blue-green')
+}
+
+export function labelsOf(template: PodTemplate): Record<string, string> {
+  return template.metadata?.labels ?? {}
+}
+
+/** The selector of a Service without pins, so that it tells which workload is meant, not which version. */
+export function unpinned({ spec }: Service): Record<string, string> {
+  return Object.fromEntries(Object.entries(spec.selector ?? {}).filter(([key]) => !PINS.includes(key)))
+}
+
+/** An empty selector selects nothing here: such a Service has its endpoints made by hand. */
+export function serviceSelects(selector: Record<string, string>, labels: Record<string, string>): boolean {
+  return Object.keys(selector).length > 0 && selects({ matchLabels: selector }, labels)
+}
+
+/** Services that send requests to a workload now, or will when the release is live. */
+export function trafficOf(input: PreflightInput, { manifest, live, template }: Workload): TrafficService[] {
+  const namespace = manifest.metadata.namespace
+  return servicesOf(input)
+    .filter(({ live, desired }) => (live ?? desired)?.metadata.namespace === namespace)
+    .filter((service) => {
+      const now =
+        service.live !== undefined &&
+        live !== undefined &&
+        serviceSelects(unpinned(service.live), labelsOf(live.spec.template))
+      const wanted = service.desired ?? service.live
+      return now || (wanted !== undefined && serviceSelects(unpinned(wanted), labelsOf(template)))
+    })
+}
+
+/** All Services of the release and, where they could be listed, of its namespaces. */
+export function servicesOf({ objects, live, lists }: PreflightInput): TrafficService[] {
+  const found = new Map<string, TrafficService>()
+  for (const service of lists.services ?? []) {
+    const name = service.metadata.name ?? ''
+    found.set(serviceKey(service), { name, live: service, desired: undefined, released: undefined })
+  }
+  for (const released of objects) {
+    const { object } = released
+    if (!isService(object)) continue
+    const running = live.get(keyOf(refOf(object)))
+    const before =
+      found.get(serviceKey(object))?.live ?? (running !== undefined && isService(running) ? running : undefined)
+    found.set(serviceKey(object), { name: object.metadata.name ?? '', live: before, desired: object, released })
+  }
+  return [...found.values()]
+}
+
+function serviceKey({ metadata }: KubeObject): string {
+  return `${metadata.namespace ?? ''}/${metadata.name ?? ''}`
+}
+
+/** Whether a selector of an API object (a budget, a workload) picks a template. */
+export function selectorPicks(selector: LabelSelector | undefined, template: PodTemplate): boolean {
+  return selects(selector, labelsOf(template))
+}
+
+/** Objects of a release that make pods, with their templates. */
+export function templatesOf(
+  input: PreflightInput,
+): { released: ReleaseObject; object: KubeObject; template: PodTemplate }[] {
+  return input.objects.flatMap((released) => {
+    const template = podTemplateOf(released.object)
+    return template === undefined ? [] : [{ released, object: released.object, template }]
+  })
+}
+
+/** A finding about an object of the release, placed at a field of it where that can be found. */
+export function findingAt(
+  released: ReleaseObject,
+  path: readonly (string | number)[],
+  rest: Omit<Finding, 'object' | 'place'>,
+): Finding {
+  const place = released.placeOf?.(path) ?? released.place
+  return { ...rest, object: refOf(released.object), ...(place === undefined ? {} : { place }) }
+}
+
+/** A finding about an object that only runs, or about the release's manifest of it when it has one. */
+export function findingOn(
+  { live, desired, released }: TrafficService,
+  path: readonly (string | number)[],
+  rest: Omit<Finding, 'object' | 'place'>,
+): Finding {
+  if (released !== undefined) return findingAt(released, path, rest)
+  const object = live ?? desired
+  return { ...rest, ...(object === undefined ? {} : { object: refOf(object) }) }
+}
+
+/** Something could not be read, so that a rule could not look. */
+export function notVerified(what: string, so: string, mend: string): Finding {
+  return { id: 'not-verified', severity: 'info', reason: `${what} could not be read, so ${so}`, mend }
+}
+
+export function title(object: KubeObject): string {
+  return nameOf(refOf(object))
+}
+
+/** `{a: 1}` as people write selectors: `a=1` */
+export function labelText(labels: Record<string, string>): string {
+  return Object.entries(labels)
+    .map(([key, value]) => `${key}=${value}`)
+    .join(',')
+}
+
+/** `spec.template.spec.containers[0]` and the like as a path into the object. */
+export function containerPath({ spec }: PodTemplate, name: string): (string | number)[] {
+  const at = (list: readonly { name: string }[] | undefined): number =>
+    list?.findIndex((each) => each.name === name) ?? -1
+  const main = at(spec.containers)
+  const init = at(spec.initContainers)
+  if (main < 0 && init < 0) return ['spec', 'template', 'spec']
+  return ['spec', 'template', 'spec', ...(main >= 0 ? ['containers', main] : ['initContainers', init])]
+}
+
+export function countText(count: number, what: string): string {
+  return `${count} ${what}${count === 1 ? '' : 's'}`
+}
