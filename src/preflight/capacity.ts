@@ -1,14 +1,12 @@
 import { gzipSync } from 'node:zlib'
 import { lastingContainers, listOf, mapOf, resolvedSurge, resolvedUnavailable, valueAt } from '../manifests/workload.ts'
+import { MAX_PAYLOAD_BYTES } from '../rollout/codec.ts'
 import { stringifyJson } from '../shared/json.ts'
 import type { Container, KubeObject, PodTemplate } from '../shared/objects.ts'
 import type { Finding } from './finding.ts'
 import type { PreflightInput } from './input.ts'
 import { parseQuantity } from './quantity.ts'
 import { countText, findingAt, notVerified, title, type Workload, workloadsOf } from './subject.ts'
-
-/** Most bytes of one payload: etcd refuses objects above about 1 MiB, and metadata needs some room. */
-export const MAX_RECORD_BYTES = 900_000
 
 export function capacityRules(input: PreflightInput): Finding[] {
   return [...recordRules(input), ...quotaRules(input)]
@@ -17,12 +15,12 @@ export function capacityRules(input: PreflightInput): Finding[] {
 /** record-size: the release must fit beside the record, or no later run could go back to it. */
 function recordRules(input: PreflightInput): Finding[] {
   const bytes = input.payloadBytes ?? payloadBytes(input)
-  if (bytes <= MAX_RECORD_BYTES) return []
+  if (bytes <= MAX_PAYLOAD_BYTES) return []
   const sized = input.objects
     .map((released) => ({ released, size: stringifyJson(released.object).length }))
     .toSorted((a, b) => b.size - a.size)
   const [largest] = sized
-  const reason = `the release takes ${kilobytes(bytes)} compressed, and at most ${kilobytes(MAX_RECORD_BYTES)} can be kept in the cluster for a later abort or rollback`
+  const reason = `the release takes ${kilobytes(bytes)} compressed, and at most ${kilobytes(MAX_PAYLOAD_BYTES)} can be kept in the cluster for a later abort or rollback`
   const mend = 'move large data out of ConfigMaps and Secrets, or split the app'
   if (largest === undefined) return [{ id: 'record-size', severity: 'error', reason, mend }]
   const { released, size } = largest
@@ -35,7 +33,7 @@ function recordRules(input: PreflightInput): Finding[] {
 /** Compressing is dear, and only what is large before can be too large after. */
 function payloadBytes({ objects }: PreflightInput): number {
   const text = stringifyJson(objects.map(({ object }) => object))
-  return text.length <= MAX_RECORD_BYTES ? text.length : gzipSync(text).length
+  return text.length <= MAX_PAYLOAD_BYTES ? text.length : gzipSync(text).length
 }
 
 function kilobytes(bytes: number): string {

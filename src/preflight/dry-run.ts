@@ -1,7 +1,238 @@
+import { groupKindOf, valueAt } from '../manifests/workload.ts'
+import { keyOf, refOf } from '../shared/objects.ts'
 import type { Finding } from './finding.ts'
-import type { PreflightInput } from './input.ts'
+import type { DryRunResult, PreflightInput, ReleaseObject } from './input.ts'
+import { findingAt, title } from './subject.ts'
+
+type Refusal = DryRunResult & { kind: 'error' }
 
 /** Findings from what the server said to the dry run. */
-export function dryRunRules(_input: PreflightInput): Finding[] {
-  return []
+export function dryRunRules(input: PreflightInput): Finding[] {
+  const findings = input.objects.flatMap((released): Finding[] => {
+    const answer = input.dryRuns?.get(keyOf(refOf(released.object)))
+    if (answer === undefined) return []
+    return answer.kind === 'ok' ? warnings(released, answer.warnings ?? []) : refusals(input, released, answer)
+  })
+  const seen = new Set<string>()
+  return findings.filter(({ id, reason, object }) => {
+    const key = `${id} ${reason} ${object?.kind ?? ''}/${object?.name ?? ''}`
+    return !seen.has(key) && seen.add(key) !== undefined
+  })
+}
+
+/** Warnings that the API server sends along: deprecated versions, pods that Pod Security would not let in. */
+function warnings(released: ReleaseObject, texts: readonly string[]): Finding[] {
+  return texts.map((text) => {
+    const security = /would violate PodSecurity/.test(text)
+    return findingAt(released, security ? ['spec', 'template', 'spec'] : [], {
+      id: security ? 'pod-security' : 'server-warning',
+      severity: 'warning',
+      reason: `the cluster warns about ${title(released.object)}: ${text}`,
+      mend: security
+        ? 'set the securityContext as the level of the namespace asks'
+        : 'change the manifest as the warning says',
+    })
+  })
+}
+
+/** The first of these that knows the answer speaks; each looks at one kind of refusal. */
+const READERS = [unseen, admission, conflict, unknownField, invalid, forbidden]
+
+function refusals(input: PreflightInput, released: ReleaseObject, refusal: Refusal): Finding[] {
+  for (const reader of READERS) {
+    const findings = reader(refusal, released, input)
+    if (findings !== undefined) return findings
+  }
+  return [
+    findingAt(released, [], {
+      id: 'dry-run',
+      severity: 'error',
+      reason: `the cluster refuses ${title(released.object)} (HTTP ${refusal.status}): ${told(released, refusal.message)}`,
+      mend: 'change what the message names',
+    }),
+  ]
+}
+
+/** A Secret's values may be part of what the server complains about, and leave the cluster in no message. */
+function told({ object }: ReleaseObject, message: string): string {
+  const text = message.replaceAll(/\s+/g, ' ').trim()
+  return object.kind === 'Secret'
+    ? text.replaceAll(/(Invalid value: |illegal base64 data|cannot unmarshal).*$/g, '$1…')
+    : text
+}
+
+/** Namespace or kind is not there: right where the release brings it. */
+function unseen(
+  { status, message, reason }: Refusal,
+  released: ReleaseObject,
+  input: PreflightInput,
+): Finding[] | undefined {
+  if (status !== 404) return undefined
+  const { object } = released
+  const namespace = /namespaces "([^"]+)" not found/.exec(message)?.[1]
+  if (namespace !== undefined) {
+    const brings = input.objects.some(({ object }) => object.kind === 'Namespace' && object.metadata.name === namespace)
+    return [
+      brings
+        ? later(released, `its namespace ${namespace} comes with this release`)
+        : missingNamespace(released, namespace),
+    ]
+  }
+  if (reason === 'NotFound') return undefined
+  const brings = input.objects.some(({ object: other }) => definesKind(other, object.apiVersion, object.kind))
+  if (brings) return [later(released, 'its kind comes with this release')]
+  return [
+    findingAt(released, ['apiVersion'], {
+      id: 'unknown-kind',
+      severity: 'error',
+      reason: `the cluster does not serve ${object.kind} of ${object.apiVersion}`,
+      mend: 'correct apiVersion and kind, or install the CustomResourceDefinition first',
+    }),
+  ]
+}
+
+function definesKind(object: ReleaseObject['object'], apiVersion: string, kind: string): boolean {
+  if (groupKindOf(object) !== 'apiextensions.k8s.io/CustomResourceDefinition') return false
+  const group = valueAt(object, ['spec', 'group'])
+  return group === apiVersion.split('/')[0] && valueAt(object, ['spec', 'names', 'kind']) === kind
+}
+
+function later(released: ReleaseObject, why: string): Finding {
+  return findingAt(released, [], {
+    id: 'not-verified',
+    severity: 'info',
+    reason: `${title(released.object)} could not be tried before the start: ${why}`,
+    mend: 'nothing to do; it is applied after what it needs',
+  })
+}
+
+function missingNamespace(released: ReleaseObject, namespace: string): Finding {
+  return findingAt(released, ['metadata', 'namespace'], {
+    id: 'no-namespace',
+    severity: 'error',
+    reason: `namespace ${namespace} of ${title(released.object)} does not exist`,
+    mend: 'create it, add it to the manifests, or correct the name',
+  })
+}
+
+/** What an admission webhook or policy says, or that it cannot say anything without a real write. */
+function admission({ message }: Refusal, released: ReleaseObject): Finding[] | undefined {
+  const webhook = /webhook "([^"]+)"/.exec(message)?.[1]
+  const about = title(released.object)
+  if (/does not support dry run|dry run.{0,40}not supported/i.test(message))
+    return [
+      findingAt(released, [], {
+        id: 'not-verified',
+        severity: 'info',
+        reason: `${about} could not be tried before the start: admission webhook ${webhook ?? ''} knows no dry run`,
+        mend: 'its owner may set sideEffects to None or NoneOnDryRun',
+      }),
+    ]
+  if (/failed calling webhook/.test(message))
+    return [
+      findingAt(released, [], {
+        id: 'webhook-down',
+        severity: 'error',
+        reason: `${about} cannot be written: admission webhook ${webhook ?? ''} does not answer (${told(released, message)})`,
+        mend: 'bring the webhook back, then run again',
+      }),
+    ]
+  const denied =
+    /(?:admission webhook "[^"]+"|ValidatingAdmissionPolicy '[^']+'[^:]*) denied (?:the )?request: (.*)$/s.exec(message)
+  if (denied === null) return undefined
+  return [
+    findingAt(released, [], {
+      id: 'admission',
+      severity: 'error',
+      reason: `${about} is denied by ${webhook === undefined ? 'an admission policy' : `admission webhook ${webhook}`}: ${told(released, denied[1] ?? '')}`,
+      mend: 'change the manifest as the policy asks',
+    }),
+  ]
+}
+
+/** Fields that somebody else owns. One finding per owner, because it is the owner that is accepted by name. */
+function conflict({ status, causes = [] }: Refusal, released: ReleaseObject): Finding[] | undefined {
+  const owners = new Map<string, string[]>()
+  for (const { message = '', field } of causes) {
+    const owner = /conflict with "([^"]+)"/.exec(message)?.[1]
+    if (owner !== undefined) owners.set(owner, [...(owners.get(owner) ?? []), field ?? '(a field)'])
+  }
+  if (status !== 409 || owners.size === 0) return undefined
+  return [...owners].map(([owner, fields]) =>
+    findingAt(released, pathOf(fields[0] ?? ''), {
+      id: 'conflict',
+      severity: 'error',
+      reason: `${title(released.object)}: ${fields.slice(0, 5).join(', ')}${fields.length > 5 ? ` and ${fields.length - 5} more` : ''} ${fields.length === 1 ? 'is' : 'are'} owned by ${owner}, with another value`,
+      mend: `leave ${fields.length === 1 ? 'the field' : 'the fields'} out of the manifest, or take them over by name: take-over: [${owner}]`,
+    }),
+  )
+}
+
+/** Server-side apply answers a field outside of the schema with HTTP 500, other requests with 400. */
+function unknownField({ message }: Refusal, released: ReleaseObject): Finding[] | undefined {
+  const declared = [...message.matchAll(/(\.[^\s:]+): field not declared in schema/g)].map(([, field]) => field ?? '')
+  const strict = [...message.matchAll(/unknown field "([^"]+)"/g)].map(([, field]) => `.${field ?? ''}`)
+  const typed = /: (\.[^\s:]+): (expected .*)$/.exec(message)
+  const fields = [...declared, ...strict]
+  if (fields.length === 0 && typed === null) return undefined
+  if (typed !== null) {
+    const [, field = '', what = ''] = typed
+    return [invalidFinding(released, field, what)]
+  }
+  return fields.map((field) =>
+    findingAt(released, pathOf(field), {
+      id: 'unknown-field',
+      severity: 'error',
+      reason: `${title(released.object)} has the field ${field}, which the cluster does not know`,
+      mend: 'correct its spelling or its indentation',
+    }),
+  )
+}
+
+function invalidFinding(released: ReleaseObject, field: string, what: string): Finding {
+  return findingAt(released, pathOf(field), {
+    id: 'invalid',
+    severity: 'error',
+    reason: `the cluster refuses ${field === '' ? 'a field' : field} of ${title(released.object)}: ${told(released, what)}`,
+    mend: 'correct the manifest',
+  })
+}
+
+/** What the selector rules say better. */
+const SAID_ELSEWHERE = /`selector` does not match template|field is immutable/
+
+function invalid({ status, causes = [], message }: Refusal, released: ReleaseObject): Finding[] | undefined {
+  if (status !== 422) return undefined
+  if (causes.length === 0) return [invalidFinding(released, '', message)]
+  return causes
+    .filter(
+      ({ field = '', message = '' }) =>
+        !(SAID_ELSEWHERE.test(message) && /^spec\.(selector|template\.metadata\.labels)$/.test(field)),
+    )
+    .map(({ field = '', message = '' }) => invalidFinding(released, field, message))
+}
+
+function forbidden({ status, message }: Refusal, released: ReleaseObject): Finding[] | undefined {
+  if (status !== 403) return undefined
+  const right = /cannot (\S+) resource "([^"]+)"/.exec(message)
+  return [
+    findingAt(released, [], {
+      id: 'forbidden',
+      severity: 'error',
+      reason: `${title(released.object)} may not be written: ${told(released, message)}`,
+      mend:
+        right === null
+          ? 'change what the message names'
+          : `grant ${right[1]} on ${right[2]} (headgate rbac prints the least Role)`,
+    }),
+  ]
+}
+
+/** A field as the API server writes it, such as `.spec.containers[name="app"].image` or `spec.ports[0]`, as a path. */
+export function pathOf(field: string): (string | number)[] {
+  return [...field.matchAll(/\.?([^.[\]]+)|\[([^\]]*)\]/g)].flatMap(([, key, index]): (string | number)[] => {
+    if (key !== undefined) return [key]
+    // A list by key has no place of its own that could be known without the list.
+    return index !== undefined && /^\d+$/.test(index) ? [Number(index)] : []
+  })
 }

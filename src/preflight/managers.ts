@@ -106,7 +106,7 @@ function managersOf({ metadata }: KubeObject): Manager[] {
 function merged(findings: readonly Finding[]): Finding[] {
   const first = new Map<string, { finding: Finding; count: number }>()
   for (const finding of findings) {
-    const key = finding.severity === 'error' ? `${finding.reason}` : finding.mend
+    const key = finding.severity === 'error' ? finding.reason : finding.mend
     const known = first.get(key)
     if (known === undefined) first.set(key, { finding, count: 1 })
     else known.count++
@@ -121,7 +121,7 @@ function merged(findings: readonly Finding[]): Finding[] {
   )
 }
 
-/** An owner that this list does not know: it makes the workload anew from its own template. */
+/** controlled: an owner that this list does not know, which puts the workload back to its own template. */
 function controllerRules(input: PreflightInput): Finding[] {
   return workloadsOf(input).flatMap((workload) => ownedRule(workload))
 }
@@ -131,7 +131,7 @@ function ownedRule({ live, released, manifest }: Workload): Finding[] {
   if (owner === undefined || MANAGERS.some(({ owners }) => owners.includes(groupOf(owner)))) return []
   return [
     findingAt(released, [], {
-      id: 'other-manager',
+      id: 'controlled',
       severity: 'error',
       reason: `${title(manifest)} is controlled by ${owner.kind}/${owner.name}, which puts its own template back`,
       mend: `change ${owner.kind}/${owner.name} instead`,

@@ -1,7 +1,11 @@
+import { groupOf } from '../manifests/workload.ts'
 import type { Command } from '../rollout/settings.ts'
 import type { KubeObject } from '../shared/objects.ts'
-import type { Strategy } from '../strategies/step.ts'
+import type { Step, Strategy } from '../strategies/step.ts'
 import type { Finding } from './finding.ts'
+import { ruleText, rulesOf } from './role.ts'
+
+export { roleFor } from './role.ts'
 
 /** One right; `namespace` is absent for cluster-scoped resources. */
 export interface Need {
@@ -11,6 +15,8 @@ export interface Need {
   subresource?: string
   name?: string
   namespace?: string
+  /** only sharpens findings and reports: without it the command works */
+  optional?: true
 }
 
 /** How an API server calls a kind, from discovery. */
@@ -28,6 +34,8 @@ export interface NeedsInput {
   strategy: Strategy
   pods: 'in-place' | 'separate'
   prune: boolean
+  /** `check` and `job` steps need rights of their own */
+  steps?: readonly Step[]
   objects: readonly KubeObject[]
   /** from discovery; undefined falls back to the common plural */
   resourceOf?: (apiVersion: string, kind: string) => ResourceName | undefined
@@ -39,28 +47,212 @@ export interface RulesReview {
   incomplete?: boolean
 }
 
-/** The least rights that the commands need. */
-export function neededRights(_input: NeedsInput): Need[] {
-  return []
-}
-
-/** `ask`: the review is incomplete, so each of these wants a SelfSubjectAccessReview. */
 export interface RightsCheck {
+  /** refused for sure */
   missing: Need[]
+  /** the review is incomplete, so each of these wants a SelfSubjectAccessReview */
   ask: Need[]
+  /** not granted, and not needed either: see {@link Need.optional} */
+  optional: Need[]
 }
 
 /** Compares with the rules reviews, by namespace; cluster-scoped needs are looked up under ''. */
-export function compareRights(_needs: readonly Need[], _reviews: ReadonlyMap<string, RulesReview>): RightsCheck {
-  return { missing: [], ask: [] }
+export function compareRights(needs: readonly Need[], reviews: ReadonlyMap<string, RulesReview>): RightsCheck {
+  const check: RightsCheck = { missing: [], ask: [], optional: [] }
+  for (const need of needs) {
+    const review = reviews.get(need.namespace ?? '')
+    if (review !== undefined && grants(review, need)) continue
+    if (need.optional === true) check.optional.push(need)
+    else if (review === undefined || review.incomplete === true) check.ask.push(need)
+    else check.missing.push(need)
+  }
+  return check
 }
 
-/** One error that lists what is missing and the Role to add. */
-export function rightsFindings(_missing: readonly Need[]): Finding[] {
-  return []
+/** Source: RBAC's rule evaluation. A rule with names grants nothing without a name, above all no create. */
+function grants({ resourceRules = [] }: RulesReview, need: Need): boolean {
+  const full = need.subresource === undefined ? need.resource : `${need.resource}/${need.subresource}`
+  return resourceRules.some(({ verbs, apiGroups = [], resources = [], resourceNames = [] }) => {
+    const verb = verbs.includes('*') || verbs.includes(need.verb)
+    const group = apiGroups.includes('*') || apiGroups.includes(need.group)
+    const every = need.subresource === undefined ? [] : [`*/${need.subresource}`]
+    const resource = ['*', full, ...every].some((name) => resources.includes(name))
+    const name = resourceNames.length === 0 || (need.name !== undefined && resourceNames.includes(need.name))
+    return verb && group && resource && name
+  })
 }
 
-/** The least Role (per namespace) and ClusterRole that hold the needs, as YAML. */
-export function roleFor(_needs: readonly Need[], _name = 'headgate'): string {
-  return ''
+/** One error that lists what is missing and the rules to add. */
+export function rightsFindings(missing: readonly Need[]): Finding[] {
+  const needed = missing.filter(({ optional }) => optional !== true)
+  if (needed.length === 0) return []
+  const texts = [...new Set(needed.map(needText))]
+  const shown = `${texts.slice(0, 8).join('; ')}${texts.length > 8 ? `; and ${texts.length - 8} more` : ''}`
+  const rules = rulesOf(needed)
+    .map(
+      ({ namespace, rules }) =>
+        `${namespace === undefined ? 'ClusterRole' : `Role in namespace ${namespace}`}: ${rules.map(ruleText).join(', ')}`,
+    )
+    .join('; ')
+  return [
+    {
+      id: 'rights',
+      severity: 'error',
+      reason: `the credentials lack ${texts.length === 1 ? 'a right' : `${texts.length} rights`}: ${shown}`,
+      mend: `add to their ${rules} (headgate rbac prints the whole Role)`,
+    },
+  ]
+}
+
+/** `patch deployments.apps/web in namespace shop` */
+export function needText({ verb, group, resource, subresource, name, namespace }: Need): string {
+  const full = `${resource}${subresource === undefined ? '' : `/${subresource}`}${group === '' ? '' : `.${group}`}`
+  const where = namespace === undefined ? 'in the whole cluster' : `in namespace ${namespace}`
+  return `${verb} ${full}${name === undefined ? '' : ` ${name}`} ${where}`
+}
+
+/** The least rights that the commands need, each once. */
+export function neededRights(input: NeedsInput): Need[] {
+  const acts = input.commands.some((command) => command !== 'status' && command !== 'plan')
+  const applies = input.commands.some((command) => command !== 'status')
+  const all = [
+    ...homeNeeds(input, acts),
+    ...workloadNeeds(input, acts),
+    ...(applies ? objectNeeds(input) : []),
+    ...(acts ? stepNeeds(input) : []),
+    ...(applies ? findingNeeds(input) : []),
+  ]
+  return [...new Map(all.map((need) => [JSON.stringify({ ...need, optional: undefined }), need])).values()]
+}
+
+type Scope = Omit<Need, 'verb'>
+
+function each(scope: Scope, ...verbs: string[]): Need[] {
+  return verbs.map((verb) => ({ verb, ...scope }))
+}
+
+/** Record, payloads and lease. Payload names carry a number, so that their rights cannot be narrowed to names. */
+function homeNeeds({ app, namespace, objects }: NeedsInput, acts: boolean): Need[] {
+  const maps = { group: '', resource: 'configmaps', namespace }
+  const name = `headgate-${app}`
+  if (!acts) return each(maps, 'get', 'list')
+  const lease = { group: 'coordination.k8s.io', resource: 'leases', namespace }
+  const secret = objects.some(({ kind }) => kind === 'Secret')
+  return [
+    ...each(maps, 'get', 'list', 'create', 'patch', 'delete'),
+    ...(secret ? each({ group: '', resource: 'secrets', namespace }, 'get', 'create', 'patch', 'delete') : []),
+    ...each({ ...lease, name }, 'get', 'list', 'watch', 'patch'),
+    ...each(lease, 'create'),
+  ]
+}
+
+function namespacesOf({ namespace, objects }: NeedsInput): string[] {
+  return [...new Set([namespace, ...objects.flatMap(({ metadata }) => metadata.namespace ?? [])])]
+}
+
+function deploymentsOf({ objects }: NeedsInput): KubeObject[] {
+  return objects.filter((object) => object.kind === 'Deployment' && groupOf(object) === 'apps')
+}
+
+/** Watching what a rollout moves, and moving it. */
+function workloadNeeds(input: NeedsInput, acts: boolean): Need[] {
+  const { strategy, pods } = input
+  const blueGreen = strategy === 'blue-green'
+  return namespacesOf(input).flatMap((namespace) => {
+    const apps = { group: 'apps', namespace }
+    const core = { group: '', namespace }
+    const read = ['deployments', 'replicasets'].flatMap((resource) =>
+      each({ ...apps, resource }, 'get', 'list', 'watch'),
+    )
+    const needs = [
+      ...read,
+      ...['pods', 'services'].flatMap((resource) => each({ ...core, resource }, 'get', 'list', 'watch')),
+    ]
+    if (!acts) return needs
+    needs.push(...optional(each({ ...core, resource: 'pods', subresource: 'log' }, 'get')))
+    needs.push(...optional(each({ ...core, resource: 'events' }, 'list')))
+    // In place, the old ReplicaSet is guarded before the switch; a preview Service comes and goes.
+    if (blueGreen)
+      needs.push(
+        ...each({ ...apps, resource: 'replicasets' }, 'patch'),
+        ...each({ ...core, resource: 'services' }, 'create', 'patch', 'delete'),
+      )
+    if (blueGreen && pods === 'separate') needs.push(...colourNeeds(input, namespace))
+    return needs
+  })
+}
+
+/** Two colours in turn: Deployments of other names than the manifest's. */
+function colourNeeds(input: NeedsInput, namespace: string): Need[] {
+  const apps = { group: 'apps', resource: 'deployments', namespace }
+  const own = deploymentsOf(input).filter(({ metadata }) => (metadata.namespace ?? input.namespace) === namespace)
+  return own.flatMap(({ metadata }) => {
+    const base = (metadata.name ?? '').replace(/-(blue|green)$/, '')
+    return [base, `${base}-blue`, `${base}-green`].flatMap((name) => each({ ...apps, name }, 'patch', 'delete'))
+  })
+}
+
+function optional(needs: Need[]): Need[] {
+  return needs.map((need) => ({ ...need, optional: true }))
+}
+
+/** Applying the objects themselves. Server-side apply patches, and creates what is new; a dry run needs the same. */
+function objectNeeds(input: NeedsInput): Need[] {
+  return input.objects.flatMap((object) => {
+    const { group, resource, namespaced } = input.resourceOf?.(object.apiVersion, object.kind) ?? commonName(object)
+    const namespace = object.metadata.namespace ?? input.namespace
+    const scope = { group, resource, ...(namespaced ? { namespace } : {}) }
+    const name = object.metadata.name ?? ''
+    return [...each({ ...scope, name }, 'get', 'patch'), ...each(scope, 'create', ...(input.prune ? ['delete'] : []))]
+  })
+}
+
+/** Kinds of the cluster itself, for manifests that name no namespace. */
+const CLUSTER_KINDS = new Set([
+  'Namespace',
+  'CustomResourceDefinition',
+  'ClusterRole',
+  'ClusterRoleBinding',
+  'PriorityClass',
+  'StorageClass',
+  'IngressClass',
+  'PersistentVolume',
+])
+
+/** The usual plural, for a kind that discovery does not know (yet). */
+function commonName(object: KubeObject): ResourceName {
+  const lower = object.kind.toLowerCase()
+  const ending = /(s|x|ch|sh)$/.test(lower)
+    ? `${lower}es`
+    : /[^aeiou]y$/.test(lower)
+      ? `${lower.slice(0, -1)}ies`
+      : `${lower}s`
+  return { group: groupOf(object), resource: ending, namespaced: !CLUSTER_KINDS.has(object.kind) }
+}
+
+/** Checks ask pods or Services through the API server; Jobs of steps come and go with a number in their name. */
+function stepNeeds(input: NeedsInput): Need[] {
+  const steps = input.steps ?? []
+  const jobs = steps.some(({ kind }) => kind === 'job')
+  const checks = steps.some(({ kind }) => kind === 'check')
+  return namespacesOf(input).flatMap((namespace) => [
+    ...(jobs ? each({ group: 'batch', resource: 'jobs', namespace }, 'get', 'list', 'watch', 'create', 'delete') : []),
+    ...(checks
+      ? ['pods', 'services'].flatMap((resource) =>
+          each({ group: '', resource, subresource: 'proxy', namespace }, 'get'),
+        )
+      : []),
+  ])
+}
+
+/** What only findings need. */
+function findingNeeds(input: NeedsInput): Need[] {
+  const lists = [
+    { group: 'autoscaling', resource: 'horizontalpodautoscalers' },
+    { group: 'policy', resource: 'poddisruptionbudgets' },
+    { group: '', resource: 'resourcequotas' },
+  ]
+  return optional(
+    namespacesOf(input).flatMap((namespace) => lists.flatMap((list) => each({ ...list, namespace }, 'list'))),
+  )
 }

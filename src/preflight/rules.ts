@@ -1,17 +1,122 @@
+import { refuse } from '../shared/errors.ts'
+import { nearest } from '../shared/nearest.ts'
+import { keyOf } from '../shared/objects.ts'
+import { autoscalingRules } from './autoscaling.ts'
+import { capacityRules } from './capacity.ts'
+import { dryRunRules } from './dry-run.ts'
 import type { Finding } from './finding.ts'
 import type { PreflightInput } from './input.ts'
+import { managerRules } from './managers.ts'
+import { podRules } from './pods.ts'
+import { selectorRules } from './selectors.ts'
+import { serviceRules } from './services.ts'
+import { sharingRules } from './sharing.ts'
+import { stateRules } from './state.ts'
 
-/** All findings for a release, errors first. */
-export function runRules(_input: PreflightInput): Finding[] {
-  return []
+const FAMILIES = [
+  dryRunRules,
+  selectorRules,
+  serviceRules,
+  stateRules,
+  managerRules,
+  podRules,
+  sharingRules,
+  autoscalingRules,
+  capacityRules,
+] as const
+
+/** Findings that a person may accept by name, because the rollout can go on with what they warn of. */
+const ACCEPTABLE = [
+  'service-selector',
+  'service-port',
+  'service-shared',
+  'service-headless',
+  'service-balancer',
+  'publish-not-ready',
+  'probe-missing',
+  'prestop-missing',
+  'prestop-budget',
+  'max-unavailable',
+  'replicas-one',
+  'hpa-owns-replicas',
+  'hpa-drift',
+  'pdb-both-sides',
+  'pdb-overlap',
+  'shared-config-changed',
+  'stable-down',
+  'other-manager',
+  'rollout-under-way',
+  'strategy-recreate',
+  'read-write-once',
+  'quota',
+  'pod-security',
+  'server-warning',
+  'not-verified',
+] as const
+
+/** Findings that the cluster, or a later run, would not let pass whatever is accepted here. */
+const FINAL = [
+  'selector-immutable',
+  'selector-template',
+  'prestop-version',
+  'paused-by-other',
+  'controlled',
+  'read-write-once-pod',
+  'record-size',
+  'rights',
+  'lease',
+  'invalid',
+  'unknown-field',
+  'unknown-kind',
+  'no-namespace',
+  'conflict',
+  'admission',
+  'webhook-down',
+  'forbidden',
+  'dry-run',
+] as const
+
+export type FindingId = (typeof ACCEPTABLE)[number] | (typeof FINAL)[number]
+
+const ORDER: Record<Finding['severity'], number> = { error: 0, warning: 1, info: 2 }
+
+/** All findings for a release, errors first, then in the order of families and manifests. Each is told once. */
+export function runRules(input: PreflightInput): Finding[] {
+  const once = new Map<string, Finding>()
+  for (const finding of FAMILIES.flatMap((rules) => rules(input))) {
+    const key = `${finding.id}|${finding.object === undefined ? '' : keyOf(finding.object)}|${finding.reason}`
+    if (!once.has(key)) once.set(key, finding)
+  }
+  return [...once.values()].toSorted((a, b) => ORDER[a.severity] - ORDER[b.severity])
 }
 
 /**
- * Marks the errors that were accepted by name. Refuses (throws a `refused` failure) a name that no rule has, with the
- * nearest one.
+ * Marks the errors that were accepted by name, so that they no longer block. Refuses (`accept`) a name that no rule has,
+ * with the nearest one, and a name that cannot be accepted.
  */
-export function applyAcceptance(findings: readonly Finding[], _accept: readonly string[]): Finding[] {
-  return [...findings]
+export function applyAcceptance(findings: readonly Finding[], accept: readonly string[]): Finding[] {
+  for (const id of accept) {
+    if (isOneOf(ACCEPTABLE, id)) continue
+    if (isOneOf(FINAL, id))
+      throw refuse('accept', `finding "${id}" cannot be accepted: the rollout could not go on with it`, {
+        next: `Mend it, and remove ${id} from accept.`,
+      })
+    const near = nearest(id, [...ACCEPTABLE, ...FINAL])
+    throw refuse(
+      'accept',
+      `accept: there is no finding "${id}"${near === undefined ? '' : `; did you mean ${near}?`}`,
+      {
+        next: `The findings that can be accepted: ${ACCEPTABLE.join(', ')}.`,
+      },
+    )
+  }
+  return findings.map((finding) =>
+    finding.severity === 'error' && accept.includes(finding.id) ? { ...finding, accepted: true } : finding,
+  )
+}
+
+function isOneOf(ids: readonly FindingId[], id: string): boolean {
+  return ids.some((known) => known === id)
 }
 
 /** The findings that refuse a rollout: errors nobody accepted. */

@@ -28,9 +28,8 @@ export function selectorRules(input: PreflightInput): Finding[] {
 }
 
 function selectorOf(object: KubeObject): LabelSelector | undefined {
-  const selector = mapOf(valueAt(object, ['spec', 'selector']))
-  // Raw JSON meets its type: the dry run has the last word on its shape.
-  return selector as LabelSelector | undefined
+  // The dry run has the last word on its shape.
+  return mapOf(valueAt(object, ['spec', 'selector']))
 }
 
 /** selector-immutable, selector-template */

@@ -58,7 +58,7 @@ function changedKeys(input: PreflightInput, object: KubeObject): string[] {
 function contentOf(object: KubeObject): JsonMap {
   const plain = Object.entries(mapOf(object['stringData']) ?? {}).map(([key, value]): [string, Json] => [
     key,
-    Buffer.from(String(value), 'utf8').toString('base64'),
+    Buffer.from(typeof value === 'string' ? value : '', 'utf8').toString('base64'),
   ])
   return { ...mapOf(object['binaryData']), ...mapOf(object['data']), ...Object.fromEntries(plain) }
 }

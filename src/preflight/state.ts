@@ -48,18 +48,24 @@ function liveRules(input: PreflightInput, workload: Workload, live: Deployment):
         mend: `find out who paused it; then kubectl rollout resume deployment/${manifest.metadata.name ?? ''}`,
       }),
     )
-  const state = readiness(live)
-  const busy = ready > 0 && !state.done && live.spec.paused !== true && state.failure === undefined
-  if (busy && stepped && !isOurs(input, live))
+  if (stepped && ready > 0 && isMoving(live) && !isOurs(input, live))
     findings.push(
       findingAt(released, [], {
         id: 'rollout-under-way',
         severity: 'warning',
-        reason: `${title(manifest)} is in the middle of another rollout (${state.text}), so it is not clear which version is the stable one`,
+        reason: `${title(manifest)} is in the middle of another rollout (${readiness(live).text}), so it is not clear which version is the stable one`,
         mend: `it is waited for, at most ${durationText(input.timeoutMs)}; if that one does not come to an end, undo it first`,
       }),
     )
   return findings
+}
+
+/** Two versions, or a change that the controller has not seen. A pod that is not ready for itself is no rollout. */
+function isMoving({ metadata, spec, status = {} }: Deployment): boolean {
+  if (spec.paused === true) return false
+  const unseen = (status.observedGeneration ?? 0) < (metadata.generation ?? 0)
+  const { updatedReplicas: updated = 0, replicas = 0 } = status
+  return unseen || updated < (spec.replicas ?? 1) || replicas > updated
 }
 
 /** Ready pods of a Deployment: counted where pods are known, else as its status says. */
@@ -103,7 +109,8 @@ function volumeRules(input: PreflightInput, workload: Workload): Finding[] {
   if (!workload.stepped || input.strategy === 'recreate') return []
   return listOf(template.spec.volumes).flatMap((volume, index): Finding[] => {
     const name = valueAt(volume, ['persistentVolumeClaim', 'claimName'])
-    const claim = typeof name === 'string' ? claimOf(input, manifest, name) : undefined
+    if (typeof name !== 'string') return []
+    const claim = claimOf(input, manifest, name)
     const modes = listOf(valueAt(claim, ['spec', 'accessModes']))
     const at = ['spec', 'template', 'spec', 'volumes', index]
     if (modes.includes('ReadWriteOncePod'))
@@ -111,7 +118,7 @@ function volumeRules(input: PreflightInput, workload: Workload): Finding[] {
         findingAt(released, at, {
           id: 'read-write-once-pod',
           severity: 'error',
-          reason: `PersistentVolumeClaim/${String(name)} of ${title(manifest)} may be used by one pod at a time (ReadWriteOncePod): a new pod waits for ever beside an old one`,
+          reason: `PersistentVolumeClaim/${name} of ${title(manifest)} may be used by one pod at a time (ReadWriteOncePod): a new pod waits for ever beside an old one`,
           mend: 'use strategy recreate',
         }),
       ]
@@ -120,7 +127,7 @@ function volumeRules(input: PreflightInput, workload: Workload): Finding[] {
       findingAt(released, at, {
         id: 'read-write-once',
         severity: 'warning',
-        reason: `PersistentVolumeClaim/${String(name)} of ${title(manifest)} may be used on one node at a time (ReadWriteOnce): ${replicas > 1 ? 'its pods' : 'old and new pod'} must all fit there, and write side by side`,
+        reason: `PersistentVolumeClaim/${name} of ${title(manifest)} may be used on one node at a time (ReadWriteOnce): ${replicas > 1 ? 'its pods' : 'old and new pod'} must all fit there, and write side by side`,
         mend: 'use strategy recreate, or a volume with ReadWriteMany',
       }),
     ]
