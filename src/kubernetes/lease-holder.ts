@@ -32,6 +32,8 @@ export interface AcquireOptions {
   waitMs: number
   clock: Clock
   signal: AbortSignal
+  /** what `ask` has seen expire: that holder is not waited for again */
+  expired?: string
   /** called once when another run has to be waited for */
   onWait?: (holder: string) => void
 }

@@ -78,21 +78,29 @@ export function requestOf(lease: Lease | undefined): LeaseRequest | undefined {
   }
 }
 
+/** What changes with every sign of life of a holder. */
+export function markOf(lease: Lease | undefined): string {
+  return `${lease?.spec?.holderIdentity ?? ''} ${lease?.spec?.renewTime ?? ''}`
+}
+
 /** Says when another's lease has expired, by the own clock: clocks of two machines are never compared. */
 export class Expiry {
   readonly #clock: Clock
+  readonly #expired: string | undefined
   #mark = ''
   #since = 0
 
-  constructor(clock: Clock) {
+  /** `expired`: a {@link markOf} that has been watched to its end before */
+  constructor(clock: Clock, expired?: string) {
     this.#clock = clock
+    this.#expired = expired
   }
 
   /** Milliseconds until the lease may be taken; 0 when it is free, ours, or has expired. */
   leftMs(lease: Lease | undefined, self: string | undefined): number {
-    const { holderIdentity = '', renewTime = '', leaseDurationSeconds = DURATION_MS / 1_000 } = lease?.spec ?? {}
-    if (holderIdentity === '' || holderIdentity === self) return 0
-    const mark = `${holderIdentity} ${renewTime}`
+    const { holderIdentity = '', leaseDurationSeconds = DURATION_MS / 1_000 } = lease?.spec ?? {}
+    const mark = markOf(lease)
+    if (holderIdentity === '' || holderIdentity === self || mark === this.#expired) return 0
     if (mark !== this.#mark) [this.#mark, this.#since] = [mark, this.#clock.now()]
     return Math.max(0, this.#since + leaseDurationSeconds * 1_000 - this.#clock.now())
   }

@@ -12,6 +12,7 @@ import {
   type LeaseRequest,
   leaseObject,
   leaseRef,
+  markOf,
   REQUEST,
   requestOf,
 } from './lease-state.ts'
@@ -80,7 +81,7 @@ async function take(
 ): Promise<number> {
   const { clock, holder, waitMs } = options
   const until = clock.now() + waitMs
-  const expiry = new Expiry(clock)
+  const expiry = new Expiry(clock, options.expired)
   let told = false
   for (;;) {
     options.signal.throwIfAborted()
@@ -141,8 +142,8 @@ export type AskOutcome =
   | { outcome: 'answered'; answer: LeaseAnswer }
   /** nobody acts (any more): take the lease */
   | { outcome: 'free' }
-  /** the acting run has died: take the lease */
-  | { outcome: 'expired' }
+  /** the acting run has died: take the lease, and pass `expired` to {@link acquire} so as not to wait once more */
+  | { outcome: 'expired'; expired: string }
   /** the acting run lives but did not answer */
   | { outcome: 'timeout'; holder: string }
 
@@ -164,7 +165,7 @@ export async function ask(client: Client, options: AskOptions): Promise<AskOutco
       const holder = lease?.spec?.holderIdentity ?? ''
       if (lease === undefined || holder === '') return { outcome: 'free' }
       const left = expiry.leftMs(lease, undefined)
-      if (left <= 0) return { outcome: 'expired' }
+      if (left <= 0) return { outcome: 'expired', expired: markOf(lease) }
       if (clock.now() >= until) return { outcome: 'timeout', holder }
       const sent = requestOf(lease)
       if (sent?.by !== request.by || sent.at !== request.at) await send(client, lease, request, list)
