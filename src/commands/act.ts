@@ -86,15 +86,15 @@ const SENTENCES: Record<Ended['outcome'], string> = {
   planned: 'nothing was touched',
   aborted: 'users are on the stable version, as before the rollout',
   'rolled-back': 'the release before serves again',
-  stopped: 'stopped where it was; users are served',
-  failed: 'it could not be brought to an end; see the failure',
+  stopped: 'it rests where it is',
+  failed: 'it could not be brought to an end',
   refused: 'nothing was touched',
 }
 
 export function endedResult(deps: Deps, book: Book, { outcome, failure, cancelled }: Ended): Result {
   const { record } = book
   const reason = failure === undefined ? '' : `: ${failure.message}`
-  const detail = outcome === 'paused' ? (record.reason ?? SENTENCES.paused) : SENTENCES[outcome]
+  const detail = outcome === 'paused' ? (record.reason ?? SENTENCES.paused) : (failure?.done ?? SENTENCES[outcome])
   return resultOf(deps, {
     outcome,
     message: `rollout ${record.rollout} of ${record.app} ${outcome}${reason}; ${detail}`,

@@ -91,14 +91,9 @@ function requireText(map: JsonMap, field: string, { place, placeOf }: Candidate)
 }
 
 function notText(code: string, field: string, value: Json, place: Place): Error {
-  const shown = typeof value === 'object' ? 'a list or mapping' : String(value)
-  const next = typeof value === 'object' ? 'Write a text.' : `Put it in quotes: "${shown}".`
-  return refuse(code, `${field} must be text, and YAML reads ${shown} as ${kindOf(value)}`, { place, next })
-}
-
-function kindOf(value: Json): string {
-  if (typeof value === 'boolean') return 'true or false'
-  return typeof value === 'object' ? 'structure' : 'a number'
+  const what = typeof value === 'object' ? 'a list or mapping' : `the value ${String(value)}`
+  const next = typeof value === 'object' ? 'Write a text.' : 'Put the text in quotes.'
+  return refuse(code, `${field} must be text, and YAML reads ${what} there`, { place, next })
 }
 
 /** Labels and annotations hold texts only; the server refuses everything else without naming a line. */

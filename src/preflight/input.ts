@@ -46,6 +46,8 @@ export interface PreflightInput {
   capacity: 'keep' | 'replace'
   /** workloads (`name`) that are applied and awaited without steps, by setting */
   plain?: readonly string[]
+  /** separate form: `namespace/name` of a Deployment of the release → name of the one that serves now */
+  active?: Readonly<Record<string, string>>
   /** most time for one step, in milliseconds */
   timeoutMs: number
   /** namespace-defaulted objects of the release, images substituted, hooks (Jobs of steps) included */

@@ -3,6 +3,7 @@ import type { Command } from '../rollout/settings.ts'
 import type { KubeObject } from '../shared/objects.ts'
 import type { Step, Strategy } from '../strategies/step.ts'
 import type { Finding } from './finding.ts'
+import { twinsOf } from './subject.ts'
 import { ruleText, rulesOf } from './role.ts'
 
 export { roleFor } from './role.ts'
@@ -177,18 +178,17 @@ function workloadNeeds(input: NeedsInput, acts: boolean): Need[] {
         ...each({ ...apps, resource: 'replicasets' }, 'patch'),
         ...each({ ...core, resource: 'services' }, 'create', 'patch', 'delete'),
       )
-    if (blueGreen && pods === 'separate') needs.push(...colourNeeds(input, namespace))
+    if (blueGreen && pods === 'separate') needs.push(...colorNeeds(input, namespace))
     return needs
   })
 }
 
-/** Two colours in turn: Deployments of other names than the manifest's. */
-function colourNeeds(input: NeedsInput, namespace: string): Need[] {
+/** Two colors in turn: Deployments of other names than the manifest's. */
+function colorNeeds(input: NeedsInput, namespace: string): Need[] {
   const apps = { group: 'apps', resource: 'deployments', namespace }
   const own = deploymentsOf(input).filter(({ metadata }) => (metadata.namespace ?? input.namespace) === namespace)
   return own.flatMap(({ metadata }) => {
-    const base = (metadata.name ?? '').replace(/-(blue|green)$/, '')
-    return [base, `${base}-blue`, `${base}-green`].flatMap((name) => each({ ...apps, name }, 'patch', 'delete'))
+    return twinsOf(metadata.name ?? '').flatMap((name) => each({ ...apps, name }, 'patch', 'delete'))
   })
 }
 

@@ -20,6 +20,7 @@ import {
   title,
   trafficOf,
   type TrafficService,
+  twinsOf,
   unpinned,
   type Workload,
   workloadsOf,
@@ -213,7 +214,7 @@ function othersBehind(input: PreflightInput, { manifest }: Workload, service: Se
   const namespace = service.metadata.namespace
   const own = new Set([
     manifest.metadata.name ?? '',
-    ...(input.pods === 'separate' ? twins(manifest.metadata.name ?? '') : []),
+    ...(input.pods === 'separate' ? twinsOf(manifest.metadata.name ?? '') : []),
   ])
   const names = new Set<string>()
   const candidates: KubeObject[] = [...templatesOf(input).map(({ object }) => object), ...(deployments ?? [])]
@@ -255,10 +256,4 @@ function ownerOf(pod: Pod, setOwners: ReadonlyMap<string, string | undefined>): 
   if (setOwners.has(name)) return setOwners.get(name) ?? owner
   const hash = pod.metadata.labels?.['pod-template-hash']
   return hash !== undefined && name.endsWith(`-${hash}`) ? `Deployment/${name.slice(0, -hash.length - 1)}` : owner
-}
-
-/** The two colours of a workload, whichever name it has. */
-function twins(name: string): string[] {
-  const base = name.replace(/-(blue|green)$/, '')
-  return [base, `${base}-blue`, `${base}-green`]
 }

@@ -9,6 +9,7 @@ import {
   refOf,
   type Service,
 } from '../shared/objects.ts'
+import { APP_LABEL } from '../strategies/services.ts'
 import type { Finding } from './finding.ts'
 import type { PreflightInput, ReleaseObject } from './input.ts'
 
@@ -44,8 +45,7 @@ export function workloadsOf(input: PreflightInput): Workload[] {
 }
 
 function workloadOf(input: PreflightInput, released: ReleaseObject, manifest: Deployment): Workload {
-  const found = input.live.get(keyOf(refOf(manifest)))
-  const live = found !== undefined && isDeployment(found) ? found : undefined
+  const live = activeOf(input, manifest)
   const answer = input.dryRuns?.get(keyOf(refOf(manifest)))
   const dry = answer?.kind === 'ok' && isDeployment(answer.object) ? answer.object : undefined
   const template = (dry ?? manifest).spec.template
@@ -55,6 +55,25 @@ function workloadOf(input: PreflightInput, released: ReleaseObject, manifest: De
   const stepped = changes && runs && !plain
   const replicas = (live ?? dry ?? manifest).spec.replicas ?? 1
   return { released, manifest, live, template, stepped, replicas }
+}
+
+/** The two colors of a workload, and the name without, whichever it has. */
+export function twinsOf(name: string): string[] {
+  const base = name.replace(/-(blue|green)$/, '')
+  return [base, `${base}-blue`, `${base}-green`]
+}
+
+/** The Deployment that serves now: the one of the same name or, in the separate form, of the other color. */
+function activeOf(input: PreflightInput, manifest: Deployment): Deployment | undefined {
+  const { name = '', namespace } = manifest.metadata
+  const found = input.live.get(keyOf(refOf(manifest)))
+  const own = found !== undefined && isDeployment(found) ? found : undefined
+  if (input.pods !== 'separate') return own
+  const named = input.active?.[`${namespace ?? ''}/${name}`]
+  const names = named === undefined ? twinsOf(name).filter((each) => each !== name) : [named]
+  const others = (input.lists.deployments ?? []).filter(({ metadata }) => metadata.namespace === namespace)
+  const other = others.find(({ metadata, spec }) => names.includes(metadata.name ?? '') && (spec.replicas ?? 1) > 0)
+  return other ?? own
 }
 
 /** Both versions run side by side, so that what would only be unclean elsewhere loses requests. */
@@ -95,6 +114,8 @@ export function trafficOf(input: PreflightInput, { manifest, live, template }: W
 export function servicesOf({ objects, live, lists }: PreflightInput): TrafficService[] {
   const found = new Map<string, TrafficService>()
   for (const service of lists.services ?? []) {
+    // A preview that an earlier rollout left is Headgate's own.
+    if (service.metadata.labels?.[APP_LABEL] !== undefined) continue
     const name = service.metadata.name ?? ''
     found.set(serviceKey(service), { name, live: service, desired: undefined, released: undefined })
   }

@@ -12,6 +12,7 @@ import type { Engine } from './engine.ts'
 import { gatherEvidence } from './evidence.ts'
 import { leftovers } from './finish.ts'
 import { readPayload } from './book.ts'
+import type { RolloutRecord } from './record.ts'
 import type { Release } from './release.ts'
 import { applyIn, type Session } from './session.ts'
 import type { Survey } from './survey.ts'
@@ -155,7 +156,7 @@ async function prune(session: Session, engine: Engine, release: Release): Promis
   const gone = leftovers(
     before?.objects ?? [],
     release.objects.map(({ object }) => object),
-  ).filter(({ kind }) => kind !== 'Job' && kind !== 'Namespace')
+  ).filter((object) => !staysAnyway(object, record))
   for (const object of gone) {
     if (!record.prune) {
       reporter.emit({
@@ -169,4 +170,10 @@ async function prune(session: Session, engine: Engine, release: Release): Promis
     await client.delete(refOf(object), { propagation: 'Background' })
     reporter.emit({ kind: 'change', text: `${nameOf(refOf(object))} removed: no longer in the release` })
   }
+}
+
+/** Jobs go with their rollout, namespaces hold more than one app, and the old color is the next rollout's new one. */
+function staysAnyway({ kind, metadata }: KubeObject, record: RolloutRecord): boolean {
+  if (kind === 'Job' || kind === 'Namespace') return true
+  return kind === 'Deployment' && record.workloads.some(({ stableName }) => stableName === metadata.name)
 }

@@ -127,6 +127,13 @@ async function cancelled(engine: Engine): Promise<Ended> {
   return { ...(await stopped(engine, failure)), cancelled: true }
 }
 
+function restingSentence(engine: Engine): string {
+  if (engine.workloads.length === 0) return 'nothing was deleted; it rests as it is'
+  if (engine.o.book.record.downSince !== undefined)
+    return 'it rests DOWN, with no pods: nothing serves until it is deployed again or aborted'
+  return 'it rests where it is, locked; users are served'
+}
+
 /** Rests where it is: what is held gets its lock, in one write each. */
 async function stopped(engine: Engine, failure: Failure): Promise<Ended> {
   const { book, reporter } = engine.o
@@ -137,8 +144,7 @@ async function stopped(engine: Engine, failure: Failure): Promise<Ended> {
         if (move?.kind !== 'write') break
         await engine.send(move.write, move.text)
       }
-    const done =
-      engine.workloads.length === 0 ? 'nothing was deleted' : 'it rests where it is, locked; users are served'
+    const done = restingSentence(engine)
     const told = { ...failure, done }
     await book.save(
       { phase: 'stopped', reason: failure.message, failure: told },

@@ -45,6 +45,9 @@ export interface EngineOptions {
   rested: boolean
 }
 
+/** What a move waits for right after a write. */
+const CONTROLLER = 'the Deployment controller'
+
 /**
  * Asks the strategy for the next move of each workload, makes it, and asks again from what it sees then. It keeps nothing
  * that a new run would miss: everything is derived from record and cluster.
@@ -324,10 +327,26 @@ export class Engine {
 
   #tellWaiting(text: string, { symptoms }: Diagnosis): void {
     const [worst] = symptoms
+    // The controller answers in milliseconds; only when it does not is it worth a line, and then a symptom says so.
+    if (text === CONTROLLER && worst === undefined) return
     const line = worst === undefined ? text : `${text} (${worst.sentence})`
     if (line === this.#waiting) return
     this.#waiting = line
     this.o.reporter.emit({ kind: 'waiting', text: line })
+  }
+
+  /** From the moment nothing serves until something does again; kept in the record, so that a new run goes on measuring. */
+  #measureDowntime(serving: number): void {
+    const { book, reporter } = this.o
+    const { record } = book
+    if (record.strategy !== 'recreate') return
+    if (serving === 0 && record.downSince === undefined)
+      book.record = { ...record, downSince: new Date(this.now).toISOString() }
+    if (serving === 0 || record.downSince === undefined) return
+    const { downSince, ...rest } = record
+    const downtimeSeconds = Math.round((this.now - Date.parse(downSince)) / 100) / 10
+    book.record = { ...rest, downtimeSeconds }
+    reporter.emit({ kind: 'line', text: `nothing served for ${downtimeSeconds} s` })
   }
 
   #tellMix(): void {
@@ -339,6 +358,7 @@ export class Engine {
       sum.stable += sideOf(view, 'stable').serving
       sum.canary += sideOf(view, 'next').serving
     }
+    this.#measureDowntime(sum.stable + sum.canary)
     const text = `${sum.stable}/${sum.canary}`
     if (text === this.#mix) return
     this.#mix = text

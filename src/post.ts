@@ -1,0 +1,30 @@
+import * as core from '@actions/core'
+import { readAction } from './input/action.ts'
+import { renderSummary } from './report/summary.ts'
+import { start } from './start.ts'
+
+/**
+ * Completes the report of a main step that was killed before it could: the record in the cluster knows where the rollout
+ * stands, so the status of that app is told in log, comment and summary. It never fails the job and never moves a pod.
+ */
+try {
+  if (core.getState('started') === 'true' && core.getState('finished') !== 'true') {
+    const context = await readAction(process.env)
+    const target = JSON.parse(core.getState('target') || '{}') as { app?: string; namespace?: string }
+    const raw = { ...context.raw, command: 'status', ...target }
+    const { view } = await start(
+      { ...context, raw },
+      {
+        write: (text) => process.stdout.write(text),
+        github: true,
+        color: true,
+        cancel: new AbortController().signal,
+        mask: (secret) => core.setSecret(secret),
+        remember: () => {},
+      },
+    )
+    await core.summary.addRaw(renderSummary(view), true).write()
+  }
+} catch (error) {
+  core.notice(`The report could not be completed: ${error instanceof Error ? error.message : String(error)}`)
+}
