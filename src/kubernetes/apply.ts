@@ -5,8 +5,8 @@ import { isMap, sameContent } from './diff.ts'
 import { ApiError } from './errors.ts'
 import { withoutDropped } from './dropped.ts'
 
-export { diff, type FieldChange } from './diff.ts'
-export { AT_A_TIME, eachLimited } from './limited.ts'
+export { diff } from './diff.ts'
+export { eachLimited } from './limited.ts'
 
 /** Manager of the moves inside a rollout; what it owns is Headgate's own. */
 const MOVER = 'headgate-rollout'
