@@ -35,10 +35,10 @@ export function lineIndex(text: string): (offset: number) => LineColumn {
   }
 }
 
-function startOf(event: Event, text: string): number {
+function startOf(event: Event): number {
   if (event.type === EVENT_ID.SCALAR) {
     const quoted = event.style === SCALAR_STYLE.SINGLE_QUOTED || event.style === SCALAR_STYLE.DOUBLE_QUOTED
-    return quoted && /['"]/.test(text[event.valueStart - 1] ?? '') ? event.valueStart - 1 : event.valueStart
+    return quoted ? event.valueStart - 1 : event.valueStart
   }
   if (event.type === EVENT_ID.ALIAS) return event.anchorStart - 1
   return 'start' in event ? event.start : -1
@@ -100,7 +100,7 @@ class Reader {
         return
       case EVENT_ID.ALIAS: {
         const spot = { ...this.anchors.get(this.text.slice(event.anchorStart, event.anchorEnd)) }
-        this.place({ ...spot, start: startOf(event, this.text) }, spot.text)
+        this.place({ ...spot, start: startOf(event) }, spot.text)
         return
       }
       case EVENT_ID.SCALAR:
@@ -109,7 +109,7 @@ class Reader {
       case EVENT_ID.MAPPING:
       case EVENT_ID.SEQUENCE: {
         const below = event.type === EVENT_ID.MAPPING ? { fields: new Map() } : { items: [] }
-        const spot: Spot = { start: startOf(event, this.text), ...below }
+        const spot: Spot = { start: startOf(event), ...below }
         this.anchor(event, spot)
         this.add(spot)
         this.frames.push({ spot })
@@ -123,7 +123,7 @@ class Reader {
     const source = getScalarValue(this.text, event)
     // The key `on:` is called "true", as in the value.
     const text = plain ? String(KUBECTL_SCHEMA.resolveImplicitScalarTag(source).value) : source
-    const start = startOf(event, this.text)
+    const start = startOf(event)
     const inset = event.indent > 0 ? event.indent : event.valueStart - start
     const spot: Spot = { start, inset, ...(event.anchorStart < 0 ? {} : { text }) }
     this.anchor(event, spot)
