@@ -108,9 +108,9 @@ export function invalid(group: string, kindName: string, name: string, errors: F
   const text = lines.length === 1 ? lines[0] : `[${lines.join(', ')}]`
   const qualified = group === '' ? kindName : `${kindName}.${group}`
   return new ApiError(422, 'Invalid', `${qualified} "${name}" is invalid: ${text}`, {
-    name,
+    ...(name === '' ? {} : { name }),
     ...(group === '' ? {} : { group }),
-    kind: kindName,
+    ...(kindName === '' ? {} : { kind: kindName }),
     causes: errors.map(({ reason, message, field }) => ({ reason: `FieldValue${reason}`, message, field })),
   })
 }

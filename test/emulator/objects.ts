@@ -2,7 +2,17 @@
 import type { JsonMap, KubeObject } from '../../src/shared/objects.ts'
 import { checkAdmission } from './admission.ts'
 import type { EmulatorClock } from './clock.ts'
-import { alreadyExists, ApiError, badRequest, conflict, invalid, invalidValue, MODIFIED, notFound } from './errors.ts'
+import {
+  alreadyExists,
+  type ApiError,
+  badRequest,
+  conflict,
+  internal,
+  invalid,
+  invalidValue,
+  MODIFIED,
+  notFound,
+} from './errors.ts'
 import { trackUpdate, type WriteContext } from './fields/managed-fields.ts'
 import { setDefaults } from './kinds/defaults.ts'
 import {
@@ -80,8 +90,17 @@ export class Objects {
     return asObject({ ...value, apiVersion: resource.apiVersion, kind: resource.kind })
   }
 
-  /** @param body decoded; its managers may be set already (server-side apply) */
-  create(resource: Resource, namespace: string | undefined, body: KubeObject, options: WriteOptions): KubeObject {
+  /**
+   * @param body decoded
+   * @param tracked true when ownership is settled already (server-side apply)
+   */
+  create(
+    resource: Resource,
+    namespace: string | undefined,
+    body: KubeObject,
+    options: WriteOptions,
+    tracked = false,
+  ): KubeObject {
     const object = clone(body)
     const metadata = object.metadata
     if (resource.namespaced && namespace !== undefined) {
@@ -90,7 +109,7 @@ export class Objects {
       metadata.namespace = namespace
     } else if (!resource.namespaced) delete metadata.namespace
     if (metadata.resourceVersion !== undefined && metadata.resourceVersion !== '0')
-      throw badRequest('resourceVersion should not be set on objects to be created')
+      throw internal('resourceVersion should not be set on objects to be created')
     for (const key of [
       'uid',
       'creationTimestamp',
@@ -102,9 +121,9 @@ export class Objects {
     ])
       delete metadata[key]
     setDefaults(object)
-    const applied = metadata.managedFields?.some((entry) => entry.operation === 'Apply') === true
-    const tracked = applied ? object : trackUpdate(this.context(resource, options), this.empty(resource), object, true)
-    return this.#insert(resource, tracked, options)
+    if (tracked) return this.#insert(resource, object, options)
+    const owned = trackUpdate(this.context(resource, options), this.empty(resource), object, true)
+    return this.#insert(resource, owned, options)
   }
 
   #insert(resource: Resource, object: KubeObject, options: WriteOptions): KubeObject {
@@ -140,7 +159,6 @@ export class Objects {
    * @param tracked true when ownership is settled already (server-side apply)
    */
   update(resource: Resource, live: KubeObject, body: KubeObject, options: WriteOptions, tracked = false): KubeObject {
-    const name = live.metadata.name ?? ''
     const subresource = options.subresource ?? ''
     const next = clone(body)
     this.#checkMetadata(resource, live, next)
@@ -173,7 +191,6 @@ export class Objects {
     if (live.metadata.deletionTimestamp !== undefined && this.#nothingHolds(resource, finished)) {
       return this.store.remove(resource.key, finished)
     }
-    void name
     return this.store.put(resource.key, finished)
   }
 
@@ -200,15 +217,18 @@ export class Objects {
       throw conflict(resource, name, MODIFIED)
   }
 
+  /** A review is never stored, but answered like any other created object. */
+  reviewed(resource: Resource, body: KubeObject, manager: string): KubeObject {
+    if (resource.group === 'authentication.k8s.io')
+      return { ...body, metadata: { ...body.metadata, creationTimestamp: this.now() } }
+    return trackUpdate(this.context(resource, { manager }), this.empty(resource), body, true)
+  }
+
   /** A PUT of kinds that allow no blind overwrite. */
   requireVersion(resource: Resource, body: KubeObject): void {
-    if (needsResourceVersion(resource) && !body.metadata.resourceVersion)
-      throw invalid(resource.group, resource.kind, body.metadata.name ?? '', [
-        {
-          ...invalidValue('metadata.resourceVersion', 0, 'must be specified for an update'),
-          message: 'Invalid value: 0x0: must be specified for an update',
-        },
-      ])
+    if (!needsResourceVersion(resource) || body.metadata.resourceVersion) return
+    const error = invalidValue('metadata.resourceVersion', 0, 'must be specified for an update')
+    throw invalid(resource.group, resource.plural, body.metadata.name ?? '', [error])
   }
 
   /** The object when it lives on for a while, else undefined. */
@@ -242,21 +262,21 @@ export class Objects {
   }
 
   #checkPreconditions(resource: Resource, live: KubeObject, { preconditions = {} }: DeleteOptions): void {
-    const { uid, resourceVersion } = preconditions
     const name = live.metadata.name ?? ''
-    const why = (what: string, wanted: string, has = ''): ApiError =>
+    // Here the message names the kind where others name the resource.
+    const about = { ...resource, plural: resource.kind }
+    const refuse = (what: string, wanted: string, has: string, why: string): ApiError =>
       conflict(
-        resource,
+        about,
         name,
-        `the ${what} in the precondition (${wanted}) does not match the ${what} in record (${has}). The object might have been deleted and then recreated`,
+        `the ${what} in the precondition (${wanted}) does not match the ${what} in record (${has}). The object might have been ${why}`,
       )
-    if (uid !== undefined && uid !== live.metadata.uid) throw why('UID', uid, live.metadata.uid)
-    if (resourceVersion !== undefined && resourceVersion !== live.metadata.resourceVersion)
-      throw conflict(
-        resource,
-        name,
-        `the ResourceVersion in the precondition (${resourceVersion}) does not match the ResourceVersion in record (${live.metadata.resourceVersion ?? ''}). The object might have been modified`,
-      )
+    const { uid, resourceVersion } = preconditions
+    if (uid !== undefined && uid !== live.metadata.uid)
+      throw refuse('UID', uid, live.metadata.uid ?? '', 'deleted and then recreated')
+    const has = live.metadata.resourceVersion ?? ''
+    if (resourceVersion !== undefined && resourceVersion !== has)
+      throw refuse('ResourceVersion', resourceVersion, has, 'modified')
   }
 
   #deletionFinalizers(resource: Resource, live: KubeObject, options: DeleteOptions): string[] {

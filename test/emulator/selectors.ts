@@ -65,7 +65,9 @@ function parseRequirement(text: string): Test {
   const absent = /^!\s*(\S+)$/.exec(text)
   if (absent !== null) return (labels) => labels[absent[1] ?? ''] === undefined
   if (/^[^!=\s()]+$/.test(text)) return (labels) => labels[text] !== undefined
-  throw badRequest(`unable to parse requirement: found '${text}', expected: !, identifier, or ')'`)
+  const second = /^\S+\s+(\S+)/.exec(text)?.[1]
+  const expected = second === undefined ? "!, identifier, or ')'" : 'in, notin, =, ==, !=, gt, lt'
+  throw badRequest(`unable to parse requirement: found '${second ?? text}', expected: ${expected}`)
 }
 
 const ANY_KIND = ['metadata.name', 'metadata.namespace']
@@ -103,8 +105,13 @@ export function parseFieldSelector(resource: string, text: string): (object: Kub
   const tests = text.split(',').map((part) => {
     const [, field = '', operator = '', wanted = ''] = /^([^!=]+)(==|=|!=)(.*)$/.exec(part.trim()) ?? []
     if (field === '') throw badRequest(`invalid selector: '${text}'; can't understand '${part}'`)
-    if (!ANY_KIND.includes(field) && !(FIELDS[resource] ?? []).includes(field))
-      throw badRequest(`field label not supported: ${field}`)
+    const own = FIELDS[resource]
+    if (!ANY_KIND.includes(field) && own?.includes(field) !== true)
+      throw badRequest(
+        own === undefined
+          ? `"${field}" is not a known field selector: only "metadata.name", "metadata.namespace"`
+          : `field label not supported: ${field}`,
+      )
     const path = field.split('.')
     return (object: KubeObject): boolean => {
       const value = String(at(object, ...path) ?? '')

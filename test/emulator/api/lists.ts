@@ -1,5 +1,5 @@
 import type { Json, JsonMap, KubeObject } from '../../../src/shared/objects.ts'
-import { ApiError, badRequest } from '../errors.ts'
+import { ApiError, badRequest, internal } from '../errors.ts'
 import type { Resource } from '../resources.ts'
 import { parseFieldSelector, parseLabelSelector } from '../selectors.ts'
 import { objectKey, type Store } from '../store.ts'
@@ -22,10 +22,10 @@ export function filterOf(target: Target, query: URLSearchParams): Filter {
     (fields === undefined || fields(viewOf(target.resource, object)))
 }
 
-export function parseRevision(text: string): number {
-  if (!/^\d+$/.test(text))
-    throw new ApiError(500, '', `strconv.ParseUint: parsing ${JSON.stringify(text)}: invalid syntax`)
-  return Number(text)
+export function parseRevision(text: string, isWatch = false): number {
+  if (/^\d+$/.test(text)) return Number(text)
+  const detail = `resourceVersion: Invalid value: ${JSON.stringify(text)}: strconv.ParseUint: parsing ${JSON.stringify(text)}: invalid syntax`
+  throw isWatch ? internal(detail) : badRequest(`invalid resource version: ${detail}`)
 }
 
 export function expired(message: string): ApiError {
@@ -59,12 +59,15 @@ function parseContinue(text: string): Continue {
   } catch {
     // falls through to the refusal
   }
-  throw badRequest('continue key is not valid: illegal base64 data at input byte 0')
+  const first = Buffer.from(text, 'base64url').toString().charAt(0)
+  throw badRequest(
+    `invalid continue token: continue key is not valid: invalid character '${first}' looking for beginning of value`,
+  )
 }
 
 /** Refuses a revision that does not exist yet: the server waits for it three seconds first. */
 export function tooLarge(revision: number, current: number): ApiError {
-  return new ApiError(504, 'Timeout', `Too large resource version: ${revision}, current: ${current}`, {
+  return new ApiError(504, 'Timeout', `Timeout: Too large resource version: ${revision}, current: ${current}`, {
     causes: [{ reason: 'ResourceVersionTooLarge', message: 'Too large resource version' }],
     retryAfterSeconds: 1,
   })
@@ -98,7 +101,9 @@ export function listAnswer(store: Store, target: Target, request: ApiRequest): A
     metadata['continue'] = Buffer.from(
       JSON.stringify({ v: 'meta.k8s.io/v1', rv: revision, start: keyOf(last) }),
     ).toString('base64url')
-    metadata['remainingItemCount'] = after.length - page.length
+    // With a selector the server would have to look at all the rest to know.
+    if (!query.has('labelSelector') && !query.has('fieldSelector'))
+      metadata['remainingItemCount'] = after.length - page.length
   }
   return jsonAnswer(200, listBody(target.resource, page, metadata, request))
 }

@@ -11,8 +11,9 @@ import { type PodDoor, Subresources } from './subresources.ts'
 import { isTable, tableOf } from './table.ts'
 import { viewOf } from './views.ts'
 import type { Watches } from './watches.ts'
-import { Writes } from './writes.ts'
+import { managerOf, Writes } from './writes.ts'
 import type { EmulatorClock } from '../clock.ts'
+import type { Resources } from '../resources.ts'
 
 /** The API without a wire: one request in, one answer out. */
 export class ApiServer {
@@ -47,6 +48,7 @@ export class ApiServer {
       const answer = discoveryAnswer(resources, request) ?? openApiAnswer(resources, request)
       if (answer !== undefined) return answer
       if (/^\/(version|api|apis|readyz|livez|healthz)\/?$/.test(request.path)) throw methodNotAllowed()
+      if (isServedVersion(resources, request.path)) throw unknownResource()
       return textAnswer(404, '404 page not found\n')
     }
     if (target.resource.virtual === true) return this.#review(target, request)
@@ -78,7 +80,8 @@ export class ApiServer {
   #review(target: Target, request: ApiRequest): Answer {
     if (request.method !== 'POST') throw methodNotAllowed()
     const { object } = decodeObject(target.resource, readObject(request, target.resource), 'Ignore')
-    return jsonAnswer(201, review(this.#objects.store, target.resource.kind, object, request.user))
+    const tracked = this.#objects.reviewed(target.resource, object, managerOf(request))
+    return jsonAnswer(201, review(this.#objects.store, target.resource.kind, tracked, request.user))
   }
 
   async #verb(target: Target, request: ApiRequest): Promise<Answer> {
@@ -128,7 +131,7 @@ export class ApiServer {
   async #subresource(target: Target, request: ApiRequest): Promise<Answer> {
     const { resource, subresource } = target
     if (subresource === 'status' && resource.hasStatus) return this.#status(target, request)
-    if (!resource.subresources.includes(subresource)) throw unknownSubresource()
+    if (!resource.subresources.includes(subresource)) throw unknownResource()
     switch (subresource) {
       case 'scale':
         return this.#subresources.scale(target, request)
@@ -178,6 +181,12 @@ function methodNotAllowed(): ApiError {
   return new ApiError(405, 'MethodNotAllowed', 'the server does not allow this method on the requested resource', {})
 }
 
-function unknownSubresource(): ApiError {
+/** A path under a group and version that are there. */
+function isServedVersion(resources: Resources, path: string): boolean {
+  const [, apiVersion = ''] = /^\/apis?\/(v\d\w*|[^/]+\/[^/]+)\/./.exec(path) ?? []
+  return resources.all.some((resource) => resource.apiVersion === apiVersion)
+}
+
+function unknownResource(): ApiError {
   return new ApiError(404, 'NotFound', 'the server could not find the requested resource', {})
 }

@@ -34,7 +34,7 @@ export class Subresources {
     const live = this.#objects.get(resource, namespace, name)
     const current = scaleOf(live)
     if (request.method === 'GET') return jsonAnswer(200, current)
-    const body = parseBody(request.body, 'application/json')
+    const body = parseBody(request.body, 'application/json', 'Scale')
     const sent =
       request.method === 'PUT'
         ? body
@@ -92,7 +92,7 @@ export class Subresources {
 
   evict(target: Target, request: ApiRequest): Answer {
     const pod = this.#objects.get(target.resource, target.namespace, target.name)
-    const body = parseBody(request.body, 'application/json')
+    const body = parseBody(request.body, 'application/json', 'Eviction')
     const budget = this.#budgetFor(pod)
     const allowed = numberAt(budget, 'status', 'disruptionsAllowed') ?? 0
     if (budget !== undefined && allowed < 1) throw disruptionRefused(budget)

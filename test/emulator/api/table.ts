@@ -69,7 +69,7 @@ const COLUMNS: Record<string, Column[]> = {
       'string',
       (o) =>
         textAt(
-          mapsAt(o, 'status', 'conditions').find((c) => c['status'] === 'True'),
+          mapsAt(o, 'status', 'conditions').find((c) => c['type'] === 'Complete' || c['type'] === 'Failed'),
           'type',
         ) ?? 'Running',
     ],

@@ -11,6 +11,7 @@ import { viewOf } from './views.ts'
 /** As long as the real server lets a watch live that names no timeout, at least. */
 const DEFAULT_TIMEOUT_S = 1_800
 const BOOKMARK_MS = 60_000
+const LAST_BOOKMARK_MS = 2_000
 
 export interface OpenWatch {
   user: string
@@ -45,7 +46,7 @@ export class Watches {
         'FieldValueForbidden',
       )
     const text = query.get('resourceVersion') ?? ''
-    const from = text === '' ? 0 : parseRevision(text)
+    const from = text === '' ? 0 : parseRevision(text, true)
     const stream = new LineStream()
     const headers = { 'content-type': 'application/json' }
     if (from > 1 && from < this.#store.compacted && !initial) {
@@ -107,11 +108,16 @@ export class Watches {
 
   #timers(query: URLSearchParams, bookmarks: boolean, bookmark: () => void, stream: LineStream): void {
     const seconds = Number(query.get('timeoutSeconds') ?? 0) || DEFAULT_TIMEOUT_S
+    const end = this.#clock.now() + seconds * 1_000
     stream.onEnd(this.#clock.timer(seconds * 1_000, () => stream.end()))
     if (!bookmarks) return
     let cancel = (): void => {}
+    // Every minute, and a last one before the end.
     const again = (): void => {
-      cancel = this.#clock.timer(BOOKMARK_MS, () => {
+      const now = this.#clock.now()
+      const next = Math.min(now + BOOKMARK_MS, end - LAST_BOOKMARK_MS)
+      if (next <= now) return
+      cancel = this.#clock.timer(next - now, () => {
         bookmark()
         again()
       })

@@ -7,7 +7,7 @@ import { mergePatch } from '../patches/merge-patch.ts'
 import { strategicMerge } from '../patches/strategic-merge.ts'
 import type { Resource } from '../resources.ts'
 import { asObject, clone, isMap, mapAt, textAt } from '../values.ts'
-import { contentTypeOf, decodeObject, parseBody, readObject, unsupportedMediaType, warningHeader } from './body.ts'
+import { contentTypeOf, decodeObject, parseBody, readObject, warningHeader } from './body.ts'
 import { filterOf } from './lists.ts'
 import { type Answer, type ApiRequest, isTrue, jsonAnswer, type Target } from './request.ts'
 import { viewOf } from './views.ts'
@@ -20,6 +20,12 @@ const APPLY = 'application/apply-patch+yaml'
 /** Kinds whose PUT creates what is not there. */
 const CREATE_ON_UPDATE = new Set(['/services', '/events', '/limitranges', '/endpoints', 'coordination.k8s.io/leases'])
 
+/** The writer's name: as the request gives it, else what its user agent begins with. */
+export function managerOf(request: ApiRequest): string {
+  const agent = request.headers['user-agent'] ?? 'unknown'
+  return request.query.get('fieldManager') ?? (agent.split('/')[0] ?? '').slice(0, 128)
+}
+
 export class Writes {
   readonly #objects: Objects
   constructor(objects: Objects) {
@@ -29,10 +35,9 @@ export class Writes {
   #options(target: Target, request: ApiRequest): WriteOptions {
     const dryRun = request.query.get('dryRun')
     if (dryRun !== null && dryRun !== 'All')
-      throw invalid('meta.k8s.io', 'CreateOptions', '', [notSupported('dryRun', dryRun, ['All'])])
-    const agent = request.headers['user-agent'] ?? 'unknown'
+      throw invalid('meta.k8s.io', 'CreateOptions', '', [notSupported('dryRun', [dryRun], ['All'])])
     return {
-      manager: request.query.get('fieldManager') ?? (agent.split('/')[0] ?? '').slice(0, 128),
+      manager: managerOf(request),
       subresource: target.subresource,
       dryRun: dryRun === 'All',
     }
@@ -73,13 +78,18 @@ export class Writes {
       APPLY,
       'application/apply-patch+cbor',
     ]
-    if (!supported.includes(type)) throw unsupportedMediaType(supported)
-    const body = parseBody(request.body, type === APPLY ? 'yaml' : type)
+    if (!supported.includes(type)) throw new ApiError(415, 'UnsupportedMediaType', '415: Unsupported Media Type', {})
+    const body = parseBody(request.body, type === APPLY ? 'yaml' : type, target.resource.kind)
     if (type === APPLY) return this.#apply(target, request, body, mayCreate)
     const { resource, namespace, name } = target
     const live = this.#objects.get(resource, namespace, name)
     const patched = patchOf(type, resource, live, body)
-    const { object, warnings } = decodeObject(resource, patched, validationOf(request), true)
+    const { object, warnings } = decodeObject(
+      resource,
+      patched,
+      validationOf(request),
+      type === STRATEGIC ? 'strategic' : 'patch',
+    )
     // Without a version of its own the patch is laid over whatever is there.
     const updated = this.#objects.update(resource, live, object, this.#options(target, request))
     return jsonAnswer(200, viewOf(resource, updated), warningHeader(warnings))
@@ -107,14 +117,8 @@ export class Writes {
         )
       const base = named(this.#objects.empty(resource), resource, namespace, name)
       const merged = applyConfig(context, base, config, force, true)
-      const created = this.#objects.create(
-        resource,
-        namespace,
-        decodeObject(resource, merged, 'Ignore').object,
-        options,
-      )
-      const { resourceVersion: _, ...metadata } = created.metadata
-      return jsonAnswer(201, options.dryRun === true ? { ...created, metadata } : created)
+      const { object } = decodeObject(resource, merged, 'Ignore')
+      return jsonAnswer(201, this.#objects.create(resource, namespace, object, options, true))
     }
     const sent = textAt(body, 'metadata', 'resourceVersion')
     const merged = applyConfig(context, live, config, force, false)
@@ -186,9 +190,7 @@ function checkApplied(resource: Resource, body: JsonMap, namespace: string | und
   if (typeof body['apiVersion'] !== 'string' || typeof body['kind'] !== 'string')
     throw badRequest('apiVersion and kind must be set')
   if (body['apiVersion'] !== resource.apiVersion || body['kind'] !== resource.kind)
-    throw badRequest(
-      `Incorrect version specified in apply patch. Specified patch version: ${body['apiVersion']}, expected: ${resource.apiVersion}`,
-    )
+    throw badRequest(`invalid object type: ${body['apiVersion']}, Kind=${body['kind']}`)
   const metadata = mapAt(body, 'metadata')
   if (metadata['managedFields'] !== undefined && metadata['managedFields'] !== null)
     throw badRequest('metadata.managedFields must be nil')
@@ -212,7 +214,7 @@ function named(empty: KubeObject, resource: Resource, namespace: string | undefi
 }
 
 function deleteOptions(request: ApiRequest): DeleteOptions {
-  const body = request.body === '' ? {} : parseBody(request.body, 'application/json')
+  const body = request.body === '' ? {} : parseBody(request.body, 'application/json', 'DeleteOptions')
   const options = isMap(body) ? body : {}
   const text = (key: string): string | undefined => request.query.get(key) ?? textAt(options, key)
   const graceText = request.query.get('gracePeriodSeconds')

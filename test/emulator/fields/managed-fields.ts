@@ -2,7 +2,8 @@
 import type { Json, JsonMap, KubeObject, ManagedFieldsEntry } from '../../../src/shared/objects.ts'
 import { ApiError } from '../errors.ts'
 import type { Type } from '../schema/schema.ts'
-import { equal, isMap, parseTime } from '../values.ts'
+import { decode } from '../schema/decode.ts'
+import { asObject, equal, isMap, parseTime } from '../values.ts'
 import { FieldSet, pathText } from './field-set.ts'
 import { checkTyped, differenceOf, fieldsOf, merged, removed, TypedError } from './typed-value.ts'
 
@@ -153,7 +154,9 @@ function updated(
   if (own.empty) return kept
   const writer = { ...context, manager: name }
   const before = kept.find((manager) => same(manager, writer, 'Update'))
-  const { apiVersion, subresource, time } = context
+  const { apiVersion, subresource } = context
+  // The scale endpoint keeps the time of the entry it finds, and gives a new one none.
+  const time = subresource === 'scale' ? before?.time : context.time
   const entry: Manager = {
     name,
     operation: 'Update',
@@ -178,6 +181,10 @@ function cap(managers: Manager[]): Manager[] {
   return [...managers.filter((manager) => !oldest.includes(manager)), bucket]
 }
 
+function emptyOf(type: Type): KubeObject {
+  return asObject(decode(type, {}).value)
+}
+
 /**
  * Server-side apply.
  *
@@ -194,7 +201,7 @@ export function applyConfig(
 ): KubeObject {
   const managers = readManagers(live.metadata.managedFields) ?? []
   if (managers.length === 0 && !isCreate) {
-    const empty: KubeObject = { apiVersion: live.apiVersion, kind: live.kind, metadata: {} }
+    const empty: KubeObject = { ...emptyOf(context.type), apiVersion: live.apiVersion, kind: live.kind }
     return merge(context, live, config, updated(context, empty, bare(live), [], 'before-first-apply'), force)
   }
   return merge(context, live, config, managers, force)
@@ -219,10 +226,11 @@ function merge(
       ? base
       : prune(type, asMap(base), [...others.map((m) => m.set), set], last.set),
   )
-  const rest = settle(context, old, next, others, force, config)
+  const rest = settle(context, old, next, others, force)
   const own = set.difference(STRIPPED)
   const unchanged = equal(next, old)
-  const time = unchanged && last !== undefined ? last.time : context.time
+  // An apply that changes nothing leaves no time, not even for a new manager.
+  const time = unchanged ? last?.time : context.time
   const entry: Manager = {
     name: context.manager,
     operation: 'Apply',
@@ -243,13 +251,13 @@ function asMap(value: Json | undefined): JsonMap {
 function refuseUnknown(type: Type, live: KubeObject, config: JsonMap): void {
   const errors = checkTyped(type, config)
   if (errors.length === 0) return
-  const { namespace = '', name = '' } = live.metadata
+  const { namespace, name } = asMap(config['metadata'])
   const group = live.apiVersion
   const lines = errors.length === 1 ? errors[0] : `errors:\n  ${errors.join('\n  ')}`
   throw new ApiError(
     500,
     '',
-    `failed to create typed patch object (${namespace}/${name}; ${group}, Kind=${live.kind}): ${lines}`,
+    `failed to create typed patch object (${text(namespace)}/${text(name)}; ${group}, Kind=${live.kind}): ${lines}`,
   )
 }
 
@@ -271,14 +279,7 @@ interface Conflict {
 }
 
 /** What the other managers keep; refuses a change of their fields unless forced. */
-function settle(
-  context: WriteContext,
-  old: KubeObject,
-  next: JsonMap,
-  others: Manager[],
-  force: boolean,
-  config: JsonMap,
-): Manager[] {
+function settle(context: WriteContext, old: KubeObject, next: JsonMap, others: Manager[], force: boolean): Manager[] {
   const difference = differenceOf(context.type, old, next)
   const touched = difference.modified.union(difference.added).without(context.ignored)
   const gone = difference.removed.without(context.ignored)
@@ -287,7 +288,6 @@ function settle(
   )
   const open = conflicts.length > 0 && !force ? conflicts.filter(notFromLastApplied(context, old)) : []
   if (open.length > 0) throw conflictError(open)
-  void config
   return others.map((manager) => ({ ...manager, set: manager.set.difference(touched).difference(gone) }))
 }
 
@@ -310,9 +310,8 @@ function notFromLastApplied(context: WriteContext, live: KubeObject): (conflict:
   }
 }
 
-function managerText({ name, subresource, operation, apiVersion, time }: Manager): string {
+function managerText({ name, subresource, operation, apiVersion }: Manager): string {
   const quoted = `${JSON.stringify(name)}${subresource === '' ? '' : ` with subresource ${JSON.stringify(subresource)}`}`
-  void time
   return operation === 'Update' ? `${quoted} using ${apiVersion}` : quoted
 }
 

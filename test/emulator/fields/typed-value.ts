@@ -306,9 +306,7 @@ function checkScalar(scalar: string, value: Json, path: string): string[] {
     : [`${path}: expected ${wants === 'numeric' ? 'numeric (int or float)' : wants}, got ${goType(value)}`]
 }
 
+/** Go prints the boxed value. */
 function goType(value: Json): string {
-  if (typeof value === 'string') return `string`
-  if (typeof value === 'boolean') return 'boolean'
-  if (typeof value === 'number' || typeof value === 'bigint') return 'int'
-  return Array.isArray(value) ? 'list' : 'map'
+  return `&{${typeof value === 'object' ? JSON.stringify(value) : String(value)}}`
 }

@@ -1,6 +1,6 @@
 /** What the API server fills in where a manifest says nothing (`pkg/apis/<group>/<version>/defaults.go`). */
 import type { Json, JsonMap, KubeObject } from '../../../src/shared/objects.ts'
-import { ensureMap, isMap, mapAt, mapsAt } from '../values.ts'
+import { ensureMap, isMap, mapAt, mapsAt, texts } from '../values.ts'
 
 function fill(target: JsonMap, values: JsonMap): void {
   for (const [key, value] of Object.entries(values)) if (target[key] === undefined) target[key] = value
@@ -28,7 +28,7 @@ export function setDefaults(object: KubeObject): void {
     case 'v1 Service':
       return service(spec)
     case 'v1 Secret':
-      return fill(object, { type: 'Opaque' })
+      return secret(object)
     case 'v1 Namespace':
       return namespace(object)
     case 'v1 PersistentVolumeClaim':
@@ -198,6 +198,15 @@ function service(spec: JsonMap): void {
   if (type === 'LoadBalancer') fill(spec, { allocateLoadBalancerNodePorts: true })
 }
 
+/** `stringData` is only a way in. */
+function secret(object: KubeObject): void {
+  fill(object, { type: 'Opaque' })
+  const plain = texts(object['stringData'])
+  delete object['stringData']
+  for (const [key, value] of Object.entries(plain))
+    ensureMap(object, 'data')[key] = Buffer.from(value).toString('base64')
+}
+
 function namespace(object: KubeObject): void {
   const labels = ensureMap(object, 'metadata', 'labels')
   if (object.metadata.name !== undefined) labels['kubernetes.io/metadata.name'] = object.metadata.name
@@ -228,7 +237,7 @@ function autoscaler(spec: JsonMap): void {
 function binding(object: KubeObject): void {
   const group = 'rbac.authorization.k8s.io'
   const roleRef = object['roleRef']
-  if (isMap(roleRef)) fill(roleRef, { apiGroup: group })
+  if (isMap(roleRef) && !roleRef['apiGroup']) roleRef['apiGroup'] = group
   for (const subject of mapsAt(object, 'subjects'))
     if (subject['kind'] === 'User' || subject['kind'] === 'Group') fill(subject, { apiGroup: group })
 }

@@ -103,7 +103,12 @@ export function prepareUpdate(resource: Resource, next: KubeObject, live: KubeOb
   if (resource.key === '/services' && subresource === '') keepClusterIp(next, live)
   if (!hasGeneration(resource)) return
   const generation = live.metadata.generation ?? 1
-  next.metadata.generation = specChanged(resource, next, live) ? generation + 1 : generation
+  // Annotations of a Deployment are copied to its ReplicaSet, so the controller has to look at them too.
+  const noted =
+    resource.key === 'apps/deployments' &&
+    subresource === '' &&
+    !equal(next.metadata.annotations ?? {}, live.metadata.annotations ?? {})
+  next.metadata.generation = noted || specChanged(resource, next, live) ? generation + 1 : generation
 }
 
 function prepareStatus(resource: Resource, next: KubeObject, live: KubeObject): void {

@@ -8,7 +8,6 @@ import { equal, isMap, mapAt, mapsAt, numberAt, textAt, texts } from '../values.
 const LABEL = '[a-z0-9]([-a-z0-9]*[a-z0-9])?'
 const SUBDOMAIN_TEXT = `a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is '${LABEL}(\\.${LABEL})*')`
 const LABEL_TEXT = `a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is '${LABEL}')`
-const OLD_LABEL_TEXT = `a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an alphabetic character, and end with an alphanumeric character (e.g. 'my-name',  or 'abc-123', regex used for validation is '[a-z]([-a-z0-9]*[a-z0-9])?')`
 const VALUE_TEXT = `a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', regex used for validation is '(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')`
 
 export function validateMetadata(resource: Resource, object: KubeObject): FieldError[] {
@@ -28,7 +27,7 @@ function nameErrors(resource: Resource, name: string): FieldError[] {
   const field = 'metadata.name'
   const [pattern, text, limit] =
     resource.key === '/services'
-      ? [/^[a-z]([-a-z0-9]*[a-z0-9])?$/, OLD_LABEL_TEXT, 63]
+      ? [/^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/, LABEL_TEXT, 63]
       : resource.key === '/namespaces'
         ? [/^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/, LABEL_TEXT, 63]
         : resource.group === 'rbac.authorization.k8s.io'
@@ -76,14 +75,12 @@ function negative(spec: JsonMap, names: string[]): FieldError[] {
 function workload(spec: JsonMap): FieldError[] {
   const errors = negative(spec, ['replicas', 'minReadySeconds'])
   const selector = spec['selector']
-  if (!isMap(selector)) errors.push(required('spec.selector'))
+  const labels = mapAt(spec, 'template', 'metadata', 'labels')
+  const mismatch = invalidValue('spec.template.metadata.labels', labels, '`selector` does not match template `labels`')
+  if (!isMap(selector)) errors.push(required('spec.selector'), mismatch)
   else if (Object.keys(selector).length === 0)
     errors.push(invalidValue('spec.selector', {}, 'empty selector is invalid for deployment'))
-  else {
-    const labels = mapAt(spec, 'template', 'metadata', 'labels')
-    if (!selectorMatches(selector, texts(labels)))
-      errors.push(invalidValue('spec.template.metadata.labels', labels, '`selector` does not match template `labels`'))
-  }
+  else if (!selectorMatches(selector, texts(labels))) errors.push(mismatch)
   const template = mapAt(spec, 'template', 'spec')
   const policy = textAt(template, 'restartPolicy')
   errors.push(...podSpec(template, 'spec.template.spec'))
@@ -102,7 +99,7 @@ function deployment(spec: JsonMap): FieldError[] {
         forbiddenField('spec.strategy.rollingUpdate', "may not be specified when strategy `type` is 'Recreate'"),
       )
   } else if (type === 'RollingUpdate') errors.push(...rollingUpdate(mapAt(strategy, 'rollingUpdate')))
-  else errors.push(notSupported('spec.strategy.type', type, ['Recreate', 'RollingUpdate']))
+  else errors.push(notSupported('spec.strategy', { Type: type, RollingUpdate: null }, ['Recreate', 'RollingUpdate']))
   errors.push(...negative(spec, ['revisionHistoryLimit']))
   const deadline = numberAt(spec, 'progressDeadlineSeconds')
   if (deadline !== undefined) {
@@ -267,7 +264,7 @@ export function validateUpdate(next: KubeObject, live: KubeObject): FieldError[]
     case 'rbac.authorization.k8s.io/v1 ClusterRoleBinding':
       return equal(next['roleRef'], live['roleRef'])
         ? []
-        : [invalidValue('roleRef', next['roleRef'], 'cannot change roleRef')]
+        : [invalidValue('roleRef', goRoleRef(next), 'cannot change roleRef')]
     default:
       return []
   }
@@ -328,4 +325,10 @@ function podUpdate(spec: JsonMap, old: JsonMap): FieldError[] {
       'pod updates may not change fields other than `spec.containers[*].image`,`spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to existing tolerations),`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)',
     ),
   ]
+}
+
+/** The message shows the struct as Go's internal type writes it. */
+function goRoleRef(binding: KubeObject): JsonMap {
+  const { apiGroup, kind, name } = mapAt(binding, 'roleRef')
+  return { APIGroup: apiGroup, Kind: kind, Name: name }
 }

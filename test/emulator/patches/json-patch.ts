@@ -12,7 +12,7 @@ function failed(): ApiError {
 /** RFC 6902. */
 export function jsonPatch(target: JsonMap, patch: Json): JsonMap {
   if (!Array.isArray(patch))
-    throw badRequest('error decoding patch: json: cannot unmarshal object into Go value of type jsonpatch.Patch')
+    throw badRequest('error decoding patch: json: cannot unmarshal object into Go value of type []handlers.jsonPatchOp')
   let result: Json = clone(target)
   for (const operation of patch) {
     if (!isMap(operation)) throw badRequest('error decoding patch')
@@ -32,7 +32,6 @@ function perform(document: Json, operation: JsonMap): Json {
     case 'add':
       return add(document, path, clone(value))
     case 'replace':
-      if (find(document, path) === undefined) throw failed()
       return put(document, path, clone(value))
     case 'remove':
       return remove(document, path)
@@ -100,8 +99,10 @@ function add(document: Json, path: string[], value: Json): Json {
 function put(document: Json, path: string[], value: Json): Json {
   if (path.length === 0) return value
   const [parent, last] = parentOf(document, path)
-  if (Array.isArray(parent)) parent[index(last, parent.length)] = value
-  else parent[last] = value
+  // The server's library takes a replace of a missing key for an add; of a missing item it does not.
+  if (!Array.isArray(parent)) parent[last] = value
+  else if (find(document, path) === undefined) throw failed()
+  else parent[index(last, parent.length)] = value
   return document
 }
 

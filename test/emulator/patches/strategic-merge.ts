@@ -1,5 +1,5 @@
 import type { Json, JsonMap } from '../../../src/shared/objects.ts'
-import { badRequest } from '../errors.ts'
+import { badRequest, internal } from '../errors.ts'
 import { UNTYPED } from '../fields/field-set.ts'
 import type { Field, Type } from '../schema/schema.ts'
 import { clone, equal, isMap } from '../values.ts'
@@ -24,12 +24,19 @@ export function strategicMerge(type: Type, target: JsonMap, patch: JsonMap): Jso
       else result[key] = merged
     }
   }
-  for (const [key, value] of Object.entries(patch))
-    if (key.startsWith(ORDER) && Array.isArray(value)) {
-      const name = key.slice(ORDER.length)
-      result[name] = ordered(fieldOf(type, name), result[name], value)
-    }
+  for (const key of listsOf(patch)) {
+    const order = patch[`${ORDER}${key}`] ?? patch[key]
+    const field = fieldOf(type, key)
+    const current = result[key]
+    if (!Array.isArray(order) || !Array.isArray(current) || field?.mergeKey === undefined) continue
+    result[key] = ordered(field.mergeKey, current, order, target[key])
+  }
   return result
+}
+
+/** Lists that the patch has a word on: by items, or by their order alone. */
+function listsOf(patch: JsonMap): Set<string> {
+  return new Set(Object.keys(patch).map((key) => (key.startsWith(ORDER) ? key.slice(ORDER.length) : key)))
 }
 
 function onlyKeys(target: JsonMap, keys: Json[]): JsonMap {
@@ -73,8 +80,7 @@ function mergeItems(type: Type, key: string, base: Json[], items: Json[]): Json[
   for (const item of items) {
     if (!isMap(item)) throw badRequest('cannot merge a list of maps with a scalar')
     const value = item[key]
-    if (value === undefined)
-      throw badRequest(`map: ${JSON.stringify(item)} does not contain declared merge key: ${key}`)
+    if (value === undefined) throw internal(`map: ${goMap(item)} does not contain declared merge key: ${key}`)
     const found = result.findIndex((other) => isMap(other) && equal(other[key], value))
     if (item['$patch'] === 'delete') {
       if (found >= 0) result.splice(found, 1)
@@ -92,17 +98,36 @@ function minus(current: Json | undefined, items: Json): Json {
   return current.filter((item) => !items.some((other) => equal(item, other)))
 }
 
-/** Items that the order names stand in that order; the others keep their place after what they stood behind. */
-function ordered(field: Field | undefined, current: Json | undefined, order: Json[]): Json[] {
-  const items = Array.isArray(current) ? current : []
-  const key = field?.mergeKey ?? ''
-  const keyOf = (item: Json): Json | undefined => (key === '' ? item : isMap(item) ? item[key] : undefined)
-  const rank = (item: Json): number => order.findIndex((other) => equal(keyOf(other), keyOf(item)))
-  const named = items.filter((item) => rank(item) >= 0).sort((a, b) => rank(a) - rank(b))
+/**
+ * Items that the patch names stand in its order. Those that only the server has are woven in where the live list has
+ * them before the next named item.
+ */
+function ordered(key: string, items: Json[], order: Json[], live: Json | undefined): Json[] {
+  const keyOf = (item: Json): Json | undefined => (key === '' || !isMap(item) ? item : item[key])
+  const place = (list: Json[], item: Json): number => list.findIndex((other) => equal(keyOf(other), keyOf(item)))
+  const before = Array.isArray(live) ? live : []
+  const named = items.filter((item) => place(order, item) >= 0).sort((a, b) => place(order, a) - place(order, b))
+  const others = items.filter((item) => place(order, item) < 0)
   const result: Json[] = []
-  for (const item of items) {
-    const next = rank(item) >= 0 ? named.shift() : item
-    if (next !== undefined) result.push(next)
+  while (named.length > 0 || others.length > 0) {
+    const [next, other] = [named[0], others[0]]
+    const takeOther =
+      other !== undefined &&
+      (next === undefined ||
+        (place(before, other) >= 0 && place(before, next) >= 0 && place(before, other) < place(before, next)))
+    const taken = takeOther ? others.shift() : named.shift()
+    if (taken !== undefined) result.push(taken)
   }
   return result
+}
+
+/** A map as Go prints it. */
+function goMap(map: JsonMap): string {
+  const parts = Object.keys(map)
+    .sort()
+    .map((key) => {
+      const value = map[key]
+      return `${key}:${isMap(value) ? goMap(value) : typeof value === 'string' ? value : JSON.stringify(value)}`
+    })
+  return `map[${parts.join(' ')}]`
 }

@@ -15,49 +15,124 @@ export class DecodeError extends Error {}
  * What Go keeps of a JSON object when it reads it into its struct and writes it again: unknown fields go, nulls go,
  * zero values go where the field is not a pointer, and structs that are values are always there. Every object that
  * enters the store passes here, so that `paused: false` reads back as it does from Kubernetes: not at all.
+ *
+ * @param wrap integers that are too large wrap around, as they do in a strategic merge patch
  */
-export function decode(type: Type, value: JsonMap): Decoded {
-  const unknown: string[] = []
-  const decoded = read(type, value, '', unknown)
-  return { value: isMap(decoded) ? decoded : {}, unknown }
+export function decode(type: Type, value: JsonMap, wrap = false): Decoded {
+  const reader = new Reader(wrap)
+  const decoded = reader.read(type, value, '', '')
+  return { value: isMap(decoded) ? decoded : {}, unknown: reader.unknown }
 }
 
-function read(type: Type, value: Json, path: string, unknown: string[]): Json {
-  switch (type.kind) {
-    case 'scalar':
-      return readScalar(type.scalar, value, path)
-    case 'struct':
-      return readStruct(type, value, path, unknown)
-    case 'map':
-      return readMap(type.value, value, path, unknown)
-    case 'list':
-      if (!Array.isArray(value)) throw mismatch(value, path, '[]')
-      return value.map((item, i) => read(type.item, item, `${path}[${i}]`, unknown))
-    case 'untyped':
-      return value
-  }
-}
+type Struct = Extract<Type, { kind: 'struct' }>
 
-function readStruct(type: Extract<Type, { kind: 'struct' }>, value: Json, path: string, unknown: string[]): JsonMap {
-  if (!isMap(value)) throw mismatch(value, path, type.name)
-  const result: JsonMap = {}
-  for (const [name, field] of type.fields) {
-    const item = readField(field, value[name], path === '' ? name : `${path}.${name}`, unknown)
-    if (item !== undefined) result[name] = item
-  }
-  for (const name in value) {
-    if (type.fields.has(name) || value[name] === undefined) continue
-    if (type.open) result[name] = value[name]
-    else unknown.push(path === '' ? name : `${path}.${name}`)
-  }
-  return result
-}
+class Reader {
+  readonly unknown: string[] = []
+  readonly #wrap: boolean
 
-function readField(field: Field, value: Json | undefined, path: string, unknown: string[]): Json | undefined {
-  const item = value === undefined || value === null ? undefined : read(field.type, value, path, unknown)
-  if (field.presence === 'pointer') return item
-  if (field.presence === 'always') return item ?? zeroOf(field.type, unknown)
-  return item === undefined || isZero(item) ? undefined : item
+  constructor(wrap: boolean) {
+    this.#wrap = wrap
+  }
+
+  /** @param owner Go's name of the struct that the value lies in */
+  read(type: Type, value: Json, path: string, owner: string): Json {
+    switch (type.kind) {
+      case 'scalar':
+        return this.#scalar(type.scalar, value, path, owner)
+      case 'struct':
+        return this.#struct(type, value, path, owner)
+      case 'map':
+        return this.#map(type.value, value, path, owner)
+      case 'list':
+        if (!Array.isArray(value)) throw mismatch(value, path, goName(type), owner)
+        return value.map((item, i) => this.read(type.item, item, `${path}[${i}]`, owner))
+      case 'untyped':
+        return value
+    }
+  }
+
+  #struct(type: Struct, value: Json, path: string, owner: string): JsonMap {
+    if (!isMap(value)) throw mismatch(value, path, goName(type), owner)
+    const result: JsonMap = {}
+    const name = shortName(type.name)
+    for (const [key, field] of type.fields) {
+      const item = this.#field(field, value[key], path === '' ? key : `${path}.${key}`, name)
+      if (item !== undefined) result[key] = item
+    }
+    for (const key in value) {
+      if (type.fields.has(key) || value[key] === undefined) continue
+      if (type.open) result[key] = value[key]
+      else this.unknown.push(path === '' ? key : `${path}.${key}`)
+    }
+    return result
+  }
+
+  #field(field: Field, value: Json | undefined, path: string, owner: string): Json | undefined {
+    const item = value === undefined || value === null ? undefined : this.read(field.type, value, path, owner)
+    if (field.presence === 'pointer') return item
+    if (field.presence === 'always') return item ?? this.#zero(field.type)
+    return item === undefined || isZero(item) ? undefined : item
+  }
+
+  #zero(type: Type): Json {
+    switch (type.kind) {
+      case 'struct':
+        return this.#struct(type, {}, '', '')
+      case 'scalar':
+        return type.scalar === 'bool' ? false : type.scalar === 'string' ? '' : type.scalar.startsWith('int') ? 0 : null
+      case 'map':
+      case 'list':
+      case 'untyped':
+        return null
+    }
+  }
+
+  #map(valueType: Type, value: Json, path: string, owner: string): JsonMap {
+    if (!isMap(value)) throw mismatch(value, path, `map[string]${goName(valueType)}`, owner)
+    const result: JsonMap = {}
+    for (const [key, item] of Object.entries(value)) {
+      if (item === undefined) continue
+      // encoding/json reads a null map value as the zero value of its type
+      if (item === null) result[key] = valueType.kind === 'scalar' && valueType.scalar === 'string' ? '' : null
+      else result[key] = this.read(valueType, item, `${path}{${key}}`, owner)
+    }
+    return result
+  }
+
+  #scalar(scalar: ScalarName, value: Json, path: string, owner: string): Json {
+    switch (scalar) {
+      case 'string':
+        if (typeof value !== 'string') throw mismatch(value, path, 'string', owner)
+        return value
+      case 'bool':
+        if (typeof value !== 'boolean') throw mismatch(value, path, 'bool', owner)
+        return value
+      case 'int32':
+      case 'int64':
+        return this.#integer(scalar, value, path, owner)
+      case 'number':
+        if (typeof value !== 'number') throw mismatch(value, path, 'float64', owner)
+        return value
+      case 'quantity':
+        return quantity(value)
+      case 'int-or-string':
+        if (typeof value !== 'number' && typeof value !== 'string')
+          throw mismatch(value, path, 'intstr.IntOrString', owner)
+        return value
+      case 'time':
+        if (typeof value !== 'string') throw mismatch(value, path, 'Time', owner)
+        return value
+    }
+  }
+
+  #integer(scalar: 'int32' | 'int64', value: Json, path: string, owner: string): Json {
+    if (typeof value !== 'number' && typeof value !== 'bigint') throw mismatch(value, path, scalar, owner)
+    const limit = scalar === 'int32' ? 2 ** 31 : 2 ** 63
+    const fits = value < limit && value >= -limit
+    if (!fits && this.#wrap && scalar === 'int32') return Number(BigInt.asIntN(32, BigInt(value)))
+    if (!fits || (typeof value === 'number' && !Number.isInteger(value))) throw mismatch(value, path, scalar, owner)
+    return value
+  }
 }
 
 function isZero(value: Json): boolean {
@@ -66,66 +141,9 @@ function isZero(value: Json): boolean {
   return value === '' || value === 0 || value === false || value === null
 }
 
-function zeroOf(type: Type, unknown: string[]): Json {
-  switch (type.kind) {
-    case 'struct':
-      return readStruct(type, {}, '', unknown)
-    case 'scalar':
-      return type.scalar === 'bool' ? false : type.scalar === 'string' ? '' : type.scalar.startsWith('int') ? 0 : null
-    case 'map':
-    case 'list':
-    case 'untyped':
-      return null
-  }
-}
-
-function readMap(valueType: Type, value: Json, path: string, unknown: string[]): JsonMap {
-  if (!isMap(value)) throw mismatch(value, path, 'map[string]')
-  const result: JsonMap = {}
-  for (const [key, item] of Object.entries(value)) {
-    if (item === undefined) continue
-    // encoding/json reads a null map value as the zero value of its type
-    if (item === null) result[key] = valueType.kind === 'scalar' && valueType.scalar === 'string' ? '' : null
-    else result[key] = read(valueType, item, `${path}.${key}`, unknown)
-  }
-  return result
-}
-
-function readScalar(scalar: ScalarName, value: Json, path: string): Json {
-  switch (scalar) {
-    case 'string':
-      if (typeof value !== 'string') throw mismatch(value, path, 'string')
-      return value
-    case 'bool':
-      if (typeof value !== 'boolean') throw mismatch(value, path, 'bool')
-      return value
-    case 'int32':
-    case 'int64':
-      return readInteger(scalar, value, path)
-    case 'number':
-      if (typeof value !== 'number') throw mismatch(value, path, 'float64')
-      return value
-    case 'quantity':
-      return readQuantity(value)
-    case 'int-or-string':
-      if (typeof value !== 'number' && typeof value !== 'string') throw mismatch(value, path, 'intstr.IntOrString')
-      return value
-    case 'time':
-      if (typeof value !== 'string') throw mismatch(value, path, 'Time')
-      return value
-  }
-}
-
-function readInteger(scalar: 'int32' | 'int64', value: Json, path: string): Json {
-  if (typeof value !== 'number' && typeof value !== 'bigint') throw mismatch(value, path, scalar)
-  const limit = scalar === 'int32' ? 2 ** 31 : 2 ** 63
-  if (value >= limit || value < -limit || (typeof value === 'number' && !Number.isInteger(value)))
-    throw mismatch(value, path, scalar)
-  return value
-}
-
 /** Canonical form of the quantities that people write most: plain numbers, and thousandths of cores. */
-function readQuantity(value: Json): Json {
+function quantity(value: Json): Json {
+  if (typeof value !== 'string' && typeof value !== 'number') return value
   const text = String(value)
   const [, whole = '', fraction = '', suffix = ''] = /^(\d+)(?:\.(\d{1,3}))?([A-Za-z]*)$/.exec(text) ?? []
   if (fraction !== '' && suffix === '') return `${Number(whole) * 1000 + Number(fraction.padEnd(3, '0'))}m`
@@ -135,20 +153,37 @@ function readQuantity(value: Json): Json {
 }
 
 /** Go's sentence about a value of the wrong type. */
-function mismatch(value: Json, path: string, type: string): DecodeError {
-  const what =
-    typeof value === 'string'
-      ? 'string'
-      : typeof value === 'boolean'
-        ? 'bool'
-        : Array.isArray(value)
-          ? 'array'
-          : isMap(value)
-            ? 'object'
-            : `number ${String(value)}`
-  const field = path.replaceAll(/\[\d+\]/g, '')
-  const short = /^[a-z]+\.v\d\w*\.(\w+)$/.exec(type)?.[1]
+function mismatch(value: Json, path: string, type: string, owner: string): DecodeError {
+  const field = path.replaceAll(/\[\d+\]|\{[^}]*\}/g, '')
   return new DecodeError(
-    `json: cannot unmarshal ${what} into Go struct field .${field} of type ${short === undefined ? type : type.replace(/^core\./, '')}`,
+    `json: cannot unmarshal ${goValue(value, type)} into Go struct field ${owner}.${field} of type ${type}`,
   )
+}
+
+function goValue(value: Json, type: string): string {
+  if (typeof value === 'string') return 'string'
+  if (typeof value === 'boolean') return 'bool'
+  if (typeof value === 'number' || typeof value === 'bigint')
+    return type.startsWith('int') ? `number ${value}` : 'number'
+  return Array.isArray(value) ? 'array' : 'object'
+}
+
+function shortName(name: string): string {
+  return name.split('.').at(-1) ?? name
+}
+
+/** How Go names a type: `v1.PodSpec`. */
+function goName(type: Type): string {
+  switch (type.kind) {
+    case 'struct':
+      return type.name.split('.').slice(-2).join('.')
+    case 'scalar':
+      return type.scalar
+    case 'list':
+      return `[]${goName(type.item)}`
+    case 'map':
+      return `map[string]${goName(type.value)}`
+    case 'untyped':
+      return 'interface {}'
+  }
 }
