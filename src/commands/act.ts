@@ -19,8 +19,8 @@ export async function act(deps: Deps, app: string, namespace: string, seen: Roll
     return resultOf(deps, { outcome: 'refused', message: early.failure.message, record: seen, failure: early.failure })
   if (early.kind === 'unchanged') return resultOf(deps, { outcome: 'unchanged', message: early.message, record: seen })
   const asked = await askActingRun(deps, app, namespace, seen)
-  if (asked !== undefined) return asked
-  const session = await openSession(deps, app, namespace, deps.settings.timeoutMs)
+  if ('outcome' in asked) return asked
+  const session = await openSession(deps, app, namespace, deps.settings.timeoutMs, asked.expired)
   try {
     // What was read before the lease was held may be old.
     const found = await readRecord(deps.client, app, namespace)

@@ -1,5 +1,7 @@
 import type { Finding } from '../preflight/finding.ts'
 import { rightsFindings } from '../preflight/rights.ts'
+import { migratedManagers } from '../kubernetes/adopt.ts'
+import { adopt } from '../kubernetes/apply.ts'
 import { applyAcceptance, blocking, runRules } from '../preflight/rules.ts'
 import type { Result } from '../report/events.ts'
 import { renderPlan } from '../report/plan.ts'
@@ -12,10 +14,10 @@ import { decide, type Decision } from '../rollout/machine.ts'
 import type { RolloutRecord } from '../rollout/record.ts'
 import { loadRelease, type Release } from '../rollout/release.ts'
 import { engineFor, openSession, type ReadSession, type Session } from '../rollout/session.ts'
-import { survey, type Survey } from '../rollout/survey.ts'
+import { dryRunOne, survey, type Survey } from '../rollout/survey.ts'
 import { planOf } from '../rollout/plan.ts'
 import { HeadgateError, refuse } from '../shared/errors.ts'
-import { type ConfigMap, refOf } from '../shared/objects.ts'
+import { type ConfigMap, keyOf, refOf } from '../shared/objects.ts'
 import { isRolling, lastWriter } from '../strategies/hold.ts'
 import { selectorText } from '../rollout/world.ts'
 import { Interrupted } from '../rollout/interrupt.ts'
@@ -147,6 +149,7 @@ export async function begin(
       plan: look.plan,
       ...release,
     })
+  await adoptWorkloads(session, release, look.seen)
   const book = await open(session, release, look.seen, record, current)
   const engine = await engineFor(session, book, false)
   const around = aroundOf(session, engine, release, look.seen, before?.jobs ?? [])
@@ -257,6 +260,23 @@ function refusal(findings: Finding[]): HeadgateError['failure'] | undefined {
     },
   )
   return failure
+}
+
+/**
+ * What kubectl owned is handed over before the hold: it changes no content, and only then is the dry run's answer, which
+ * becomes the template that is written, exactly what the server would store.
+ */
+async function adoptWorkloads({ deps, world }: Session, release: Release, seen: Survey): Promise<void> {
+  const { client, settings } = deps
+  for (const object of release.parts.workloads) {
+    const key = keyOf(refOf(object))
+    const live = seen.live.get(key)
+    if (live === undefined || migratedManagers(live).length === 0) continue
+    const migrated = await adopt(client, live, { autoscaled: seen.autoscaled.has(key) })
+    world.put(migrated)
+    seen.live.set(key, migrated)
+    seen.dryRuns.set(key, await dryRunOne(client, object, seen, settings.takeOver))
+  }
 }
 
 /** Payload first, then the record that names it; from here on a dead run can be resumed and aborted. */

@@ -64,7 +64,7 @@ const list = (describe: string) =>
 const section = <T extends v.ObjectEntries>(entries: T) =>
   v.strictObject(entries, ({ input, expected }) => {
     if (expected === 'never') return `unknown key ${shown(input)}; ${hint(String(input), Object.keys(entries))}`
-    return expected?.startsWith('"') ? `the key ${expected} is missing` : 'must be a mapping'
+    return expected?.startsWith('"') ? 'is missing' : 'must be a mapping'
   })
 
 const NAME = /^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/

@@ -36,6 +36,12 @@ export function parseConfig(text: string, file: string): Config {
   refuseTraffic(mapOf(value)?.['traffic'], placeOf)
   const result = v.safeParse(CONFIG_SCHEMA, value)
   if (!result.success) throw refuseProblems('config', inOrder(result.issues.map((issue) => problemOf(issue, placeOf))))
+  const lists = listsForMappings(value, result.output, [])
+  if (lists.length > 0)
+    throw refuseProblems(
+      'config',
+      lists.map((path) => ({ message: `${path.join('.')}: must be a mapping`, place: placeOf(path) })),
+    )
   const problems = Object.entries(result.output.checks ?? {}).flatMap(([name, { http }]) =>
     contradictions(http).map(({ key, message }) => ({
       message: `checks.${name}.http.${key}: ${message}`,
@@ -75,6 +81,13 @@ function deepestOf(issue: v.BaseIssue<unknown>): v.BaseIssue<unknown> {
   const inner = (issue.issues ?? []).find(({ path }) => path !== undefined)
   if (inner === undefined) return issue
   return { ...inner, path: [...(issue.path ?? []), ...(inner.path ?? [])] as v.BaseIssue<unknown>['path'] }
+}
+
+/** Paths where a list stands for a mapping: Valibot takes every object, and makes an empty mapping of an empty list. */
+function listsForMappings(given: unknown, taken: unknown, path: string[]): string[][] {
+  if (Array.isArray(given)) return Array.isArray(taken) ? [] : [path]
+  if (typeof given !== 'object' || given === null || typeof taken !== 'object' || taken === null) return []
+  return Object.entries(given).flatMap(([key, item]) => listsForMappings(item, Reflect.get(taken, key), [...path, key]))
 }
 
 type HttpValues = NonNullable<ConfigValues['checks']>[string]['http']

@@ -87,9 +87,8 @@ function parse(argv: readonly string[]): { positionals: string[]; raw: RawInputs
 }
 
 function unknownFlag(rawName: string): Error {
-  const names = FLAGS.map(({ name }) => name)
-  const word = rawName.replace(/^-+/, '')
-  return refuse('input', `unknown flag ${rawName}; ${hint(word, names)}`, { next: 'See headgate --help.' })
+  const names = FLAGS.map(({ name }) => `--${name}`)
+  return refuse('input', `unknown flag ${rawName}; ${hint(rawName, names)}`, { next: 'See headgate --help.' })
 }
 
 /** On a GitHub runner the run; elsewhere the checkout, and what a Jenkins job says about itself. */

@@ -123,7 +123,20 @@ export function neededRights(input: NeedsInput): Need[] {
     ...(acts ? stepNeeds(input) : []),
     ...(applies ? findingNeeds(input) : []),
   ]
-  return [...new Map(all.map((need) => [JSON.stringify({ ...need, optional: undefined }), need])).values()]
+  return once(all)
+}
+
+/** Each right once: a required one beats an optional one, one for all names beats those with a name. */
+function once(needs: readonly Need[]): Need[] {
+  const found = new Map<string, Need>()
+  for (const need of needs) {
+    const key = needText(need)
+    if (need.optional !== true || !found.has(key)) found.set(key, need)
+  }
+  return [...found.values()].filter((need) => {
+    const { name, ...wide } = need
+    return name === undefined || !found.has(needText(wide))
+  })
 }
 
 type Scope = Omit<Need, 'verb'>

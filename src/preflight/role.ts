@@ -53,7 +53,7 @@ function merge(needs: readonly Need[]): PolicyRule[] {
     'verbs',
   )
   const named = fold(single, 'names')
-  return fold(named, 'resources').toSorted((a, b) => ruleKey(a).localeCompare(ruleKey(b)))
+  return fold(named, 'resources').toSorted((a, b) => (ruleKey(a) < ruleKey(b) ? -1 : 1))
 }
 
 /** Rules that differ only in one list, as one. A rule without names is for all names, and never one with a rule that has some. */

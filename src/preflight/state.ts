@@ -1,11 +1,10 @@
 import { listOf, valueAt } from '../manifests/workload.ts'
-import { isTerminating } from '../health/pods.ts'
 import { readiness } from '../health/readiness.ts'
 import { durationText } from '../shared/duration.ts'
-import { type Deployment, keyOf, type KubeObject, type Pod, refOf } from '../shared/objects.ts'
+import { type Deployment, keyOf, type KubeObject, refOf } from '../shared/objects.ts'
 import type { Finding } from './finding.ts'
 import type { PreflightInput } from './input.ts'
-import { findingAt, isStrict, labelsOf, serviceSelects, title, type Workload, workloadsOf } from './subject.ts'
+import { findingAt, isStrict, title, type Workload, workloadsOf } from './subject.ts'
 
 /** What the running workload is like: down, paused or moved by somebody else, or not made for two versions at once. */
 export function stateRules(input: PreflightInput): Finding[] {
@@ -28,7 +27,7 @@ function isOurs({ record }: PreflightInput, live: Deployment): boolean {
 function liveRules(input: PreflightInput, workload: Workload, live: Deployment): Finding[] {
   const { released, manifest, stepped } = workload
   const replicas = live.spec.replicas ?? 1
-  const ready = readyPods(input, live)
+  const ready = live.status?.readyReplicas ?? 0
   const findings: Finding[] = []
   if (replicas > 0 && ready === 0)
     findings.push(
@@ -66,21 +65,6 @@ function isMoving({ metadata, spec, status = {} }: Deployment): boolean {
   const unseen = (status.observedGeneration ?? 0) < (metadata.generation ?? 0)
   const { updatedReplicas: updated = 0, replicas = 0 } = status
   return unseen || updated < (spec.replicas ?? 1) || replicas > updated
-}
-
-/** Ready pods of a Deployment: counted where pods are known, else as its status says. */
-function readyPods({ lists }: PreflightInput, live: Deployment): number {
-  const labels = live.spec.selector.matchLabels ?? labelsOf(live.spec.template)
-  const own = lists.pods?.filter(
-    (pod) => pod.metadata.namespace === live.metadata.namespace && serviceSelects(labels, pod.metadata.labels ?? {}),
-  )
-  // An empty list beside a status that counts pods is a list that was read for something else.
-  const count = live.status?.readyReplicas ?? 0
-  return own === undefined || (own.length === 0 && count > 0) ? count : own.filter(isReady).length
-}
-
-function isReady(pod: Pod): boolean {
-  return !isTerminating(pod) && readiness({ ...pod, apiVersion: 'v1', kind: 'Pod' }).text === 'ready'
 }
 
 /** strategy-recreate: the user's own choice says that two versions must not run at once. */

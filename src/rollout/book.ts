@@ -110,15 +110,23 @@ export class Book {
       timeline: [...this.record.timeline, ...entries].slice(-MAX_TIMELINE),
     }
     const over = ['succeeded', 'aborted'].includes(next.phase)
-    const map = encodeRecord(next, this.#map)
-    const { [UNDO_KEY]: _old, ...data } = map.data ?? {}
-    map.data = over ? data : { ...data, [UNDO_KEY]: undoScript(next, this.payload) }
-    this.#map =
-      this.#map === undefined
-        ? await this.#client.create(map, { fieldManager: MOVER })
-        : await this.#client.replace(map, { fieldManager: MOVER })
+    const map = encodeRecord(next)
+    const data = { ...map.data, [UNDO_KEY]: over ? null : undoScript(next, this.payload) }
+    this.#map = this.#map === undefined ? await this.#create(map, data) : await this.#patch(this.#map, data)
     this.record = next
     this.tell()
+  }
+
+  async #create(map: ConfigMap, { [UNDO_KEY]: undo, ...data }: Record<string, string | null>): Promise<ConfigMap> {
+    const whole = { ...data, ...(undo === null ? {} : { [UNDO_KEY]: undo }) } as Record<string, string>
+    return this.#client.create({ ...map, data: whole }, { fieldManager: MOVER })
+  }
+
+  #patch({ metadata }: ConfigMap, data: Record<string, string | null>): Promise<ConfigMap> {
+    const { resourceVersion } = metadata
+    const body = { metadata: { ...(resourceVersion === undefined ? {} : { resourceVersion }) }, data }
+    const ref = recordRef(this.record.app, this.record.namespace)
+    return this.#client.patch<ConfigMap>(ref, { type: 'merge', body }, { fieldManager: MOVER })
   }
 
   tell(): void {

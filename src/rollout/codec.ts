@@ -32,21 +32,11 @@ export function payloadName(app: string, rollout: number): string {
   return `headgate-${app}-r${rollout}`
 }
 
-/** The record's ConfigMap. Its resourceVersion, when there is one, makes the write conditional. */
-export function encodeRecord(record: RolloutRecord, live: ConfigMap | undefined): ConfigMap {
-  const { resourceVersion } = live?.metadata ?? {}
-  return {
-    apiVersion: 'v1',
-    kind: 'ConfigMap',
-    metadata: {
-      name: recordName(record.app),
-      namespace: record.namespace,
-      labels: { ...live?.metadata.labels, [APP_LABEL]: record.app },
-      ...(live?.metadata.annotations === undefined ? {} : { annotations: live.metadata.annotations }),
-      ...(resourceVersion === undefined ? {} : { resourceVersion }),
-    },
-    data: { ...live?.data, record: stringifyJson(record) },
-  }
+/** The record's ConfigMap. */
+export function encodeRecord(record: RolloutRecord): ConfigMap {
+  const { app, namespace } = record
+  const metadata = { name: recordName(app), namespace, labels: { [APP_LABEL]: app } }
+  return { apiVersion: 'v1', kind: 'ConfigMap', metadata, data: { record: stringifyJson(record) } }
 }
 
 /** Reads a record. One of a newer version is refused, because going on with half of its meaning could lose pods. */

@@ -45,6 +45,9 @@ export interface EngineOptions {
   rested: boolean
 }
 
+/** Writes in a row that may meet a newer object: its status changes with every pod. */
+const MOST_STALE = 25
+
 /** What a move waits for right after a write. */
 const CONTROLLER = 'the Deployment controller'
 
@@ -57,6 +60,7 @@ export class Engine {
   readonly #startedAt: number
   readonly #firstSeen = new Map<string, number>()
   #waiting = ''
+  #stale = 0
   #mix = ''
 
   constructor(options: EngineOptions) {
@@ -162,9 +166,10 @@ export class Engine {
       if (await this.#sendAll(moves)) continue
       this.#tellMix()
       const waits = moves.filter((move) => move.kind === 'wait')
-      if (waits.length === 0) return
       const diagnosis = this.#judge(goal.kind === 'back' ? 'stable' : 'next')
+      // Also where all pods are ready at this instant: one that has crashed twice on the way here is no good pod.
       if (goal.kind !== 'back' && diagnosis.fatal !== undefined) throw await this.#bad(diagnosis.fatal)
+      if (waits.length === 0) return
       deadline = Math.max(deadline, ...waits.map((move) => (move.wakeAt ?? 0) + limitMs))
       if (this.now >= deadline) throw await this.#timeout(waits[0]?.text ?? '', limitMs, diagnosis)
       this.#tellWaiting(waits.map((move) => move.text).join('; '), diagnosis)
@@ -225,9 +230,12 @@ export class Engine {
         if (object.kind === 'Service') this.o.world.touched(object, this.now)
         this.o.world.put(object)
       }
+      this.#stale = 0
       this.o.reporter.emit({ kind: 'change', text: this.#named(write, text) })
     } catch (error) {
       if (!(error instanceof ApiError) || (error.kind !== 'stale' && error.kind !== 'exists')) throw error
+      // The server answers a patch that cannot be applied like one that came too late; only the second gets better.
+      if (++this.#stale > MOST_STALE) throw error
       await this.#refresh(write)
     }
   }

@@ -23,15 +23,24 @@ export interface Session extends ReadSession {
   autoscaled: () => Promise<ReadonlySet<string>>
 }
 
-/** Who acts, for the lease and for people: `owner/name run 123 attempt 1`, or a user at a command line. */
+/**
+ * Who acts, for the lease and for people: repository, run and attempt, or a user at a command line. The identity tells two
+ * jobs of one run apart: the same holder may take its own lease again at once.
+ */
 export function holderOf({ source, identity }: Deps): string {
-  return source.repository === ''
-    ? `${source.actor || 'cli'}/${identity}`
-    : `${source.repository}/${source.runId}/${source.attempt}`
+  const who =
+    source.repository === '' ? source.actor || 'cli' : `${source.repository}/${source.runId}/${source.attempt}`
+  return `${who}/${identity}`
 }
 
 /** Takes the lease, waiting up to `waitMs`, and opens the watches' home. Throws `refused` when another run keeps it. */
-export async function openSession(deps: Deps, app: string, namespace: string, waitMs: number): Promise<Session> {
+export async function openSession(
+  deps: Deps,
+  app: string,
+  namespace: string,
+  waitMs: number,
+  expired?: string,
+): Promise<Session> {
   const { client, clock, cancel, reporter } = deps
   const wake = new Wake()
   const lease = await acquire(client, {
@@ -41,6 +50,7 @@ export async function openSession(deps: Deps, app: string, namespace: string, wa
     waitMs,
     clock,
     signal: cancel,
+    ...(expired === undefined ? {} : { expired }),
     onWait: (holder) => reporter.emit({ kind: 'waiting', text: `the run ${holder} to end` }),
   })
   lease.onRequest(wake.notify)

@@ -117,10 +117,15 @@ export function isPinned({ spec, metadata }: Service): boolean {
 
 /** The Deployments whose pods a Service is meant for, whichever template it is bound to. */
 export function deploymentsBehind(snapshot: Snapshot, service: Service): Deployment[] {
-  const { [HASH_LABEL]: _hash, ...selector } = service.spec.selector ?? {}
-  return snapshot.deployments
+  const { [HASH_LABEL]: hash, ...selector } = service.spec.selector ?? {}
+  const behind = snapshot.deployments
     .filter(isIn(service.metadata.namespace ?? ''))
     .filter(({ spec }) => selects(selector, spec.template.metadata?.labels ?? {}))
+  // A pin binds the Deployment whose template it names; another one beside it may move.
+  const bound = behind.filter((deployment) =>
+    replicaSetsOf(snapshot, deployment).some(({ metadata }) => metadata.labels?.[HASH_LABEL] === hash),
+  )
+  return hash === undefined || bound.length === 0 ? behind : bound
 }
 
 export interface RecordFacts {
