@@ -120,3 +120,23 @@ export function microTimestamp(ms: number): string {
 export function parseTime(text: Json | undefined): number {
   return typeof text === 'string' ? Date.parse(text) : 0
 }
+
+/** A map as Go prints it. */
+export function goMap(map: JsonMap): string {
+  const parts = Object.keys(map)
+    .sort()
+    .map((key) => {
+      const value = map[key]
+      return `${key}:${isMap(value) ? goMap(value) : typeof value === 'string' ? value : JSON.stringify(value)}`
+    })
+  return `map[${parts.join(' ')}]`
+}
+
+/** A scalar as text; nothing for what is none. */
+export function plainText(value: Json | undefined): string {
+  return typeof value === 'string'
+    ? value
+    : typeof value === 'number' || typeof value === 'boolean' || typeof value === 'bigint'
+      ? String(value)
+      : ''
+}

@@ -5,7 +5,7 @@ import type { Json, JsonMap, KubeObject } from '../../../src/shared/objects.ts'
 import { ApiError, badRequest, invalid, invalidValue } from '../errors.ts'
 import type { Resource } from '../resources.ts'
 import { DecodeError, decode } from '../schema/decode.ts'
-import { asObject, isMap } from '../values.ts'
+import { asObject, goMap, isMap } from '../values.ts'
 import type { ApiRequest } from './request.ts'
 
 /** @param what the kind that the body should hold, for the message */
@@ -26,7 +26,7 @@ export function contentTypeOf(request: ApiRequest): string {
 export function readObject(request: ApiRequest, resource: Resource): JsonMap {
   const type = contentTypeOf(request)
   if (!['application/json', 'application/yaml', ''].includes(type)) {
-    const accepted = 'application/json, application/yaml, application/vnd.kubernetes.protobuf, application/cbor'
+    const accepted = 'application/json, application/yaml, application/vnd.kubernetes.protobuf'
     const message = `the body of the request was in an unknown format - accepted media types include: ${accepted}`
     throw new ApiError(415, 'UnsupportedMediaType', message)
   }
@@ -51,23 +51,32 @@ export interface Read {
   warnings: string[]
 }
 
-export type Source = 'object' | 'patch' | 'strategic'
+/** Where an object comes from: a strategic merge patch is quoted in refusals as Go prints it. */
+export type Source = { kind: 'object' | 'patch' } | { kind: 'strategic'; patch: JsonMap }
 
 /** An object through the eyes of its type. */
-export function decodeObject(resource: Resource, value: JsonMap, validation: string, source: Source = 'object'): Read {
+export function decodeObject(
+  resource: Resource,
+  value: JsonMap,
+  validation: string,
+  source: Source = { kind: 'object' },
+): Read {
   const about = `${resource.kind} in version "${resource.version}" cannot be handled as a ${resource.kind}`
   const refuse = (detail: string): ApiError =>
-    source === 'object'
+    source.kind === 'object'
       ? badRequest(`${about}: ${detail}`)
       : invalid('', '', '', [invalidValue('patch', stringifyJson(value), detail)])
   try {
-    const { value: decoded, unknown } = decode(resource.type, value, source === 'strategic')
+    const { value: decoded, unknown } = decode(resource.type, value, source.kind === 'strategic')
     const lines = unknown.map((path) => `unknown field "${path}"`)
     if (unknown.length > 0 && validation === 'Strict') throw refuse(`strict decoding error: ${lines.join(', ')}`)
     const object = asObject({ ...decoded, apiVersion: resource.apiVersion, kind: resource.kind })
     return { object, warnings: validation === 'Ignore' ? [] : lines }
   } catch (error) {
-    throw error instanceof DecodeError ? refuse(error.message) : error
+    if (!(error instanceof DecodeError)) throw error
+    if (source.kind !== 'strategic') throw refuse(error.message)
+    const detail = `unrecognized type: ${error.type}`
+    throw invalid('', '', '', [invalidValue('patch', goMap(source.patch), detail)])
   }
 }
 

@@ -7,7 +7,7 @@ import { mergePatch } from '../patches/merge-patch.ts'
 import { strategicMerge } from '../patches/strategic-merge.ts'
 import type { Resource } from '../resources.ts'
 import { asObject, clone, isMap, mapAt, textAt } from '../values.ts'
-import { contentTypeOf, decodeObject, parseBody, readObject, warningHeader } from './body.ts'
+import { contentTypeOf, decodeObject, parseBody, readObject, type Source, warningHeader } from './body.ts'
 import { filterOf } from './lists.ts'
 import { type Answer, type ApiRequest, isTrue, jsonAnswer, type Target } from './request.ts'
 import { viewOf } from './views.ts'
@@ -84,12 +84,8 @@ export class Writes {
     const { resource, namespace, name } = target
     const live = this.#objects.get(resource, namespace, name)
     const patched = patchOf(type, resource, live, body)
-    const { object, warnings } = decodeObject(
-      resource,
-      patched,
-      validationOf(request),
-      type === STRATEGIC ? 'strategic' : 'patch',
-    )
+    const source: Source = type === STRATEGIC && isMap(body) ? { kind: 'strategic', patch: body } : { kind: 'patch' }
+    const { object, warnings } = decodeObject(resource, patched, validationOf(request), source)
     // Without a version of its own the patch is laid over whatever is there.
     const updated = this.#objects.update(resource, live, object, this.#options(target, request))
     return jsonAnswer(200, viewOf(resource, updated), warningHeader(warnings))

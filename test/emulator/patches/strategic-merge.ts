@@ -2,7 +2,7 @@ import type { Json, JsonMap } from '../../../src/shared/objects.ts'
 import { badRequest, internal } from '../errors.ts'
 import { UNTYPED } from '../fields/field-set.ts'
 import type { Field, Type } from '../schema/schema.ts'
-import { clone, equal, isMap } from '../values.ts'
+import { clone, equal, goMap, isMap } from '../values.ts'
 
 const ORDER = '$setElementOrder/'
 const DELETE_FROM = '$deleteFromPrimitiveList/'
@@ -119,15 +119,4 @@ function ordered(key: string, items: Json[], order: Json[], live: Json | undefin
     if (taken !== undefined) result.push(taken)
   }
   return result
-}
-
-/** A map as Go prints it. */
-function goMap(map: JsonMap): string {
-  const parts = Object.keys(map)
-    .sort()
-    .map((key) => {
-      const value = map[key]
-      return `${key}:${isMap(value) ? goMap(value) : typeof value === 'string' ? value : JSON.stringify(value)}`
-    })
-  return `map[${parts.join(' ')}]`
 }

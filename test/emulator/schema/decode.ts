@@ -9,7 +9,14 @@ export interface Decoded {
 }
 
 /** A value that Go could not read into its struct: the whole request is refused. */
-export class DecodeError extends Error {}
+export class DecodeError extends Error {
+  /** Go's name of the type that was wanted */
+  readonly type: string
+  constructor(message: string, type: string) {
+    super(message)
+    this.type = type
+  }
+}
 
 /**
  * What Go keeps of a JSON object when it reads it into its struct and writes it again: unknown fields go, nulls go,
@@ -157,6 +164,7 @@ function mismatch(value: Json, path: string, type: string, owner: string): Decod
   const field = path.replaceAll(/\[\d+\]|\{[^}]*\}/g, '')
   return new DecodeError(
     `json: cannot unmarshal ${goValue(value, type)} into Go struct field ${owner}.${field} of type ${type}`,
+    type,
   )
 }
 
