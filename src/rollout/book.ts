@@ -1,4 +1,5 @@
 import type { Client } from '../kubernetes/client.ts'
+import { ApiError } from '../kubernetes/errors.ts'
 import { MOVER } from '../strategies/hold.ts'
 import type { Reporter } from '../report/events.ts'
 import type { Clock } from '../shared/clock.ts'
@@ -93,7 +94,14 @@ export class Book {
   /** Writes the payload, which never changes, before the first record that names it. */
   async open(): Promise<void> {
     const object = encodePayload(this.payload, this.record.app, this.record.namespace)
-    await this.#client.apply(object, { fieldManager: MOVER, force: true })
+    try {
+      await this.#client.create(object, { fieldManager: MOVER })
+    } catch (error) {
+      if (!(error instanceof ApiError) || error.kind !== 'exists') throw error
+      // A run that died before its first record left one of the same number, which nothing names.
+      await this.#client.delete(refOf(object))
+      await this.#client.create(object, { fieldManager: MOVER })
+    }
   }
 
   /** Changes the record and writes it. `timeline` adds one line of history. */
