@@ -1,6 +1,7 @@
 import type { Evidence, Failure } from '../shared/errors.ts'
 import type { KubeEvent } from '../shared/objects.ts'
 import { countOf, lastSeen, oneLine } from './look.ts'
+import { probeAnswer } from './pod-signs.ts'
 import type { Symptom } from './symptom.ts'
 
 export interface LogTail {
@@ -164,11 +165,23 @@ export function explainFailure(
   return {
     kind: 'failed',
     code: symptom.code,
-    message: `${symptom.sentence}${cause === undefined ? '' : alsoText(cause)}`,
+    message: `${symptom.sentence}${answerText(symptom, events)}${cause === undefined ? '' : alsoText(cause)}`,
     object: symptom.object,
     evidence,
     next: symptom.hint,
   }
+}
+
+/** The last answer of a failing probe, when the symptom was seen without events. */
+function answerText({ code, object, container, detail }: Symptom, events: readonly KubeEvent[]): string {
+  if ((code !== 'readiness' && code !== 'startup') || detail !== undefined || container === undefined) return ''
+  const [last] = events
+    .filter(({ reason, message = '', involvedObject = {} }) => {
+      const same = involvedObject.kind === object.kind && involvedObject.name === object.name
+      return same && reason === 'Unhealthy' && message.toLowerCase().startsWith(`${code} probe`)
+    })
+    .toSorted((a, b) => lastSeen(b) - lastSeen(a))
+  return last === undefined ? '' : `; its last answer: ${clean(probeAnswer(last))}`
 }
 
 /** Events of at most three objects that show the cause; a symptom of no pod takes those of its pods or all along. */

@@ -217,6 +217,12 @@ function startingSign(pod: Pod, row: ContainerRow, reason: string, look: Look): 
   return { fatal: 'never', hiddenFor: look.grace.starting, sentence, hint: 'look at the events of the pod' }
 }
 
+/** What a probe got, from its Unhealthy event: `HTTP 503`, `connection refused` … */
+export function probeAnswer({ message = '' }: KubeEvent): string {
+  const said = message.replace(/^\w+ probe (failed|errored)[^:]*:\s*/i, '')
+  return oneLine(said.replace(/^HTTP probe failed with statuscode: /, 'HTTP ')) || 'no answer'
+}
+
 /** Readiness never ends a rollout by itself: slow is not broken. Its last answer is what a person needs. */
 function unreadySign(pod: Pod, row: ContainerRow, probe: 'startup' | 'readiness', look: Look): Rest {
   const failing = ({ reason, message = '' }: KubeEvent): boolean =>
@@ -230,13 +236,12 @@ function unreadySign(pod: Pod, row: ContainerRow, probe: 'startup' | 'readiness'
     const hint = 'look at its log, and at path and port of the probe'
     return { fatal: 'never', hiddenFor: look.grace.notReady, sentence: `${who} runs, but ${why}`, hint }
   }
-  const said = (last.message ?? '').replace(/^\w+ probe (failed|errored)[^:]*:\s*/i, '')
-  const answer = oneLine(said.replace(/^HTTP probe failed with statuscode: /, 'HTTP '))
+  const answer = probeAnswer(last)
   return {
     fatal: 'never',
     // The first answers of a starting server are no news.
     hiddenFor: times >= 3 ? 0 : look.grace.notReady,
-    sentence: `${who} runs, but fails its ${probe} probe: ${answer || 'no answer'}${times > 1 ? ` (${times} times)` : ''}`,
+    sentence: `${who} runs, but fails its ${probe} probe: ${answer}${times > 1 ? ` (${times} times)` : ''}`,
     hint: `check path and port of the ${probe}Probe, and what the application waits for`,
     detail: oneLine(last.message ?? '', 700),
   }

@@ -136,6 +136,18 @@ describe('a failure', () => {
     expect(failure.evidence?.[0]?.lines[0]).toMatch(/seccompProfile\.type to "RuntimeDefault" or "Localhost"\)$/)
   })
 
+  it('of a probe tells its last answer, also when the events were read only now', () => {
+    const { pods, events } = fixture('readiness')
+    const [seen] = look({ pods, grace: { notReady: 0 } }).symptoms
+    if (seen === undefined) throw new Error('no symptom')
+    expect(explainFailure(seen, events).message).toMatch(
+      /has not passed its readiness probe; its last answer: HTTP 503$/,
+    )
+    expect(explainFailure(seen).message).toMatch(/has not passed its readiness probe$/)
+    const [told] = look({ pods, events }).symptoms
+    expect(told === undefined ? '' : explainFailure(told, events).message).toMatch(/probe: HTTP 503 \(31 times\)$/)
+  })
+
   it('alone is enough', () => {
     const { first } = symptoms('gated')
     expect(explainFailure(first)).toMatchObject({ code: 'unschedulable', message: first.sentence, evidence: [] })
