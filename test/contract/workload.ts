@@ -76,8 +76,10 @@ export class Workload {
     return answer
   }
 
-  image(tag: string): JsonMap {
-    return { template: { spec: { containers: [{ name: 'app', image: image(tag) }] } } }
+  image(tag: string, variables: Record<string, string> = {}): JsonMap {
+    const env = Object.entries(variables).map(([name, value]) => ({ name, value }))
+    const container = { name: 'app', image: image(tag), ...(env.length === 0 ? {} : { env }) }
+    return { template: { spec: { containers: [container] } } }
   }
 
   surge(maxSurge: Json, maxUnavailable: Json): JsonMap {
@@ -142,7 +144,6 @@ export class Workload {
         ]),
       ),
       generationSeen: at(body, 'status', 'observedGeneration') === at(body, 'metadata', 'generation'),
-      endpoints: slices.length,
     }
   }
 
@@ -155,7 +156,7 @@ export class Workload {
       const pods = (await this.pods()).map((pod) => textAt(pod, 'metadata', 'resourceVersion')).join()
       const now = JSON.stringify([facts, pods])
       if (now !== before) [before, since] = [now, cluster.now()]
-      else if (cluster.now() - since >= forMs && facts.generationSeen) return facts
+      else if (cluster.now() - since >= forMs && facts.generationSeen && facts.sides.every(isFull)) return facts
       await cluster.sleep(150)
     }
   }
@@ -182,7 +183,6 @@ export interface Facts extends JsonMap {
   status: string
   conditions: Record<string, string>
   generationSeen: boolean
-  endpoints: number
 }
 
 function sides(sets: JsonMap[]): string[] {
@@ -197,6 +197,12 @@ function sides(sets: JsonMap[]): string[] {
     ]
     return `${tag}: ${numbers.join('/')}`
   })
+}
+
+/** As many pods as wanted: the ReplicaSet controller is done. */
+function isFull(side: string): boolean {
+  const [, wanted, present] = /: (\d+)\/(\d+)/.exec(side) ?? []
+  return wanted === present
 }
 
 const COUNTS = [

@@ -14,7 +14,7 @@ import { type Delay, draw, Informers, type World } from './controllers/machinery
 import { ApiError, notFound } from './errors.ts'
 import { type DeleteOptions, Objects } from './objects.ts'
 import { mergePatch } from './patches/merge-patch.ts'
-import { type Behaviour, behaviourOfTag, type PodBehaviour } from './pods/behaviour.ts'
+import { type Behaviour, behaviourOfOptions, behaviourOfTag, type PodBehaviour } from './pods/behaviour.ts'
 import { Kubelet, nodeObject } from './pods/kubelet.ts'
 import { RealServers } from './pods/real-servers.ts'
 import type { ServiceFronts } from './pods/service-fronts.ts'
@@ -129,8 +129,9 @@ export class Emulator {
   }
 
   #behaviour(...args: Parameters<Behaviour>): PodBehaviour {
-    const [image] = args
-    return this.#overrides.get(image) ?? this.#options.behaviour?.(...args) ?? behaviourOfTag(image)
+    const [image, pod, container] = args
+    const known = this.#overrides.get(image) ?? this.#options.behaviour?.(...args) ?? behaviourOfTag(image)
+    return { ...known, ...behaviourOfOptions(pod, container) }
   }
 
   #furnish(): void {

@@ -75,6 +75,33 @@ export function behaviourOfTag(image: string): PodBehaviour {
   return {}
 }
 
+/**
+ * The same by options, as the lab has them: the annotation `lab.test/never-ready`, or else the variable
+ * `LAB_NEVER_READY` of the container.
+ */
+export function behaviourOfOptions(pod: Pod, container: Container): PodBehaviour {
+  const option = (key: string): string | undefined => {
+    const variable = `LAB_${key.toUpperCase().replaceAll('-', '_')}`
+    const value = container.env?.find((item) => item['name'] === variable)?.['value']
+    return pod.metadata.annotations?.[`lab.test/${key}`] ?? (typeof value === 'string' ? value : undefined)
+  }
+  const ms = (key: string, unit = 1): number | undefined => {
+    const text = option(key)
+    return text === undefined ? undefined : Number(text) * unit
+  }
+  const found: [keyof PodBehaviour, number | boolean | undefined][] = [
+    ['neverReady', option('never-ready') === 'true' ? true : undefined],
+    ['readyAfterMs', ms('ready-after-ms')],
+    ['pullMs', ms('pull-ms')],
+    ['startMs', ms('start-delay-ms')],
+    ['crashAfterMs', ms('crash-after-s', 1_000)],
+    ['exitCode', ms('exit-code')],
+    ['runMs', ms('run-s', 1_000)],
+    ['ignoreSigterm', option('shutdown') === 'ignore' ? true : undefined],
+  ]
+  return Object.fromEntries(found.filter(([, value]) => value !== undefined))
+}
+
 /** What a running app answers: its version and its pod, as `gihyodocker/echo-version` does. */
 export function answerOf(
   behaviour: PodBehaviour,
