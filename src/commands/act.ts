@@ -60,7 +60,7 @@ async function decided(session: Session, record: RolloutRecord, map: ConfigMap):
       const engine = await engineFor(session, book, rested)
       if (!rested) await engine.mark()
       if (decision.kind === 'abort') return endedResult(deps, book, await goBack(engine))
-      const release = releaseOf(payload, record.app, record.namespace, record.plan)
+      const release = releaseOf(payload, record)
       const by = deps.source.actor === '' ? 'a person' : deps.source.actor
       await book.save(
         { phase: 'progressing' },

@@ -12,7 +12,7 @@ import { payloadKind } from '../rollout/codec.ts'
 import { draftRollout } from '../rollout/draft.ts'
 import { decide, type Decision } from '../rollout/machine.ts'
 import type { RolloutRecord } from '../rollout/record.ts'
-import { loadRelease, type Release } from '../rollout/release.ts'
+import { loadRelease, type Release, releaseOf } from '../rollout/release.ts'
 import { engineFor, openSession, type ReadSession, type Session } from '../rollout/session.ts'
 import { dryRunOne, survey, type Survey } from '../rollout/survey.ts'
 import { planOf } from '../rollout/plan.ts'
@@ -69,7 +69,7 @@ async function decided(
         kind: 'line',
         text: `going on with rollout ${record.rollout} at step ${record.step + 1}: ${decision.because}`,
       })
-      return resume(session, release, record, map)
+      return resume(session, record, map)
     case 'start':
       return begin(session, release, decision, record, map)
     case 'promote':
@@ -78,7 +78,7 @@ async function decided(
   }
 }
 
-async function resume(session: Session, release: Release, record: RolloutRecord, map: ConfigMap): Promise<Result> {
+async function resume(session: Session, record: RolloutRecord, map: ConfigMap): Promise<Result> {
   const { deps } = session
   const payload = await readPayload(deps.client, record, record.rollout)
   const { failure: _failure, reason: _reason, ...rest } = record
@@ -91,6 +91,8 @@ async function resume(session: Session, release: Release, record: RolloutRecord,
     { kind: 'resumed', text: `step ${record.step + 1} again`, step: record.step },
   )
   const { client, settings } = deps
+  // From the payload, which is the same release with the colors that this rollout gave it.
+  const release = releaseOf(payload, record)
   const seen = await survey({ client, world: session.world, release, settings, command: 'deploy' })
   return endedResult(
     deps,

@@ -1,7 +1,7 @@
 import type { Result } from '../report/events.ts'
 import { readPayload, readRecord } from '../rollout/book.ts'
 import { decide } from '../rollout/machine.ts'
-import { releaseOf } from '../rollout/release.ts'
+import { releaseFrom } from '../rollout/release.ts'
 import type { Settings } from '../rollout/settings.ts'
 import type { RolloutRecord } from '../rollout/record.ts'
 import { openSession, type Session } from '../rollout/session.ts'
@@ -40,7 +40,7 @@ export async function rollback(deps: Deps): Promise<Result> {
     const payload = await readPayload(deps.client, found.record, previous.rollout)
     const settings = settingsFor(deps.settings, found.record)
     const own: Session = { ...session, deps: { ...deps, settings } }
-    return await begin(own, releaseOf(payload, app, namespace, settings.steps), decision, found.record, found.map)
+    return await begin(own, releaseFrom(payload, app, namespace, settings.steps), decision, found.record, found.map)
   } finally {
     await session.close()
   }

@@ -13,9 +13,9 @@ export async function finish(engine: Engine): Promise<void> {
   if (engine.workloads.length > 0) reporter.emit({ kind: 'phase', title: 'Finish: all pods to the new version' })
   await engine.reach({ kind: 'finish' }, book.record.timeoutMs)
   for (const workload of engine.workloads) {
-    const { deployment, services } = engine.view(workload)
-    if (deployment !== undefined) await handOver(engine, deployment)
-    for (const { live } of services) if (live !== undefined) await handOver(engine, live)
+    const { deployment, separate, services } = engine.view(workload)
+    for (const object of [separate?.deployment, deployment, ...services.map(({ live }) => live)])
+      if (object !== undefined) await handOver(engine, object)
   }
 }
 

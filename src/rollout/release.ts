@@ -9,6 +9,7 @@ import { refuse } from '../shared/errors.ts'
 import type { KubeObject } from '../shared/objects.ts'
 import type { Step } from '../strategies/step.ts'
 import type { Payload } from './codec.ts'
+import type { RolloutRecord } from './record.ts'
 import type { Settings } from './settings.ts'
 
 /** What is to be brought live: the desired objects after image substitution, each in its namespace. */
@@ -55,15 +56,20 @@ export async function loadRelease(
   return assemble(appName(settings.app, placed), namespace, placed, settings.steps)
 }
 
-/** A release from a payload: promote, abort and rollback need no checkout. */
-export function releaseOf(payload: Payload, app: string, namespace: string, steps: readonly Step[]): Release {
-  const place = { file: `rollout ${payload.rollout}` }
-  return assemble(
-    app,
-    namespace,
-    payload.objects.map((object) => ({ object, place, placeOf: () => place })),
-    steps,
+/** The release of a rollout under way, as its payload and record tell it: no checkout is needed to go on. */
+export function releaseOf(payload: Payload, record: RolloutRecord): Release {
+  const { app, namespace, plan, workloads } = record
+  const active = workloads.flatMap(({ namespace: home, name, stableName }): [string, string][] =>
+    stableName === undefined ? [] : [[`${home}/${name}`, stableName]],
   )
+  return { ...releaseFrom(payload, app, namespace, plan), active: Object.fromEntries(active) }
+}
+
+/** The objects of an earlier rollout, to be brought again. */
+export function releaseFrom(payload: Payload, app: string, namespace: string, steps: readonly Step[]): Release {
+  const place = { file: `rollout ${payload.rollout}` }
+  const manifests = payload.objects.map((object) => ({ object, place, placeOf: () => place }))
+  return assemble(app, namespace, manifests, steps)
 }
 
 function assemble(app: string, namespace: string, manifests: ManifestObject[], steps: readonly Step[]): Release {

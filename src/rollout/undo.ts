@@ -32,7 +32,7 @@ export async function undo(engine: Engine, budgetMs = Number.POSITIVE_INFINITY):
   await goBack(engine, budgetMs)
   for (const workload of engine.workloads) {
     const view = engine.view(workload)
-    for (const object of [view.deployment, ...view.services.map((service) => service.live)])
+    for (const object of [view.deployment, view.separate?.deployment, ...view.services.map((service) => service.live)])
       if (object !== undefined) await giveBack(engine, object)
   }
   reporter.emit({ kind: 'line', text: `the stable version serves alone again` })

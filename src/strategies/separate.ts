@@ -92,11 +92,18 @@ export function separateBack(view: WorkloadView): Move {
     return { kind: 'drift', text: 'it was deleted', object: missing(view) }
   const { hash, serving } = sideOf(view, 'stable')
   const whole = serving >= Math.min(replicasOf(old), view.record.replicas) && replicasOf(old) > 0
-  if (replicasOf(old) < view.record.replicas && replicasOf(old) === 0)
-    return writeDeployment(old, { replicas: view.record.replicas, paused: false }, 'old set up again')
+  // Without a color its Services will be pinned to it, and what is pinned is locked.
+  if (replicasOf(old) === 0 && view.record.replicas > 0)
+    return writeDeployment(
+      old,
+      { replicas: view.record.replicas, paused: !hasColor(old), annotations: { [SENTENCE]: view.sentence } },
+      'old set up again',
+    )
   const away = view.services.find((service) => onNew(view, service))
   if (away !== undefined) {
     if (!whole) return wait(`old pods to be ready, ${serving} of ${view.record.replicas}`)
+    if (!hasColor(old) && !isLocked(old))
+      return writeDeployment(old, { paused: true, annotations: { [SENTENCE]: view.sentence } }, 'lock')
     return hasColor(old) || hash === undefined
       ? selectMove(away, 'stable', 'the old version')
       : pinMove(away, 'stable', hash)

@@ -33,7 +33,7 @@ async function begun({ options, before, maxPods }: Story): Promise<World> {
 }
 
 /** How many writes the command makes when nothing cuts it off. */
-export async function countWrites(story: Story): Promise<number> {
+async function countWrites(story: Story): Promise<number> {
   const world = await begun(story)
   const { writes, result } = await world.run(story.command, { ...story.options, manifests_ })
   expect(result).toBeDefined()
@@ -42,11 +42,7 @@ export async function countWrites(story: Story): Promise<number> {
 }
 
 /** The run dies at write k; users stay served; then a new run goes on to the end, or goes back. */
-export async function cutAndGoOn(
-  story: Story,
-  cut: NonNullable<RunOptions['cut']>,
-  then: 'deploy' | 'abort',
-): Promise<void> {
+async function cutAndGoOn(story: Story, cut: NonNullable<RunOptions['cut']>, then: 'deploy' | 'abort'): Promise<void> {
   const world = await begun(story)
   const died = await world.run(story.command, { ...story.options, manifests_, cut })
   expect(died.result).toBeUndefined()
@@ -84,4 +80,20 @@ async function endBySuccess(world: World, { options, command }: Story): Promise<
   }
   expect(world.record?.phase).toBe('succeeded')
   expect(world.serving()).toEqual({ [NEW]: 3 })
+}
+
+/**
+ * After every write, and before every second one: between two writes the server's state is the same, only more time has
+ * passed, which the waiting in each story has covered already.
+ */
+export async function cutEverywhere(story: Story, then: 'deploy' | 'abort'): Promise<void> {
+  const writes = await countWrites(story)
+  expect(writes).toBeGreaterThan(3)
+  for (let after = 1; after <= writes; after++)
+    for (const when of ['before', 'after'] as const) {
+      if (when === 'before' && after % 2 === (then === 'abort' ? 0 : 1)) continue
+      await cutAndGoOn(story, { after, when }, then).catch((error: unknown) => {
+        throw new Error(`cut ${when} write ${after} of ${writes}`, { cause: error })
+      })
+    }
 }

@@ -1,0 +1,15 @@
+import { describe, it } from 'vitest'
+import { cutEverywhere, type Story } from './crash.ts'
+
+const options = { strategy: 'blue-green', pods: 'separate', plan: 'approve, switch, approve' } as const
+const STORIES: Record<string, Story> = {
+  deploy: { options, maxPods: 6, before: [], command: 'deploy' },
+  'promote to the end': { options, maxPods: 6, before: ['deploy', 'promote'], command: 'promote' },
+  'abort after the switch': { options, maxPods: 6, before: ['deploy', 'promote'], command: 'abort' },
+}
+
+describe.each(Object.entries(STORIES))('separate %s, cut off at every write', (_name, story) => {
+  it.each(['deploy', 'abort'] as const)('then %s', async (then) => {
+    await cutEverywhere(story, then)
+  })
+})
