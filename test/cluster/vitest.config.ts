@@ -7,6 +7,8 @@ export default defineConfig({
     include: ['test/cluster/e2e/**/*.test.ts'],
     // All files share one cluster and two cores; times are measured, so nothing runs beside.
     fileParallelism: false,
+    // Scenarios of one file, each with users of its own: more than this and the machine itself is what is measured.
+    maxConcurrency: 3,
     testTimeout: 120_000,
     hookTimeout: 60_000,
   },

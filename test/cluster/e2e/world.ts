@@ -54,19 +54,25 @@ export function runProgram(
   })
 }
 
+interface Proxy {
+  /** `http://host:port` */
+  base: string
+  stop: () => void
+}
+
 export class World {
   readonly namespace: string
   readonly api: Client
   readonly #cluster: Cluster | undefined
   readonly #observers: Observer[] = []
   readonly #loads: Load[] = []
-  #proxyBase: string | undefined
+  readonly #proxy: Proxy | undefined
 
-  constructor(namespace: string, api: Client, cluster: Cluster | undefined, proxyBase: string | undefined) {
+  constructor(namespace: string, api: Client, cluster: Cluster | undefined, proxy: Proxy | undefined) {
     this.namespace = namespace
     this.api = api
     this.#cluster = cluster
-    this.#proxyBase = proxyBase
+    this.#proxy = proxy
   }
 
   /** The test cluster itself: audit log, parts to stop and start. */
@@ -122,10 +128,10 @@ export class World {
   async serviceUrl(name: string): Promise<string> {
     const { clusterIP, ports } = (await this.service(name)).spec
     const [port] = ports ?? []
-    if (this.#proxyBase === undefined) return `http://${clusterIP}:${port?.port ?? 80}/`
+    if (this.#proxy === undefined) return `http://${clusterIP}:${port?.port ?? 80}/`
     // Outside of the cluster the way leads through the API server, which picks an endpoint by itself.
     const target = port?.name === undefined ? name : `${name}:${port.name}`
-    return `${this.#proxyBase}${this.path('services', target)}/proxy/`
+    return `${this.#proxy.base}${this.path('services', target)}/proxy/`
   }
 
   /** Starts a load on a Service, after it has answered once: a new Service refuses connections for up to a second. */
@@ -158,6 +164,7 @@ export class World {
     await Promise.all(this.#observers.map((observer) => observer.stop()))
     await this.api.ask('DELETE', `/api/v1/namespaces/${this.namespace}`)
     this.api.close()
+    this.#proxy?.stop()
   }
 }
 
@@ -173,7 +180,7 @@ function answers(url: string): Promise<boolean> {
 }
 
 /** `kubectl proxy` to a foreign cluster: whatever its kubeconfig needs for logging in, kubectl knows it. */
-async function startProxy(): Promise<{ base: string; stop: () => void }> {
+async function startProxy(): Promise<Proxy> {
   const args = [`--kubeconfig=${process.env['HEADGATE_E2E_KUBECONFIG']}`, 'proxy', '--port=0']
   const child = spawn(process.env['HEADGATE_E2E_KUBECTL'] ?? 'kubectl', args, { stdio: ['ignore', 'pipe', 'inherit'] })
   const base = await new Promise<string>((resolve, reject) => {
@@ -187,28 +194,29 @@ async function startProxy(): Promise<{ base: string; stop: () => void }> {
   return { base, stop: () => child.kill() }
 }
 
-/** A world for the tests of this file, in a new namespace. Nothing happens before the first test. */
+/** A world in a new namespace; whoever opens it ends it. */
+export async function openWorld(name: string): Promise<World> {
+  const folder = process.env['HEADGATE_E2E_CLUSTER']
+  const cluster = folder === undefined ? undefined : openCluster(folder)
+  if (cluster !== undefined) assertInside('end-to-end tests')
+  const proxy = cluster === undefined ? await startProxy() : undefined
+  const userAgent = 'test-harness'
+  const api = cluster?.client('admin', userAgent) ?? new Client({ server: proxy?.base ?? '', userAgent })
+  const namespace = `${name}-${randomBytes(3).toString('hex')}`
+  const body = { apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace } }
+  await api.call('POST', '/api/v1/namespaces', { body })
+  const world = new World(namespace, api, cluster, proxy)
+  await untilUsable(world)
+  return world
+}
+
+/** A world for the tests of this file. Nothing happens before the first test. */
 export function useWorld(name: string): () => World {
   let world: World | undefined
-  let stopProxy = (): void => {}
   beforeAll(async () => {
-    const folder = process.env['HEADGATE_E2E_CLUSTER']
-    const cluster = folder === undefined ? undefined : openCluster(folder)
-    if (cluster !== undefined) assertInside('end-to-end tests')
-    const proxy = cluster === undefined ? await startProxy() : undefined
-    if (proxy !== undefined) stopProxy = proxy.stop
-    const userAgent = 'test-harness'
-    const api = cluster?.client('admin', userAgent) ?? new Client({ server: proxy?.base ?? '', userAgent })
-    const namespace = `${name}-${randomBytes(3).toString('hex')}`
-    const body = { apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace } }
-    await api.call('POST', '/api/v1/namespaces', { body })
-    world = new World(namespace, api, cluster, proxy?.base)
-    await untilUsable(world)
+    world = await openWorld(name)
   })
-  afterAll(async () => {
-    await world?.end()
-    stopProxy()
-  })
+  afterAll(() => world?.end())
   return () => {
     if (world === undefined) throw new Error('there is no world before the first test')
     return world

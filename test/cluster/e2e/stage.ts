@@ -1,0 +1,301 @@
+/**
+ * What a scenario plays on: the sample app in a namespace of its own, users, an observer, and the action. Scenarios run
+ * side by side, so each has its own stage.
+ */
+import { expect } from 'vitest'
+import type { Deployment, KubeObject, ManagedFieldsEntry, Pod, Service } from '../../../src/shared/objects.ts'
+import { describeBreach } from '../../invariants/ledger.ts'
+import { remains } from '../../invariants/remains.ts'
+import { isServing, isTerminating, type Snapshot } from '../../invariants/snapshot.ts'
+import type { Load, LoadResult } from '../load.ts'
+import type { Observer } from '../observer.ts'
+import { ECHO_IMAGE, type EchoOptions, echoDeployment, echoService } from './echo.ts'
+import { type ActionResult, type Inputs, Run, type RunOptions, Workspace } from './runner.ts'
+import { type Manifest, openWorld, type World } from './world.ts'
+
+export const APP = 'echo-version'
+const FILE = 'k8s/app.yaml'
+/** Requests per second of each of the two loads. */
+const RATE = 50
+const LONGEST_LOAD_SECONDS = 300
+export const ENOUGH_REQUESTS = 1_000
+
+export interface Users {
+  fresh: LoadResult
+  kept: LoadResult
+}
+
+export class Stage {
+  readonly world: World
+  readonly observer: Observer
+  readonly workspace: Workspace
+  /** the sample as the test wants it; the version is what scenarios change */
+  readonly #options: EchoOptions
+  readonly #runs: Run[] = []
+  readonly #figures: string[] = []
+  #loads: { fresh: Load; kept: Load } | undefined
+
+  constructor(world: World, observer: Observer, options: EchoOptions) {
+    this.world = world
+    this.observer = observer
+    this.workspace = new Workspace(world.kubeconfig)
+    this.#options = options
+  }
+
+  get replicas(): number {
+    return this.#options.replicas ?? 3
+  }
+
+  /** Deployment and Service of a version, as the repository has them. */
+  app(version: string, more: EchoOptions = {}): Manifest[] {
+    const options = { ...this.#options, ...more }
+    const container = { lifecycle: { preStop: { sleep: { seconds: 5 } } }, ...options.container }
+    return [echoDeployment({ name: APP, ...options, version, container }), echoService(APP)]
+  }
+
+  /** Puts a version into the workspace. */
+  checkout(version: string, more: EchoOptions = {}): string {
+    return this.workspace.write(FILE, this.app(version, more))
+  }
+
+  /** Given: a version runs, brought by `kubectl apply` as before Headgate. */
+  async runs(version: string, ...applyArgs: string[]): Promise<void> {
+    await this.world.kubectl('apply', '-f', this.checkout(version), ...applyArgs)
+    await this.serves(version)
+  }
+
+  /** Given: a version runs, brought by Headgate itself. */
+  async runsByHeadgate(version: string): Promise<void> {
+    this.checkout(version)
+    const { exitCode, log } = await this.start({}).done
+    expect(exitCode, log).toBe(0)
+    await this.serves(version)
+  }
+
+  /** Every pod that is there serves this version, and the Deployment controller rests. */
+  async serves(version: string, timeoutMs = 60_000): Promise<Snapshot> {
+    return this.observer.until(
+      `${this.replicas} pods of ${version} serve alone`,
+      (snapshot) => {
+        const pods = appPods(snapshot)
+        const serving = pods.filter((pod) => isServing(pod, snapshot.at, 0))
+        return (
+          pods.length === this.replicas &&
+          serving.length === this.replicas &&
+          serving.every((pod) => versionOf(pod) === version) &&
+          this.observer.endpoints(APP).at(-1)?.ready === this.replicas
+        )
+      },
+      timeoutMs,
+    )
+  }
+
+  /** Two kinds of users come: one connection for each request, and a few that stay open. */
+  async usersCome(service = APP, rate = RATE): Promise<void> {
+    const options = { rate, seconds: LONGEST_LOAD_SECONDS }
+    const fresh = await this.world.load(service, options)
+    const kept = await this.world.load(service, { ...options, keepAlive: true })
+    this.#loads = { fresh, kept }
+    await this.usersAsk(30)
+  }
+
+  get #users(): { fresh: Load; kept: Load } {
+    if (this.#loads === undefined) throw new Error('no users have come')
+    return this.#loads
+  }
+
+  /** So many requests more of each kind. */
+  async usersAsk(more: number): Promise<void> {
+    const { fresh, kept } = this.#users
+    const until = (load: Load): Promise<void> => {
+      const enough = load.counts.sent + more
+      return load.until(({ sent }) => sent >= enough)
+    }
+    await Promise.all([until(fresh), until(kept)])
+  }
+
+  /** Versions that have answered so far, of either kind of users. */
+  get versionsSeen(): string[] {
+    const { fresh, kept } = this.#users
+    return [...new Set([...Object.keys(fresh.counts.versions), ...Object.keys(kept.counts.versions)])].sort()
+  }
+
+  /** One answer of a Service that users do not use. */
+  async answerOf(service: string): Promise<string> {
+    const { status, text } = await this.world.api.ask('GET', this.world.path('services', `${service}:http/proxy/`))
+    return status === 200 ? text : `HTTP ${status}: ${text}`
+  }
+
+  /** Then: it is an ordinary Deployment; what people do with it does what it always did. */
+  async isPlainAgain(before: string, now: string, name = APP): Promise<void> {
+    await this.world.kubectl('rollout', 'undo', `deployment/${name}`)
+    await this.world.kubectl('rollout', 'status', `deployment/${name}`, '--timeout=60s')
+    await this.serves(before)
+    await this.world.kubectl('apply', '-f', this.checkout(now))
+    await this.world.kubectl('rollout', 'status', `deployment/${name}`, '--timeout=60s')
+    await this.serves(now)
+  }
+
+  /** The users go, once there were enough of them to tell. */
+  async usersLeave(least = ENOUGH_REQUESTS): Promise<Users> {
+    const { fresh, kept } = this.#users
+    const missing = least - Math.min(fresh.counts.sent, kept.counts.sent)
+    if (missing > 0) await this.usersAsk(missing)
+    const [freshResult, keptResult] = await Promise.all([fresh.stop(), kept.stop()])
+    const failed = freshResult.failed + keptResult.failed
+    this.tell(`${freshResult.sent} + ${keptResult.sent} requests, ${failed} failed`)
+    return { fresh: freshResult, kept: keptResult }
+  }
+
+  /** Then: the users noticed nothing. */
+  async nobodyNoticed(least = ENOUGH_REQUESTS): Promise<Users> {
+    const users = await this.usersLeave(least)
+    for (const { failed, reasons, failures } of [users.fresh, users.kept])
+      expect({ failed, reasons, failures }).toEqual({ failed: 0, reasons: {}, failures: [] })
+    expect(this.breaches()).toEqual([])
+    return users
+  }
+
+  breaches(): string[] {
+    return this.observer.breaches.map(describeBreach)
+  }
+
+  /** From now on at least so many pods serve, and at most so many are there. */
+  guard(maxPods: number, options: { minServing?: number; names?: string[]; services?: string[] } = {}): void {
+    const { namespace } = this.world
+    const { minServing = this.replicas, names = [APP], services = [APP] } = options
+    this.observer.expect({
+      workloads: [{ namespace, names, minServing, maxPods }],
+      services: services.map((name) => ({ namespace, name, minReady: 1 })),
+    })
+  }
+
+  start(inputs: Inputs, options: RunOptions = {}): Run {
+    const reads = inputs['command'] === undefined || inputs['command'] === 'deploy' || inputs['command'] === 'plan'
+    const common = { namespace: this.world.namespace, ...(reads ? { manifests: 'k8s' } : { app: APP }) }
+    return this.#keep(this.workspace.action({ ...common, ...inputs }, options))
+  }
+
+  async action(inputs: Inputs, options: RunOptions = {}): Promise<ActionResult> {
+    const result = await this.start(inputs, options).done
+    this.tell(`${inputs['command'] ?? 'deploy'} ${(result.ms / 1_000).toFixed(1)} s`)
+    return result
+  }
+
+  post(inputs: Inputs, main: ActionResult): Promise<ActionResult> {
+    return this.#keep(this.workspace.post({ namespace: this.world.namespace, ...inputs }, main)).done
+  }
+
+  cli(args: readonly string[], options: RunOptions = {}): Promise<ActionResult> {
+    return this.#keep(this.workspace.cli([...args, '--namespace', this.world.namespace], options)).done
+  }
+
+  #keep(run: Run): Run {
+    this.#runs.push(run)
+    return run
+  }
+
+  /** The Deployment as people and other tools see it, without what changes by itself. */
+  async trace(name = APP): Promise<Trace> {
+    return traceOf(await this.world.deployment(name))
+  }
+
+  /** Then: nothing remains but the release's objects, record and payloads. */
+  async tidy(): Promise<void> {
+    // The end is reported before the last pod object is gone for the observer's stream.
+    await this.observer
+      .until('nothing is left over', (snapshot) => remains(snapshot, this.world.namespace, APP).length === 0, 5_000)
+      .catch(() => {})
+    expect(remains(this.observer.snapshot(), this.world.namespace, APP)).toEqual([])
+  }
+
+  async record(): Promise<{ phase: string; rollout: number; step: number; downtimeSeconds?: number }> {
+    const map = await this.world.api.get<KubeObject & { data: { record: string } }>(
+      this.world.path('configmaps', `headgate-${APP}`),
+    )
+    return JSON.parse(map.data.record) as { phase: string; rollout: number; step: number }
+  }
+
+  tell(figure: string): void {
+    this.#figures.push(figure)
+  }
+
+  /** Figures for people, in one line; logs when it went wrong. */
+  story(title: string): string {
+    return `${title}: ${this.#figures.join(', ')}`
+  }
+
+  logs(): string {
+    return this.#runs.map((run, index) => `--- run ${index + 1} (${run.runId})\n${run.log}`).join('\n')
+  }
+
+  async end(): Promise<void> {
+    await this.workspace.remove()
+    await this.world.end()
+  }
+}
+
+export interface Trace {
+  spec: Deployment['spec']
+  annotations: Record<string, string>
+  labels: Record<string, string>
+  managers: Omit<ManagedFieldsEntry, 'time'>[]
+}
+
+const CONTROLLER = 'kube-controller-manager'
+
+function traceOf({ metadata, spec }: Deployment): Trace {
+  const { 'deployment.kubernetes.io/revision': _revision, ...annotations } = metadata.annotations ?? {}
+  return {
+    spec,
+    annotations,
+    labels: metadata.labels ?? {},
+    managers: (metadata.managedFields ?? [])
+      .filter(({ manager }) => manager !== CONTROLLER)
+      .map(({ time: _time, ...entry }) => entry),
+  }
+}
+
+/** Pods of the sample, ended ones left out. */
+export function appPods({ pods }: Snapshot): Pod[] {
+  return pods.filter((pod) => pod.metadata.labels?.['app'] === APP && !isTerminating(pod))
+}
+
+export function versionOf(pod: Pod): string {
+  return pod.spec?.containers[0]?.image?.split(':').at(-1) ?? ''
+}
+
+/** Pods that serve, by version. */
+export function mix(snapshot: Snapshot): Record<string, number> {
+  const counts: Record<string, number> = {}
+  for (const pod of appPods(snapshot).filter((candidate) => isServing(candidate, snapshot.at, 0)))
+    counts[versionOf(pod)] = (counts[versionOf(pod)] ?? 0) + 1
+  return counts
+}
+
+export function imageOf(version: string): string {
+  return `${ECHO_IMAGE}:${version}`
+}
+
+export function selectorOf(service: Service): Record<string, string> {
+  return service.spec.selector ?? {}
+}
+
+/** Plays a scenario on a new stage; prints its figures, and after a failure everything that the runs have said. */
+export async function onStage(
+  title: string,
+  options: EchoOptions,
+  play: (stage: Stage) => Promise<void>,
+): Promise<void> {
+  const world = await openWorld('stage')
+  const stage = new Stage(world, await world.observe(), options)
+  try {
+    await play(stage)
+    console.log(stage.story(title))
+  } catch (error) {
+    console.log(`FAILED ${stage.story(title)}\n${stage.logs()}\n${stage.breaches().join('\n')}`)
+    throw error
+  } finally {
+    await stage.end()
+  }
+}
