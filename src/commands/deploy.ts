@@ -2,6 +2,8 @@ import type { Finding } from '../preflight/finding.ts'
 import { rightsFindings } from '../preflight/rights.ts'
 import { migratedManagers } from '../kubernetes/adopt.ts'
 import { adopt } from '../kubernetes/apply.ts'
+import type { Client } from '../kubernetes/client.ts'
+import { valueAt } from '../manifests/workload.ts'
 import { applyAcceptance, blocking, runRules } from '../preflight/rules.ts'
 import type { Result } from '../report/events.ts'
 import { renderPlan } from '../report/plan.ts'
@@ -226,6 +228,8 @@ export async function preflight(
     lists: seen.lists,
     dryRuns: seen.dryRuns,
     record,
+    active: release.active,
+    serverVersion: await serverVersion(client, release),
     now: clock.now(),
   }
   const findings = applyAcceptance([...rightsFindings(seen.missing), ...runRules(input)], settings.accept)
@@ -262,6 +266,22 @@ function refusal(findings: Finding[]): HeadgateError['failure'] | undefined {
     },
   )
   return failure
+}
+
+/** Asked only where a rule depends on it: the sleep action of preStop is younger than some clusters. */
+async function serverVersion(
+  client: Client,
+  { parts }: Release,
+): Promise<{ major: number; minor: number } | undefined> {
+  const sleeps = parts.workloads.some((workload) =>
+    workload.spec.template.spec.containers.some(
+      ({ lifecycle }) => valueAt(lifecycle, ['preStop', 'sleep']) !== undefined,
+    ),
+  )
+  if (!sleeps) return undefined
+  const { major, minor } = await client.version()
+  // Some clouds write `29+`.
+  return { major: Number.parseInt(major, 10), minor: Number.parseInt(minor, 10) }
 }
 
 /**

@@ -168,7 +168,8 @@ export class Engine {
       const waits = moves.filter((move) => move.kind === 'wait')
       const diagnosis = this.#judge(goal.kind === 'back' ? 'stable' : 'next')
       // Also where all pods are ready at this instant: one that has crashed twice on the way here is no good pod.
-      if (goal.kind !== 'back' && diagnosis.fatal !== undefined) throw await this.#bad(diagnosis.fatal)
+      if (goal.kind !== 'back' && diagnosis.fatal !== undefined)
+        throw await this.#bad(diagnosis.fatal, diagnosis.symptoms)
       if (waits.length === 0) return
       deadline = Math.max(deadline, ...waits.map((move) => (move.wakeAt ?? 0) + limitMs))
       if (this.now >= deadline) throw await this.#timeout(waits[0]?.text ?? '', limitMs, diagnosis)
@@ -183,7 +184,7 @@ export class Engine {
     while (this.now < end) {
       await this.reach(goal, this.o.book.record.timeoutMs)
       const diagnosis = this.#judge('next')
-      if (diagnosis.fatal !== undefined) throw await this.#bad(diagnosis.fatal)
+      if (diagnosis.fatal !== undefined) throw await this.#bad(diagnosis.fatal, diagnosis.symptoms)
       if (this.now >= end) return
       this.#tellWaiting(`the wait to end`, diagnosis)
       await this.sleep(this.#wakeAt(end, [], diagnosis))
@@ -311,8 +312,9 @@ export class Engine {
     return Math.min(...moments.filter((at) => at > this.now), deadline)
   }
 
-  async #bad(symptom: Symptom): Promise<HeadgateError> {
-    const failure = await gatherEvidence(this.o.client, symptom, this.#startedAt)
+  async #bad(symptom: Symptom, all: Symptom[]): Promise<HeadgateError> {
+    const others = all.filter(({ key }) => key !== symptom.key)
+    const failure = await gatherEvidence(this.o.client, symptom, this.#startedAt, others)
     return new HeadgateError(failure)
   }
 
@@ -320,7 +322,7 @@ export class Engine {
     const [worst] = symptoms
     const message = `timed out after ${Math.round(limitMs / 1000)}s waiting for ${what}`
     const known: Failure | undefined =
-      worst === undefined ? undefined : await gatherEvidence(this.o.client, worst, this.#startedAt)
+      worst === undefined ? undefined : await gatherEvidence(this.o.client, worst, this.#startedAt, symptoms.slice(1))
     const failure: Failure = {
       kind: 'timeout',
       code: 'timeout',

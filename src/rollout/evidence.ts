@@ -14,8 +14,15 @@ export async function gatherEvidence(
   since: number,
   others: Symptom[] = [],
 ): Promise<Failure> {
-  const [events, logs] = await Promise.all([eventsOf(client, symptom), logsOf(client, symptom)])
+  const [events, logs] = await Promise.all([allEvents(client, symptom, others), logsOf(client, symptom)])
   return explainFailure(symptom, events, logs, { others, since })
+}
+
+/** The object's own events, and those of up to three others that show why: pods behind a ReplicaSet, a Deployment, a Job. */
+async function allEvents(client: Client, symptom: Symptom, others: Symptom[]): Promise<KubeEvent[]> {
+  const nearer = others.filter(({ object }) => object.name !== symptom.object.name).slice(0, 3)
+  const lists = await Promise.all([symptom, ...nearer].map((each) => eventsOf(client, each)))
+  return lists.flat()
 }
 
 async function eventsOf(client: Client, { object }: Symptom): Promise<KubeEvent[]> {

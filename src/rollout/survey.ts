@@ -125,12 +125,14 @@ async function readLists(client: Client, namespaces: string[]): Promise<LiveList
     )
     return lists.every((list) => list !== undefined) ? lists.flatMap((list) => list?.items ?? []) : undefined
   }
-  const [autoscalers, disruptionBudgets, quotas] = await Promise.all([
+  const [autoscalers, disruptionBudgets, quotas, deployments] = await Promise.all([
     all('autoscaling/v2', 'HorizontalPodAutoscaler'),
     all('policy/v1', 'PodDisruptionBudget'),
     all('v1', 'ResourceQuota'),
+    // All of them: a Service may select somebody else's pods as well.
+    all('apps/v1', 'Deployment'),
   ])
-  return { autoscalers, disruptionBudgets, quotas }
+  return { autoscalers, disruptionBudgets, quotas, deployments: deployments as Deployment[] | undefined }
 }
 
 function withWorld(lists: LiveLists, release: Release, world: World): LiveLists {
@@ -141,7 +143,6 @@ function withWorld(lists: LiveLists, release: Release, world: World): LiveLists 
   return {
     ...lists,
     services: namespacesOf(release).flatMap((namespace) => world.services(namespace)),
-    deployments: seen.flatMap(({ deployment }) => deployment ?? []),
     replicaSets: seen.flatMap(({ replicaSets }): ReplicaSet[] => replicaSets),
     pods: seen.flatMap(({ pods }) => pods),
   }
@@ -210,6 +211,7 @@ async function readRights(
     pods,
     prune,
     objects,
+    steps: settings.steps,
     resourceOf,
   })
   const asked = [...new Set(needs.map(({ namespace }) => namespace ?? namespaces[0] ?? 'default'))]
