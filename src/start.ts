@@ -145,7 +145,8 @@ export async function start(context: RunContext, host: Host): Promise<Done> {
   return complete(context, result, reporter.view(), comment?.url, log)
 }
 
-async function settingsOf(context: RunContext): Promise<SettingsRead> {
+/** Inputs and config file together; throws a refusal for what is wrong in them. */
+export async function settingsOf(context: RunContext): Promise<SettingsRead> {
   const file = await readConfigFile(context.workspace, context.raw.config)
   return readSettings(context.raw, file === undefined ? undefined : parseConfig(file.text, file.file))
 }

@@ -31,12 +31,15 @@ export interface SourceText {
   text: string
 }
 
+/** What has to be known of kinds. */
+export type Kinds = Pick<Discovery, 'addCrd' | 'resourceOf'>
+
 /** Reads, substitutes, names and sorts. Everything that is wrong with the input is refused here, before any write. */
 export async function loadRelease(
   files: SourceText[],
   settings: Settings,
   namespace: string,
-  discovery: Discovery,
+  discovery: Kinds,
 ): Promise<Release> {
   const manifests = files.flatMap(({ file, text }) => parseManifest(text, file))
   if (manifests.length === 0)
@@ -82,7 +85,7 @@ function assemble(app: string, namespace: string, manifests: ManifestObject[], s
 
 async function namespacedKinds(
   objects: KubeObject[],
-  discovery: Discovery,
+  discovery: Kinds,
 ): Promise<(apiVersion: string, kind: string) => boolean> {
   for (const object of objects) if (object.kind === 'CustomResourceDefinition') discovery.addCrd(object)
   const known = new Map<string, boolean>()
