@@ -15,6 +15,11 @@ import { type Manifest, openWorld, type World } from './world.ts'
 
 export const APP = 'echo-version'
 const FILE = 'k8s/app.yaml'
+/**
+ * A server that asks its clients to close for a moment before it closes by itself: one that closes a kept connection just
+ * when the next request is on its way cuts that request off, whoever ended the pod.
+ */
+const DRAINS = { 'drain-ms': '1000' }
 /** Requests per second of each of the two loads. */
 const RATE = 50
 const LONGEST_LOAD_SECONDS = 300
@@ -50,7 +55,8 @@ export class Stage {
   app(version: string, more: EchoOptions = {}): Manifest[] {
     const options = { ...this.#options, ...more }
     const container = { lifecycle: { preStop: { sleep: { seconds: 5 } } }, ...options.container }
-    return [echoDeployment({ name: APP, ...options, version, container }), echoService(APP)]
+    const behaviour = { ...DRAINS, ...options.behaviour }
+    return [echoDeployment({ name: APP, ...options, version, container, behaviour }), echoService(APP)]
   }
 
   /** Puts a version into the workspace. */
