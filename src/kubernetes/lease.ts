@@ -110,9 +110,16 @@ async function tryWrite(
 ): Promise<Lease | undefined> {
   const next = leaseObject(options, options.holder, now, lease)
   try {
-    return await (lease === undefined
-      ? client.create(next, { fieldManager: FIELD_MANAGER })
-      : client.replace(next, { fieldManager: FIELD_MANAGER }))
+    if (lease === undefined) return await client.create(next, { fieldManager: FIELD_MANAGER })
+    // A patch, so that one right less is needed; requests to the holder before are void.
+    const { resourceVersion, labels = {} } = next.metadata
+    const metadata = {
+      ...(resourceVersion ? { resourceVersion } : {}),
+      labels,
+      annotations: { [REQUEST]: null, [ANSWER]: null },
+    }
+    const body = { metadata, spec: { ...next.spec } }
+    return await client.patch<Lease>(leaseRef(options), { type: 'merge', body }, { fieldManager: FIELD_MANAGER })
   } catch (error) {
     if (error instanceof ApiError && ['stale', 'exists'].includes(error.kind)) return undefined
     throw error

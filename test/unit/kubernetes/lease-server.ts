@@ -35,10 +35,6 @@ export class LeaseServer {
     switch (request.method) {
       case 'POST':
         return this.lease === undefined ? this.#store(body as Lease) : status(409, 'AlreadyExists', 'x')
-      case 'PUT':
-        return this.#fresh((body as Lease).metadata.resourceVersion)
-          ? this.#store(body as Lease)
-          : status(409, 'Conflict', 'x')
       case 'PATCH':
         return Array.isArray(body) ? this.#patch(body as JsonPatchOperation[]) : this.#merge(body as JsonMap)
       default:
@@ -65,6 +61,7 @@ export class LeaseServer {
     const next = structuredClone(this.lease)
     const all = Object.entries({ ...next.metadata.annotations, ...annotations } as Record<string, string | null>)
     next.metadata.annotations = Object.fromEntries(all.filter((pair): pair is [string, string] => pair[1] !== null))
+    next.spec = { ...next.spec, ...(body['spec'] as Lease['spec']) }
     return this.#store(next)
   }
 
