@@ -27,6 +27,8 @@ export interface AskOptions {
 
 export interface Cluster {
   real: boolean
+  /** failures inside the emulator itself */
+  defects: readonly unknown[]
   namespace: string
   now(): number
   sleep(ms: number): Promise<void>
@@ -66,6 +68,7 @@ export async function openCluster(): Promise<Cluster> {
 
 /** Removes the namespace; in the emulator nothing is left anyway. */
 export async function closeCluster(cluster: Cluster): Promise<void> {
+  if (cluster.defects.length > 0) throw new AggregateError(cluster.defects, String(cluster.defects[0]))
   if (cluster.real) await cluster.ask('DELETE', `/api/v1/namespaces/${cluster.namespace}`)
 }
 
@@ -76,7 +79,7 @@ function emulatedCluster(): Cluster {
     'c-1',
     (user) => (user === 'nobody' ? emulator.transport('') : emulator.transport(user)),
     { now: () => clock.now(), sleep: (ms) => clock.sleep(ms), run: (fn) => clock.run(fn()) },
-    false,
+    emulator.defects,
   )
 }
 
@@ -86,7 +89,12 @@ interface Time {
   run<T>(fn: () => Promise<T>): Promise<T>
 }
 
-function clusterOn(namespace: string, transport: (user: string) => Transport, time: Time, real: boolean): Cluster {
+function clusterOn(
+  namespace: string,
+  transport: (user: string) => Transport,
+  time: Time,
+  defects?: readonly unknown[],
+): Cluster {
   const request = (
     method: HttpRequest['method'],
     path: string,
@@ -104,7 +112,8 @@ function clusterOn(namespace: string, transport: (user: string) => Transport, ti
     })
   }
   return {
-    real,
+    real: defects === undefined,
+    defects: defects ?? [],
     namespace,
     ...time,
     ask: async (method, path, body, options = {}) => {
@@ -154,12 +163,7 @@ function realCluster(): Cluster {
     (request) =>
       send(server, agent, `tok-${user}`, request)
   const namespace = `c-${process.pid}-${++count}`
-  return clusterOn(
-    namespace,
-    transport,
-    { now: () => clock.now(), sleep: (ms) => clock.sleep(ms), run: (fn) => fn() },
-    true,
-  )
+  return clusterOn(namespace, transport, { now: () => clock.now(), sleep: (ms) => clock.sleep(ms), run: (fn) => fn() })
 }
 
 function send(server: URL, agent: https.Agent, token: string, request: HttpRequest): Promise<HttpResponse> {

@@ -131,9 +131,6 @@ export class Workload {
   async facts(): Promise<Facts> {
     const { body } = await this.cluster.ask('GET', this.path)
     const sets = await this.sets()
-    const slices = await this.#list(
-      `/apis/discovery.k8s.io/v1/namespaces/${this.#namespace}/endpointslices`.replace(/$/, ''),
-    )
     return {
       sides: sides(sets),
       status: countsOf(body),

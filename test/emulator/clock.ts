@@ -53,10 +53,9 @@ export class VirtualClock implements EmulatorClock {
   /** Lets time pass until `promise` is settled. Rejects when it never can be, or after `limitMs` of virtual time. */
   async run<T>(promise: Promise<T>, limitMs: number = 48 * 3_600_000): Promise<T> {
     let settled = false
-    const done = (): void => {
+    void settle(promise).finally(() => {
       settled = true
-    }
-    promise.then(done, done)
+    })
     const end = this.#now + limitMs
     for (;;) {
       await quiet(() => settled)
@@ -126,6 +125,11 @@ function sleepOn(clock: EmulatorClock, ms: number, signal?: AbortSignal): Promis
     const cancel = clock.timer(ms, done)
     signal?.addEventListener('abort', done, { once: true })
   })
+}
+
+/** Resolves when the promise is settled, whichever way. */
+async function settle(promise: Promise<unknown>): Promise<void> {
+  await Promise.allSettled([promise])
 }
 
 async function quiet(stop: () => boolean): Promise<void> {

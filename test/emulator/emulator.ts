@@ -9,7 +9,7 @@ import { type Answer, type ApiRequest, jsonAnswer, LineStream, type User } from 
 import { ApiServer } from './api/server.ts'
 import { Watches } from './api/watches.ts'
 import type { EmulatorClock } from './clock.ts'
-import { startControllers } from './controllers/all.ts'
+import { type Running, startControllers } from './controllers/all.ts'
 import { type Delay, draw, Informers, type World } from './controllers/machinery.ts'
 import { ApiError, notFound } from './errors.ts'
 import { type DeleteOptions, Objects } from './objects.ts'
@@ -17,7 +17,6 @@ import { mergePatch } from './patches/merge-patch.ts'
 import { type Behaviour, behaviourOfOptions, behaviourOfTag, type PodBehaviour } from './pods/behaviour.ts'
 import { Kubelet, nodeObject } from './pods/kubelet.ts'
 import { RealServers } from './pods/real-servers.ts'
-import type { ServiceFronts } from './pods/service-fronts.ts'
 import { Random } from './random.ts'
 import { Resources } from './resources.ts'
 import { type Listening, listen } from './server.ts'
@@ -104,7 +103,7 @@ export class Emulator {
   readonly #kubelet: Kubelet
   readonly #overrides = new Map<string, PodBehaviour>()
   readonly #real: RealServers | undefined
-  readonly #fronts: ServiceFronts | undefined
+  readonly #running: Running | undefined
   #numbers = 0
 
   constructor(options: EmulatorOptions) {
@@ -124,7 +123,7 @@ export class Emulator {
     }
     this.#kubelet = new Kubelet(world, (image, pod, container) => this.#behaviour(image, pod, container), this.#real)
     this.#api = new ApiServer(this.objects, this.watches, this.#kubelet, this.clock)
-    if (options.controllers !== false) this.#fronts = startControllers(world, options.establishMs ?? 20, this.#real)
+    if (options.controllers !== false) this.#running = startControllers(world, options.establishMs ?? 20, this.#real)
     this.#furnish()
   }
 
@@ -352,12 +351,12 @@ export class Emulator {
 
   /** The loopback URL of a Service; only with `realPods`. */
   serviceUrl(namespace: string, name: string): string | undefined {
-    return this.#fronts?.url(namespace, name)
+    return this.#running?.fronts?.url(namespace, name)
   }
 
   close(): void {
     this.watches.drop()
-    this.#fronts?.closeAll()
+    this.#running?.fronts?.closeAll()
     this.#real?.closeAll()
   }
 }
@@ -377,8 +376,8 @@ function injectedAnswer({ status, body, headers = {} }: Extract<Injection, { kin
     403: 'Forbidden',
     401: 'Unauthorized',
   }
-  const status_ = new ApiError(status, reasons[status] ?? '', `injected ${status}`).status()
-  return jsonAnswer(status, body ?? status_, headers)
+  const standard = new ApiError(status, reasons[status] ?? '', `injected ${status}`).status()
+  return jsonAnswer(status, body ?? standard, headers)
 }
 
 function responseOf(answer: Answer, signal: AbortSignal | undefined): HttpResponse {

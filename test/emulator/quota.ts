@@ -1,7 +1,7 @@
 import type { Json, JsonMap, KubeObject } from '../../src/shared/objects.ts'
 import type { Resource } from './resources.ts'
 import type { Store } from './store.ts'
-import { mapAt, mapsAt, textAt } from './values.ts'
+import { mapAt, mapsAt, textAt, plainText } from './values.ts'
 
 const UNITS: Record<string, number> = {
   '': 1,
@@ -17,7 +17,7 @@ const UNITS: Record<string, number> = {
 }
 
 export function quantity(value: Json | undefined): number {
-  const [, number = '0', unit = ''] = /^([\d.]+)([A-Za-z]*)$/.exec(String(value ?? '0')) ?? []
+  const [, number = '0', unit = ''] = /^([\d.]+)([A-Za-z]*)$/.exec(plainText(value)) ?? []
   return Number(number) * (UNITS[unit] ?? 1)
 }
 
@@ -52,7 +52,7 @@ export function usage(store: Store, resources: Resource[], namespace: string, na
 }
 
 function text(value: number, like: Json | undefined): string {
-  const unit = /[A-Za-z]+$/.exec(String(like ?? ''))?.[0] ?? ''
+  const unit = /[A-Za-z]+$/.exec(plainText(like))?.[0] ?? ''
   if (unit !== '' && value !== 0 && Number.isInteger(value / (UNITS[unit] ?? 1)))
     return `${value / (UNITS[unit] ?? 1)}${unit}`
   return Number.isInteger(value) ? String(value) : `${Math.round(value * 1000)}m`
@@ -72,7 +72,7 @@ export function quotaRefusal(store: Store, resource: Resource, object: KubeObjec
     const list = (value: (name: string) => string): string => over.map((name) => `${name}=${value(name)}`).join(',')
     return `exceeded quota: ${quota.metadata.name ?? ''}, requested: ${list((name) =>
       text(usageOf(resource, object, name), hard[name]),
-    )}, used: ${list((name) => text(used[name] ?? 0, hard[name]))}, limited: ${list((name) => String(hard[name]))}`
+    )}, used: ${list((name) => text(used[name] ?? 0, hard[name]))}, limited: ${list((name) => plainText(hard[name]))}`
   }
   return undefined
 }

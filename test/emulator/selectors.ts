@@ -1,7 +1,7 @@
 /** Label and field selectors: as objects hold them and as queries write them. */
 import type { Json, JsonMap, KubeObject } from '../../src/shared/objects.ts'
 import { badRequest } from './errors.ts'
-import { at, isMap, mapsAt, texts } from './values.ts'
+import { at, isMap, mapsAt, texts, plainText } from './values.ts'
 
 /** A LabelSelector (`matchLabels`, `matchExpressions`) against labels. Nothing selected by no selector. */
 export function selectorMatches(selector: Json | undefined, labels: Record<string, string>): boolean {
@@ -11,7 +11,7 @@ export function selectorMatches(selector: Json | undefined, labels: Record<strin
 }
 
 function expressionMatches(expression: JsonMap, labels: Record<string, string>): boolean {
-  const value = labels[String(expression['key'])]
+  const value = labels[plainText(expression['key'])]
   const values = Array.isArray(expression['values']) ? expression['values'] : []
   switch (expression['operator']) {
     case 'In':
@@ -114,7 +114,7 @@ export function parseFieldSelector(resource: string, text: string): (object: Kub
       )
     const path = field.split('.')
     return (object: KubeObject): boolean => {
-      const value = String(at(object, ...path) ?? '')
+      const value = plainText(at(object, ...path))
       return operator === '!=' ? value !== wanted : value === wanted
     }
   })

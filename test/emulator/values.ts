@@ -20,7 +20,7 @@ export function clone(value: Json | undefined): Json | undefined {
 export function equal(a: Json | undefined, b: Json | undefined): boolean {
   if (a === b) return true
   if (Array.isArray(a)) return Array.isArray(b) && a.length === b.length && a.every((item, i) => equal(item, b[i]))
-  if (typeof a === 'bigint' || typeof b === 'bigint') return String(a) === String(b)
+  if (typeof a === 'bigint' || typeof b === 'bigint') return plainText(a) === plainText(b)
   if (!isMap(a) || !isMap(b)) return false
   for (const key in a) if (a[key] !== undefined && !equal(a[key], b[key])) return false
   for (const key in b) if (b[key] !== undefined && a[key] === undefined) return false
@@ -98,6 +98,7 @@ export function texts(value: Json | undefined): Record<string, string> {
  * Reads a stored object with the type that its kind has. What lies in the store has passed the schema, so this is the
  * boundary where JSON becomes typed.
  */
+// oxlint-disable-next-line typescript/no-unnecessary-type-parameters
 export function typed<T extends KubeObject>(object: KubeObject): T {
   return object as T
 }

@@ -1,5 +1,6 @@
 import type { JsonMap } from '../../../src/shared/objects.ts'
 import type { Resource, Resources } from '../resources.ts'
+import { textAt } from '../values.ts'
 import { type Answer, type ApiRequest, jsonAnswer, textAnswer } from './request.ts'
 
 export const VERSION = {
@@ -156,9 +157,9 @@ function aggregatedResource(resource: Resource): JsonMap {
   const subresources = subresourcesOf(resource).map(({ name, type, verbs }) => ({
     subresource: name,
     responseKind: {
-      group: String(type['group'] ?? ''),
-      version: String(type['version'] ?? ''),
-      kind: String(type['kind']),
+      group: textAt(type, 'group') ?? '',
+      version: textAt(type, 'version') ?? '',
+      kind: textAt(type, 'kind') ?? '',
     },
     verbs,
   }))

@@ -96,7 +96,11 @@ export function listAnswer(store: Store, target: Target, request: ApiRequest): A
   const limit = Number(query.get('limit') ?? 0)
   const page = limit > 0 ? after.slice(0, limit) : after
   const last = page.at(-1)
-  const metadata: JsonMap = { resourceVersion: String(revision) }
+  // Only the lists of custom resources say that nothing follows.
+  const metadata: JsonMap = {
+    ...(target.resource.custom ? { continue: '' } : {}),
+    resourceVersion: String(revision),
+  }
   if (last !== undefined && page.length < after.length) {
     metadata['continue'] = Buffer.from(
       JSON.stringify({ v: 'meta.k8s.io/v1', rv: revision, start: keyOf(last) }),

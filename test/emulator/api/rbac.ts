@@ -1,7 +1,7 @@
 import type { JsonMap, KubeObject } from '../../../src/shared/objects.ts'
 import { ApiError } from '../errors.ts'
 import type { Store } from '../store.ts'
-import { listAt, mapAt, mapsAt, textAt } from '../values.ts'
+import { listAt, mapAt, mapsAt, textAt, plainText } from '../values.ts'
 import type { User } from './request.ts'
 
 export interface Attributes {
@@ -53,9 +53,9 @@ function isSubject(subject: JsonMap, user: User): boolean {
     case 'User':
       return subject['name'] === user.name
     case 'Group':
-      return user.groups.includes(String(subject['name']))
+      return user.groups.includes(plainText(subject['name']))
     case 'ServiceAccount':
-      return user.name === `system:serviceaccount:${String(subject['namespace'])}:${String(subject['name'])}`
+      return user.name === `system:serviceaccount:${plainText(subject['namespace'])}:${plainText(subject['name'])}`
     default:
       return false
   }
@@ -78,7 +78,7 @@ function describe(binding: KubeObject, role: KubeObject, user: User): string {
   const place = binding.metadata.namespace === undefined ? '' : `/${binding.metadata.namespace}`
   const subject = mapsAt(binding, 'subjects').find((item) => isSubject(item, user)) ?? {}
   const name = `${binding.metadata.name ?? ''}${place}`
-  const who = `${String(subject['kind'])} ${JSON.stringify(subject['name'])}`
+  const who = `${plainText(subject['kind'])} ${JSON.stringify(subject['name'])}`
   return `${binding.kind} "${name}" of ${role.kind} "${role.metadata.name ?? ''}" to ${who}`
 }
 

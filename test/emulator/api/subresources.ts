@@ -4,7 +4,7 @@ import type { Objects } from '../objects.ts'
 import { jsonPatch } from '../patches/json-patch.ts'
 import { mergePatch } from '../patches/merge-patch.ts'
 import { mapMatches, selectorMatches } from '../selectors.ts'
-import { asObject, clone, ensureMap, isMap, mapAt, mapsAt, numberAt, textAt, texts } from '../values.ts'
+import { asObject, clone, ensureMap, isMap, mapAt, mapsAt, numberAt, textAt, texts, plainText } from '../values.ts'
 import { contentTypeOf, parseBody } from './body.ts'
 import { type Answer, type ApiRequest, isTrue, jsonAnswer, type Target, textAnswer } from './request.ts'
 
@@ -85,7 +85,8 @@ export class Subresources {
     const shown = tail === null ? lines : lines.slice(Math.max(0, lines.length - Number(tail)))
     const text = shown.map((line) => `${line}\n`).join('')
     const limit = Number(query.get('limitBytes') ?? 0)
-    return textAnswer(200, limit > 0 ? text.slice(0, limit) : text)
+    const body = limit > 0 ? text.slice(0, limit) : text
+    return { status: 200, headers: { 'content-type': 'text/plain' }, body }
   }
 
   // --- eviction
@@ -99,7 +100,7 @@ export class Subresources {
     if (budget !== undefined) this.#spend(budget)
     const options = mapAt(body, 'deleteOptions')
     const grace = numberAt(options, 'gracePeriodSeconds')
-    this.#objects.delete(target.resource, pod, { ...(grace === undefined ? {} : { gracePeriodSeconds: grace }) })
+    this.#objects.delete(target.resource, pod, grace === undefined ? {} : { gracePeriodSeconds: grace })
     return jsonAnswer(201, { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Success', code: 201 })
   }
 
@@ -120,8 +121,7 @@ export class Subresources {
   // --- proxy
 
   async proxy(target: Target, request: ApiRequest): Promise<Answer> {
-    const [, scheme = '', name = '', port = ''] = /^(?:(https?):)?([^:]+)(?::(.*))?$/.exec(target.name) ?? []
-    void scheme
+    const [, name = '', port = ''] = /^(?:https?:)?([^:]+)(?::(.*))?$/.exec(target.name) ?? []
     const pod =
       target.resource.key === '/pods'
         ? {
@@ -150,9 +150,11 @@ export class Subresources {
     const service = this.#objects.get(target.resource, target.namespace, name)
     const ports = mapsAt(service, 'spec', 'ports')
     const wanted =
-      port === '' && ports.length === 1 ? ports[0] : ports.find((p) => String(p['port']) === port || p['name'] === port)
+      port === '' && ports.length === 1
+        ? ports[0]
+        : ports.find((p) => plainText(p['port']) === port || p['name'] === port)
     if (wanted === undefined)
-      throw new ApiError(503, 'ServiceUnavailable', `no service port "${port}" found for service "${name}"`)
+      throw new ApiError(503, 'ServiceUnavailable', `no service port ${port} found for service "${name}"`)
     const ready = this.#objects.store
       .list('/pods', target.namespace)
       .filter((pod) => mapMatches(mapAt(service, 'spec')['selector'], pod.metadata.labels ?? {}))
@@ -162,8 +164,7 @@ export class Subresources {
           mapsAt(pod, 'status', 'conditions').some((c) => c['type'] === 'Ready' && c['status'] === 'True'),
       )
     const pod = ready[0]
-    if (pod === undefined)
-      throw new ApiError(503, 'ServiceUnavailable', `no endpoints available for service "${target.name}"`)
+    if (pod === undefined) throw new ApiError(503, 'ServiceUnavailable', `no endpoints available for service "${name}"`)
     return { object: pod, port: portNumber(pod, wanted['targetPort'] ?? wanted['port'] ?? 80) }
   }
 }
@@ -212,8 +213,8 @@ function scaleOf(object: KubeObject): JsonMap {
   const { name, namespace, uid, resourceVersion, creationTimestamp } = object.metadata
   const selector = mapAt(object, 'spec', 'selector')
   const labels = Object.entries(texts(selector['matchLabels']))
-    .sort()
     .map(([key, value]) => `${key}=${value}`)
+    .sort()
   return {
     kind: 'Scale',
     apiVersion: 'autoscaling/v1',

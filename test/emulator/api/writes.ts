@@ -78,7 +78,7 @@ export class Writes {
       APPLY,
       'application/apply-patch+cbor',
     ]
-    if (!supported.includes(type)) throw new ApiError(415, 'UnsupportedMediaType', '415: Unsupported Media Type', {})
+    if (!supported.includes(type)) throw unsupportedPatch(target.resource, supported)
     const body = parseBody(request.body, type === APPLY ? 'yaml' : type, target.resource.kind)
     if (type === APPLY) return this.#apply(target, request, body, mayCreate)
     const { resource, namespace, name } = target
@@ -232,4 +232,11 @@ function deleteOptions(request: ApiRequest): DeleteOptions {
     },
     dryRun: dry,
   }
+}
+
+/** Custom resources say more than built-in ones. */
+function unsupportedPatch(resource: Resource, supported: string[]): ApiError {
+  if (!resource.custom) return new ApiError(415, 'UnsupportedMediaType', '415: Unsupported Media Type', {})
+  const message = `the body of the request was in an unknown format - accepted media types include: ${supported.filter((type) => !type.includes('cbor')).join(', ')}`
+  return new ApiError(415, 'UnsupportedMediaType', message)
 }

@@ -2,7 +2,7 @@
 import type { Json, JsonMap, KubeObject } from '../../../src/shared/objects.ts'
 import { usage } from '../quota.ts'
 import { selectorMatches } from '../selectors.ts'
-import { asObject, equal, mapAt, mapsAt, numberAt, timestamp } from '../values.ts'
+import { asObject, equal, mapAt, mapsAt, numberAt, plainText, timestamp } from '../values.ts'
 import { controllerOf, Queue, type World, Writer } from './machinery.ts'
 import { isFinished, isReady } from './pods.ts'
 
@@ -64,7 +64,7 @@ export class DisruptionController {
     if (typeof minAvailable === 'number') return { expected: pods.length, desired: minAvailable }
     const scale = this.#scale(pods)
     const share = (value: Json | undefined): number =>
-      typeof value === 'number' ? value : Math.ceil((Number.parseInt(String(value ?? '0'), 10) * scale) / 100)
+      typeof value === 'number' ? value : Math.ceil((Number.parseInt(plainText(value) || '0', 10) * scale) / 100)
     if (minAvailable !== undefined) return { expected: scale, desired: share(minAvailable) }
     return { expected: scale, desired: Math.max(0, scale - share(maxUnavailable ?? 1)) }
   }
@@ -126,20 +126,15 @@ export class QuotaController {
 }
 
 /** Claims are bound a moment after they appear: the cluster has storage without end. */
-export class ClaimController {
-  constructor(world: World) {
-    const writer = new Writer(world, 'kube-controller-manager')
-    world.informers.on('/persistentvolumeclaims', ({ type, object }) => {
-      if (type !== 'ADDED') return
-      const live = world.objects.store.get(
-        '/persistentvolumeclaims',
-        object.metadata.namespace,
-        object.metadata.name ?? '',
-      )
-      if (live === undefined) return
-      const capacity = mapAt(live, 'spec', 'resources', 'requests')
-      const status = { phase: 'Bound', accessModes: mapAt(live, 'spec')['accessModes'], capacity }
-      writer.update(world.objects.resources.named('pvc'), asObject({ ...live, status }), 'status')
-    })
-  }
+export function bindClaims(world: World): void {
+  const writer = new Writer(world, 'kube-controller-manager')
+  world.informers.on('/persistentvolumeclaims', ({ type, object }) => {
+    if (type !== 'ADDED') return
+    const { objects } = world
+    const live = objects.store.get('/persistentvolumeclaims', object.metadata.namespace, object.metadata.name ?? '')
+    if (live === undefined) return
+    const capacity = mapAt(live, 'spec', 'resources', 'requests')
+    const status = { phase: 'Bound', accessModes: mapAt(live, 'spec')['accessModes'], capacity }
+    writer.update(objects.resources.named('pvc'), asObject({ ...live, status }), 'status')
+  })
 }

@@ -1,7 +1,7 @@
 /** The ReplicaSets of a Deployment: finding, making, scaling them. */
 import type { Deployment, KubeObject, ReplicaSet } from '../../../src/shared/objects.ts'
 import { ApiError } from '../errors.ts'
-import { canonical, clone, typed } from '../values.ts'
+import { canonical, clone, timestamp, typed } from '../values.ts'
 import {
   active,
   bySizeNewer,
@@ -29,7 +29,6 @@ import {
   statusOf,
 } from './deployment-math.ts'
 import { controllerOf, ownerReference, Recorder, RetryError, type World, Writer } from './machinery.ts'
-import { timestamp } from '../values.ts'
 
 const NOT_COPIED = new Set([
   'kubectl.kubernetes.io/last-applied-configuration',
@@ -59,8 +58,7 @@ export class DeploymentSets {
   }
 
   updateStatus(deployment: Deployment): void {
-    const updated = this.#writer.update(this.#world.objects.resources.named('deployments'), deployment, 'status')
-    void updated
+    this.#writer.update(this.#world.objects.resources.named('deployments'), deployment, 'status')
   }
 
   delete(set: ReplicaSet): void {

@@ -3,7 +3,7 @@ import type { KubeObject } from '../../../src/shared/objects.ts'
 import { finalizersOf } from '../objects.ts'
 import type { Resource } from '../resources.ts'
 import type { Change } from '../store.ts'
-import { asObject, timestamp } from '../values.ts'
+import { asObject } from '../values.ts'
 import { Queue, type World } from './machinery.ts'
 
 /** Deletes objects whose owners are gone, and carries out foreground and orphan deletion. */
@@ -44,7 +44,9 @@ export class GarbageCollector {
   }
 
   #dependents(uid: string): { resource: Resource; object: KubeObject }[] {
-    return [...(this.#byOwner.get(uid) ?? [])].flatMap((dependent) => this.#stored(dependent) ?? [])
+    return [...(this.#byOwner.get(uid) ?? [])]
+      .flatMap((dependent) => this.#stored(dependent) ?? [])
+      .filter(({ object }) => object.metadata.ownerReferences?.some((owner) => owner.uid === uid) === true)
   }
 
   #look(uid: string): void {
@@ -167,61 +169,4 @@ export class NamespaceController {
       data: { 'ca.crt': '' },
     })
   }
-}
-
-/** Serves the kinds of a CustomResourceDefinition, a moment after it appears. */
-export class DefinitionController {
-  constructor(world: World, establishMs: number) {
-    world.informers.on('apiextensions.k8s.io/customresourcedefinitions', ({ type, object }) => {
-      const { objects, clock } = world
-      const [group, plural] = [String(mapOf(object)['group'] ?? ''), String(namesOf(object)['plural'] ?? '')]
-      if (type === 'DELETED') {
-        for (const item of objects.store.list(`${group}/${plural}`)) objects.store.remove(`${group}/${plural}`, item)
-        objects.resources.unregister(group, plural)
-        return
-      }
-      if (type === 'ADDED') clock.timer(establishMs, () => this.#establish(world, object))
-      else objects.resources.register(object)
-    })
-  }
-
-  #establish(world: World, definition: KubeObject): void {
-    const { objects, clock } = world
-    const live = objects.store.get(
-      'apiextensions.k8s.io/customresourcedefinitions',
-      undefined,
-      definition.metadata.name ?? '',
-    )
-    if (live === undefined) return
-    objects.resources.register(live)
-    const lastTransitionTime = timestamp(clock.now())
-    const condition = (type: string, reason: string, message: string) => ({
-      type,
-      status: 'True',
-      lastTransitionTime,
-      reason,
-      message,
-    })
-    const status = {
-      conditions: [
-        condition('NamesAccepted', 'NoConflicts', 'no conflicts found'),
-        condition('Established', 'InitialNamesAccepted', 'the initial names have been accepted'),
-      ],
-      acceptedNames: namesOf(live),
-      storedVersions: ['v1'],
-    }
-    const resource = objects.resources.named('customresourcedefinitions')
-    objects.update(resource, live, asObject({ ...live, status }), { manager: 'kube-apiserver', subresource: 'status' })
-  }
-}
-
-function mapOf(definition: KubeObject): Record<string, unknown> {
-  return { ...(typeof definition['spec'] === 'object' && definition['spec'] !== null ? definition['spec'] : {}) }
-}
-
-function namesOf(definition: KubeObject): Record<string, string> {
-  const names = mapOf(definition)['names']
-  return typeof names === 'object' && names !== null
-    ? Object.fromEntries(Object.entries(names).map(([key, value]) => [key, value]))
-    : {}
 }

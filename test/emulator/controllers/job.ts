@@ -9,7 +9,11 @@ const JOBS = 'batch/jobs'
 const FIRST_BACKOFF_MS = 10_000
 const LONGEST_BACKOFF_MS = 600_000
 
-type End = { type: 'Complete' | 'Failed'; reason: string; message: string }
+interface End {
+  type: 'Complete' | 'Failed'
+  reason: string
+  message: string
+}
 
 export class JobController {
   readonly #world: World
@@ -58,6 +62,10 @@ export class JobController {
   }
 
   #judge(job: KubeObject, pods: KubeObject[], start: number, now: number): End | undefined {
+    // Once decided it stays so while the pods end.
+    const decided = mapsAt(job, 'status', 'conditions').find((item) => textAt(item, 'type') === 'FailureTarget')
+    if (decided !== undefined)
+      return { type: 'Failed', reason: textAt(decided, 'reason') ?? '', message: textAt(decided, 'message') ?? '' }
     const succeeded = pods.filter((pod) => phaseOf(pod) === 'Succeeded').length
     const completions = numberAt(job, 'spec', 'completions')
     const done = completions === undefined ? succeeded > 0 && !pods.some(isActive) : succeeded >= completions
@@ -129,7 +137,7 @@ export class JobController {
     this.#conditions(status, end, suspended, now)
     const live = objects.store.get(JOBS, job.metadata.namespace, job.metadata.name ?? '')
     if (live === undefined || equal(live['status'], status)) return
-    if (end !== undefined) this.#announce(job, end, status, now)
+    if (end !== undefined && numberAt(status, 'terminating') === 0) this.#announce(job, end, status, now)
     this.#writer.update(objects.resources.named('jobs'), asObject({ ...live, status }), 'status')
   }
 
@@ -154,7 +162,11 @@ export class JobController {
     const pause = before.find((condition) => condition['type'] === 'Suspended')
     if (end !== undefined) {
       const first = end.type === 'Complete' ? 'SuccessCriteriaMet' : 'FailureTarget'
-      status['conditions'] = [...before, make(first, end.reason, end.message), make(end.type, end.reason, end.message)]
+      const known = before.some((condition) => condition['type'] === first)
+      const decided = known ? before : [...before, make(first, end.reason, end.message)]
+      // The end itself is only said when no pod is left running.
+      const over = numberAt(status, 'terminating') === 0
+      status['conditions'] = over ? [...decided, make(end.type, end.reason, end.message)] : decided
     } else if (suspended !== (pause?.['status'] === 'True') && (suspended || pause !== undefined)) {
       const others = before.filter((condition) => condition !== pause)
       const condition = suspended

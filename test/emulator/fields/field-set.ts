@@ -38,17 +38,15 @@ export class FieldSet {
     return json
   }
 
-  node(path: readonly string[]): FieldSet {
-    let here: FieldSet = this
-    for (const element of path) {
-      let next = here.children.get(element)
-      if (next === undefined) {
-        next = new FieldSet()
-        here.children.set(element, next)
-      }
-      here = next
+  /** The node at a path, made where it is missing. */
+  node([element, ...rest]: readonly string[]): FieldSet {
+    if (element === undefined) return this
+    let next = this.children.get(element)
+    if (next === undefined) {
+      next = new FieldSet()
+      this.children.set(element, next)
     }
-    return here
+    return next.node(rest)
   }
 
   insert(path: readonly string[]): void {

@@ -114,7 +114,8 @@ export function prepareUpdate(resource: Resource, next: KubeObject, live: KubeOb
 function prepareStatus(resource: Resource, next: KubeObject, live: KubeObject): void {
   for (const key of Object.keys(next)) if (!(key in live) && key !== 'status') delete next[key]
   for (const [key, value] of Object.entries(live)) if (key !== 'status' && key !== 'metadata') next[key] = value
-  if (resource.custom) next.metadata = { ...live.metadata }
+  const { managedFields } = next.metadata
+  if (resource.custom) next.metadata = { ...live.metadata, ...(managedFields === undefined ? {} : { managedFields }) }
   else if (resource.group === 'apps') {
     if (live.metadata.labels === undefined) delete next.metadata.labels
     else next.metadata.labels = live.metadata.labels

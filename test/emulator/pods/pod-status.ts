@@ -8,7 +8,7 @@ import type {
   JsonMap,
   Pod,
 } from '../../../src/shared/objects.ts'
-import { mapsAt, textAt } from '../values.ts'
+import { mapsAt, textAt, plainText } from '../values.ts'
 
 /** What one container is doing. */
 export interface ContainerLife {
@@ -160,7 +160,7 @@ function closedGate(pod: Pod): string | undefined {
     const condition = mapsAt(pod, 'status', 'conditions').find((item) => item['type'] === type)
     if (condition === undefined) return `corresponding condition of pod readiness gate "${type}" does not exist.`
     if (condition['status'] !== 'True')
-      return `the status of pod readiness gate "${type}" is not "True", but ${String(condition['status'])}`
+      return `the status of pod readiness gate "${type}" is not "True", but ${plainText(condition['status'])}`
   }
   return undefined
 }

@@ -2,7 +2,7 @@
 import type { Container, ContainerState, Pod, Probe } from '../../../src/shared/objects.ts'
 import { type Recorder, type World, Writer } from '../controllers/machinery.ts'
 import { ApiError } from '../errors.ts'
-import { clone, equal, isMap, mapAt, numberAt, textAt, timestamp, typed } from '../values.ts'
+import { clone, equal, isMap, mapAt, numberAt, textAt, timestamp, typed, plainText } from '../values.ts'
 import { answerOf, type Behaviour, type PodBehaviour, type PodHttpAnswer, type PodHttpRequest } from './behaviour.ts'
 import { type ContainerLife, digestOf, imageIdOf, newLife, phaseOf, type PodLife, podStatus } from './pod-status.ts'
 import { probeVerdict } from './probes.ts'
@@ -137,7 +137,7 @@ export class PodWorker {
     if (!(await this.#configured(life))) return
     let wait = 0
     for (;;) {
-      const { behaviour, code } = await this.#process(life, init)
+      const code = await this.#process(life, init)
       if (this.#stopped) return
       const policy = init
         ? this.pod.spec['restartPolicy'] === 'Never'
@@ -150,7 +150,6 @@ export class PodWorker {
       if (this.#stopped) return
       wait = Math.min(LONGEST_BACKOFF_MS, wait === 0 ? BACKOFF_MS : wait * 2)
       life.restarts++
-      void behaviour
     }
   }
 
@@ -267,10 +266,10 @@ export class PodWorker {
   }
 
   /** One run of the process, until it ends by itself or is killed. */
-  async #process(life: ContainerLife, init: boolean): Promise<{ behaviour: PodBehaviour; code: number }> {
+  async #process(life: ContainerLife, init: boolean): Promise<number> {
     const behaviour = this.#behaviour(life.container)
     await this.#sleep(behaviour.startMs ?? START_MS)
-    if (this.#stopped) return { behaviour, code: 0 }
+    if (this.#stopped) return 0
     const { clock } = this.#node.world
     const running = new AbortController()
     life.startedAt = clock.now()
@@ -289,7 +288,7 @@ export class PodWorker {
     const [code, reason] = await this.#exit(life, behaviour, init)
     running.abort()
     this.#ended(life, behaviour, code, reason)
-    return { behaviour, code }
+    return code
   }
 
   #exit(
@@ -467,7 +466,7 @@ export class PodWorker {
     const end = clock.now() + grace * 1_000
     await Promise.all(this.#life.containers.map((life) => this.#shutDown(life, end)))
     this.#stop.abort()
-    for (const exit of [...this.#exits.values()]) exit(137)
+    for (const exit of this.#exits.values().toArray()) exit(137)
     await clock.sleep(1)
     this.#life.ended = true
     for (const life of this.#life.containers) {
@@ -501,7 +500,7 @@ export class PodWorker {
     this.#dropped = true
     this.#terminating = true
     this.#stop.abort()
-    for (const exit of [...this.#exits.values()]) exit(137)
+    for (const exit of this.#exits.values().toArray()) exit(137)
     for (const life of this.#life.containers) this.#node.real?.close(this.pod, life.container, true)
   }
 
@@ -516,7 +515,7 @@ function preStopMs(container: Container): number {
   if (seconds !== undefined) return seconds * 1_000
   const command = mapAt(hook, 'exec')['command']
   if (!Array.isArray(command)) return 0
-  return Number(/sleep[ ,]+"?(\d+(?:\.\d+)?)/.exec(command.join(' '))?.[1] ?? 0) * 1_000
+  return Number(/sleep[ ,]+"?(\d+(?:\.\d+)?)/.exec(command.map(plainText).join(' '))?.[1] ?? 0) * 1_000
 }
 
 function pullError(image: string, kind: 'not-found' | 'denied' | 'rate-limited'): string {

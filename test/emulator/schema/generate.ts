@@ -1,7 +1,7 @@
 /**
  * Writes `kubernetes.txt`, the compact schema of the built-in kinds, from what Kubernetes publishes:
  *
- *     node test/emulator/schema/generate.ts SWAGGER_JSON API_MODULE_DIR APIMACHINERY_MODULE_DIR > kubernetes.txt
+ *     node test/emulator/schema/generate.ts SWAGGER_JSON API_DIR APIMACHINERY_DIR APIEXTENSIONS_DIR > kubernetes.txt
  *
  * The OpenAPI document knows types, list keys and patch strategies, but not which fields Go leaves out when they are
  * zero (`omitempty` without a pointer). That decides what a GET returns after `paused: false`, so it is read from the
@@ -26,7 +26,7 @@ interface Property {
   'x-kubernetes-group-version-kind'?: { group: string; version: string; kind: string }[]
 }
 
-const [swaggerFile = '', apiDir = '', machineryDir = ''] = process.argv.slice(2)
+const [swaggerFile = '', apiDir = '', machineryDir = '', extensionsDir = ''] = process.argv.slice(2)
 const definitions: Record<string, Property> = JSON.parse(readFileSync(swaggerFile, 'utf8')).definitions
 
 const SCALARS: Record<string, string> = {
@@ -65,8 +65,8 @@ function presence(type: string, flags: string[]): string {
 const structs = new Map<string, Map<string, string>>()
 for (const kind of BUILTIN_KINDS) {
   const [group, version = 'v1'] = kind.group === '' ? ['core', kind.version] : [kind.group.split('.')[0], kind.version]
-  if (group === 'apiextensions') continue
-  goStructs(join(apiDir, group ?? '', version), `${group}.${version}`, structs)
+  const dir = group === 'apiextensions' ? join(extensionsDir, 'pkg/apis/apiextensions') : join(apiDir, group ?? '')
+  goStructs(join(dir, version), `${group}.${version}`, structs)
 }
 goStructs(join(machineryDir, 'pkg/apis/meta/v1'), 'meta.v1', structs)
 
