@@ -153,7 +153,9 @@ class Console implements ConsoleReporter {
 
   /** What (object), cause, evidence, what was done, what next. Printed below the fold. */
   private failure(failure: Failure): void {
-    if (this.shownFailure === failure) return
+    const shown = this.shownFailure
+    // Told when it happened; what was done about it stands in the last line.
+    if (shown?.code === failure.code && shown.message === failure.message) return
     this.shownFailure = failure
     if (this.phase !== undefined) this.phase.failed = true
     this.endPhase()

@@ -16,6 +16,7 @@ import { type SeparateView, type ServiceView, sideOf, type WorkloadView } from '
 import { gatherEvidence } from './evidence.ts'
 import { Interrupted, type Interruption } from './interrupt.ts'
 import type { Book } from './book.ts'
+import { movedImage } from './images.ts'
 import type { WorkloadRecord } from './record.ts'
 import type { Wake } from './wake.ts'
 import type { World } from './world.ts'
@@ -170,6 +171,8 @@ export class Engine {
       // Also where all pods are ready at this instant: one that has crashed twice on the way here is no good pod.
       if (goal.kind !== 'back' && diagnosis.fatal !== undefined)
         throw await this.#bad(diagnosis.fatal, diagnosis.symptoms)
+      const moved = goal.kind === 'back' ? undefined : movedImage(this)
+      if (moved !== undefined) throw new HeadgateError(moved)
       if (waits.length === 0) return
       deadline = Math.max(deadline, ...waits.map((move) => (move.wakeAt ?? 0) + limitMs))
       if (this.now >= deadline) throw await this.#timeout(waits[0]?.text ?? '', limitMs, diagnosis)

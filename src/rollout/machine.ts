@@ -94,7 +94,13 @@ function decideDeploy(question: Question, phase: Phase): Decision {
       return supersedable(question) ?? superseding(record)
     case 'aborting':
     case 'failed':
-      return { kind: 'start', abortFirst: true, because: `the abort of rollout ${record.rollout} is finished first` }
+      return (
+        supersedable(question) ?? {
+          kind: 'start',
+          abortFirst: true,
+          because: `the abort of rollout ${record.rollout} is finished first`,
+        }
+      )
   }
 }
 

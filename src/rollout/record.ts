@@ -138,6 +138,8 @@ export interface RolloutRecord {
   payloads: PayloadRef[]
   /** names of generated Jobs of this rollout, removed by the next */
   jobs: string[]
+  /** imageIDs that the new pods ran when they were looked at, by `workload/container`: what was tested */
+  tested?: Record<string, string>
   /** recreate: RFC 3339 moment since when nothing serves */
   downSince?: string
   /** seconds without a serving pod, measured by recreate */

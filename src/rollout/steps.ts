@@ -5,6 +5,7 @@ import { HeadgateError } from '../shared/errors.ts'
 import type { Goal } from '../strategies/strategy.ts'
 import { type Step, stepText } from '../strategies/step.ts'
 import type { Engine } from './engine.ts'
+import { tested } from './images.ts'
 import { Interrupted } from './interrupt.ts'
 
 export interface Passes {
@@ -38,13 +39,16 @@ export async function runSteps(engine: Engine, steps: Step[], passes: Passes): P
       await engine.o.lease.answer(promoted, `step ${index + 1} is passed`)
     }
     if (verdict.kind === 'pause') {
-      await book.save({ phase: 'paused', reason: verdict.text }, { kind: 'paused', text: verdict.text, step: index })
+      await book.save(
+        { ...tested(engine), phase: 'paused', reason: verdict.text },
+        { kind: 'paused', text: verdict.text, step: index },
+      )
       reporter.emit({ kind: 'line', text: `Paused: ${verdict.text}` })
       return 'paused'
     }
     reporter.emit({ kind: 'line', text: `${stepText(step)}: ${verdict.text}` })
     await book.save(
-      { step: index + 1, phase: 'progressing' },
+      { ...tested(engine), step: index + 1, phase: 'progressing' },
       { kind: 'step', text: `${stepText(step)}: ${verdict.text}`, step: index },
     )
   }

@@ -1,4 +1,4 @@
-import { templateEquals } from '../manifests/workload.ts'
+import { resolveIntOrPercent, templateEquals } from '../manifests/workload.ts'
 import { holdFieldsOf } from '../rollout/record.ts'
 import type { Deployment, ReplicaSet } from '../shared/objects.ts'
 import { missing, pods } from './canary.ts'
@@ -75,7 +75,7 @@ function beginLocked(view: WorkloadView, deployment: Deployment): Move {
 function standBeside(view: WorkloadView, deployment: Deployment, restShort: boolean): Move {
   const replicas = replicasOf(deployment)
   const maxSurge = restShort ? surgeOneShort(replicas) : FULL
-  const wanted = restShort && replicas > 1 ? replicas - 1 : replicas
+  const wanted = resolveIntOrPercent(maxSurge, replicas, 'up')
   const fresh = sideOf(view, 'next')
   const asked = deployment.spec.strategy?.rollingUpdate?.maxSurge === maxSurge
   if (fresh.wanted < wanted && (isLocked(deployment) || !asked))
@@ -202,7 +202,10 @@ export function backMove(view: WorkloadView): Move {
   const old = sideOf(view, 'stable')
   const replicas = replicasOf(deployment)
   const pinned = view.services.filter((service) => pinOf(service) !== undefined)
-  const intact = old.hash !== undefined && old.wanted >= replicas && old.serving >= Math.min(replicas, old.wanted)
+  // Users who are on the old set already stay there while one of its pods is replaced: a Service without its pin would
+  // send them to the version that is being taken away.
+  const there = pinned.every((service) => pinnedTo(service, old))
+  const intact = old.hash !== undefined && old.wanted >= replicas && old.serving >= (there ? 1 : replicas)
   if (intact && pinned.length > 0) return backWhileWhole(view, deployment, old)
   const [first] = pinned
   if (first !== undefined) return unpinMove(first, 'stable')

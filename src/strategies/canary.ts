@@ -65,7 +65,9 @@ function begin(view: WorkloadView, percent: number, options: MoveOptions): Move 
   const { deployment } = view
   if (deployment === undefined) return wait('the Deployment')
   const { replicas } = options
-  const now: Pair = [replicas, 0]
+  // The new template may be there with some of its pods, when somebody has applied the release and so ended the hold.
+  const there = pairNow(view)
+  const now: Pair = there[1] > 0 ? there : [replicas, 0]
   const first = nextPair(now, targetPair(replicas, percent, now), options) ?? now
   const { maxSurge, maxUnavailable } = boundsOf(first, replicas)
   const change = {
@@ -110,16 +112,19 @@ function lock(view: WorkloadView): Move {
  * One write that makes a hold rest where it is, wherever that is: the fields are set to the pods there are, because a
  * paused controller scales both sides until replicas + maxSurge fits. Undefined when nothing is held or it is locked.
  */
-export function restMove(view: WorkloadView): Move | undefined {
+export function restMove(view: WorkloadView, surgeOf: SurgeText = (surge) => surge): Move | undefined {
   const { deployment } = view
   if (deployment === undefined || !isHeld(deployment) || isLocked(deployment)) return undefined
   const replicas = replicasOf(deployment)
-  const [stable, canary] = pairNow(view)
-  const { maxSurge, maxUnavailable } = boundsOf([stable, canary], replicas)
+  const { maxSurge, maxUnavailable } = boundsOf(pairNow(view), replicas)
   // Both zero is invalid: nothing new exists yet, so one surge pod is only an old pod more.
-  const fields = { maxSurge: maxSurge + maxUnavailable === 0 ? 1 : maxSurge, maxUnavailable }
+  const surge = maxSurge + maxUnavailable === 0 ? 1 : maxSurge
+  const fields = { maxSurge: surgeOf(surge, replicas), maxUnavailable }
   return writeDeployment(deployment, { fields, paused: true, annotations: { [SENTENCE]: view.sentence } }, 'lock')
 }
+
+/** How a surge of pods is written: as their number, or as a share that follows an autoscaler. */
+type SurgeText = (surge: number, replicas: number) => number | string
 
 export function pods([stable, canary]: Pair): string {
   return `${stable} old + ${canary} new`

@@ -55,19 +55,6 @@ export function nextPair(now: Pair, target: Pair, { replicas, batch, capacity }:
   return fewer < stable ? [fewer, canary] : [target[0], Math.max(target[1], canary)]
 }
 
-/** All pairs from start to target, for the plan. Always ends at the target. */
-export function pairsBetween(now: Pair, target: Pair, options: MoveOptions): Pair[] {
-  const pairs: Pair[] = []
-  let at: Pair = now
-  for (let guard = 0; guard < 10_000; guard++) {
-    const next = nextPair(at, target, options)
-    if (next === undefined) break
-    pairs.push(next)
-    at = next
-  }
-  return pairs
-}
-
 export interface Bounds {
   maxSurge: number
   maxUnavailable: number
@@ -89,8 +76,17 @@ export function pairOf({ maxSurge, maxUnavailable }: Bounds, replicas: number): 
 }
 
 /**
- * A surge in percent that makes `replicas − 1` new pods: the controller rounds a surge up. With one replica there is no
- * such value, and the full surge is returned.
+ * A surge in percent that makes `pods` new pods of `replicas`: the controller rounds a surge up. Above a hundred replicas
+ * there may be no such value; then it makes a few more, since fewer would take pods away.
+ */
+export function surgeFor(pods: number, replicas: number): string {
+  const down = Math.floor((pods * 100) / replicas)
+  return `${Math.ceil((down * replicas) / 100) === pods ? down : down + 1}%`
+}
+
+/**
+ * A surge in percent that leaves the new side short of all replicas: by one pod, above a hundred replicas perhaps by a
+ * few. With one replica there is no such value, and the full surge is returned.
  */
 export function surgeOneShort(replicas: number): string {
   return replicas <= 1 ? '100%' : `${Math.floor(((replicas - 1) * 100) / replicas)}%`

@@ -3,7 +3,7 @@ import { missing } from './canary.ts'
 import { ORIGINALS, originalsOf, SENTENCE, writeDeployment } from './hold.ts'
 import { wholeMove } from './in-place.ts'
 import { done, type Move, wait } from './move.ts'
-import { observed, replicasOf, type WorkloadView } from './view.ts'
+import { hashOf, observed, replicasOf, sideOf, type WorkloadView } from './view.ts'
 
 /**
  * Down: the new template with no replicas, in one write, then wait until every pod is gone. Zero replicas also turns an
@@ -19,6 +19,24 @@ export function downMove(view: WorkloadView): Move {
   }
   if (!observed(deployment)) return wait('the Deployment controller')
   return view.pods.length > 0 ? wait(`${view.pods.length} old pods to end`) : done
+}
+
+/**
+ * Back: the new version's pods are gone before the first old one starts, because this strategy is for two versions that
+ * must never run at once.
+ */
+export function returnMove(view: WorkloadView): Move {
+  const { deployment, versions } = view
+  if (deployment === undefined) return { kind: 'drift', text: 'it was deleted', object: missing(view) }
+  if (replicasOf(deployment) > 0) {
+    if (templateEquals(deployment.spec.template, versions.stable)) return wholeMove(view, 'stable')
+    const change = { template: versions.stable, replicas: 0, paused: false, annotations: { [SENTENCE]: view.sentence } }
+    return writeDeployment(deployment, change, 'new version down, old template in place')
+  }
+  if (!observed(deployment)) return wait('the Deployment controller')
+  const { hash } = sideOf(view, 'stable')
+  const left = view.pods.filter((pod) => hashOf(pod) !== hash)
+  return left.length > 0 ? wait(`${left.length} new pods to end`) : upMove(view, 'stable')
 }
 
 /** Up: as many pods as before, of the given version, then wait until they serve. */

@@ -3,11 +3,12 @@ import { backMove, finishMove, previewStep, switchStep } from './blue-green.ts'
 import { canaryMove, restMove } from './canary.ts'
 import { isHeld, isLocked, writeDeployment } from './hold.ts'
 import { wholeMove } from './in-place.ts'
-import { done, type Move } from './move.ts'
-import { downMove, upMove } from './recreate.ts'
+import { done, type Move, wait } from './move.ts'
+import { surgeFor } from './pods.ts'
+import { downMove, returnMove, upMove } from './recreate.ts'
 import { separateBack, separateFinish, separatePreview, separateSwitch } from './separate.ts'
 import type { Step, Strategy } from './step.ts'
-import { sideOf, type WorkloadView } from './view.ts'
+import { replicasOf, sideOf, type WorkloadView } from './view.ts'
 
 /**
  * What a rollout wants of its workloads at one moment:
@@ -24,7 +25,7 @@ export function nextMove(strategy: Strategy, view: WorkloadView, goal: Goal): Mo
       return goal.kind === 'back' ? wholeMove(view, 'stable') : goal.kind === 'finish' ? wholeMove(view, 'next') : done
     case 'recreate':
       if (goal.kind === 'step') return downMove(view)
-      return goal.kind === 'finish' ? finishRecreate(view) : upMove(view, 'stable')
+      return goal.kind === 'finish' ? finishRecreate(view) : returnMove(view)
     case 'canary':
       if (goal.kind === 'step') return canaryStep(view, goal)
       return wholeMove(view, goal.kind === 'finish' ? 'next' : 'stable')
@@ -51,11 +52,16 @@ export function weightAt(steps: readonly Step[], index: number): number {
 
 function canaryStep(view: WorkloadView, { steps, index }: Goal & { kind: 'step' }): Move {
   const weight = weightAt(steps, index)
-  return weight === 0 ? done : canaryMove(view, weight)
+  return weight === 0 ? done : (withoutPods(view) ?? canaryMove(view, weight))
+}
+
+/** Somebody scaled it to nothing: there is no share to move and nobody to ask. */
+function withoutPods({ deployment }: WorkloadView): Move | undefined {
+  return deployment !== undefined && replicasOf(deployment) === 0 ? wait('pods: it was scaled to 0') : undefined
 }
 
 function blueGreenStep(view: WorkloadView, goal: Goal & { kind: 'step' }): Move {
-  return switchedAt(goal) ? switchStep(view) : previewStep(view)
+  return withoutPods(view) ?? (switchedAt(goal) ? switchStep(view) : previewStep(view))
 }
 
 /** Users are on the new version at this step. */
@@ -79,7 +85,8 @@ export function stopMove(strategy: Strategy, view: WorkloadView): Move | undefin
   const { deployment } = view
   // The separate form rests everywhere: the Services alone decide who serves. So does a workload that is down.
   if (deployment === undefined || strategy === 'recreate' || view.separate !== undefined) return undefined
-  if (isHeld(deployment)) return restMove(view)
+  // In percent, because an autoscaler would otherwise take from the side that users are pinned to.
+  if (isHeld(deployment)) return strategy === 'blue-green' ? restMove(view, surgeFor) : restMove(view)
   // A native update is stopped by the lock alone; one that is over needs none.
   const over = wholeMove(view, 'next').kind === 'done' || wholeMove(view, 'stable').kind === 'done'
   return over || isLocked(deployment) ? undefined : writeDeployment(deployment, { paused: true }, 'lock')
