@@ -1,7 +1,7 @@
 /** What the other controllers do: jobs, garbage, budgets, quotas, endpoints, definitions, namespaces. */
 import { test } from 'vitest'
 import type { Json, JsonMap } from '../../src/shared/objects.ts'
-import { at, mapAt, mapsAt, numberAt, textAt } from '../emulator/values.ts'
+import { at, mapAt, mapsAt, numberAt, plainText, textAt } from '../emulator/values.ts'
 import { APPLY, type Cluster, closeCluster, MERGE, openCluster } from './cluster.ts'
 import { expectRecorded, type Normal, normal, plain } from './normal.ts'
 import { Workload } from './workload.ts'
@@ -277,7 +277,7 @@ contract('endpoints', async (cluster, note) => {
       .flatMap((slice) => mapsAt(slice, 'endpoints'))
       .map((endpoint) =>
         Object.entries(mapAt(endpoint, 'conditions'))
-          .map(([key, value]) => `${key} ${String(value)}`)
+          .map(([key, value]) => `${key} ${plainText(value)}`)
           .join(', '),
       )
       .sort()

@@ -117,7 +117,7 @@ function customType(name: string, schema: Json | undefined): Type {
   ])
   if (root.kind === 'struct') for (const [key, value] of root.fields) if (!fields.has(key)) fields.set(key, value)
   const open = root.kind !== 'struct' || root.open
-  return { kind: 'struct', name, fields, atomic: false, open }
+  return { kind: 'struct', name, short: name, fields, atomic: false, open }
 }
 
 function schemaType(name: string, schema: JsonMap): Type {
@@ -133,7 +133,7 @@ function schemaType(name: string, schema: JsonMap): Type {
       const fields = new Map<string, Field>()
       for (const [key, value] of Object.entries(properties))
         if (isMap(value)) fields.set(key, field(schemaType(key, value)))
-      return { kind: 'struct', name, fields, atomic, open }
+      return { kind: 'struct', name, short: name, fields, atomic, open }
     }
     case 'array':
       return {

@@ -6,7 +6,7 @@ import { mergePatch } from '../patches/merge-patch.ts'
 import { mapMatches, selectorMatches } from '../selectors.ts'
 import { asObject, clone, ensureMap, isMap, mapAt, mapsAt, numberAt, textAt, texts, plainText } from '../values.ts'
 import { contentTypeOf, parseBody } from './body.ts'
-import { type Answer, type ApiRequest, isTrue, jsonAnswer, type Target, textAnswer } from './request.ts'
+import { type Answer, type ApiRequest, isTrue, jsonAnswer, type Target } from './request.ts'
 
 /** What the simulated kubelets answer about their pods. */
 export interface PodDoor {

@@ -49,6 +49,7 @@ export class FieldSet {
     return next.node(rest)
   }
 
+  /** Only while the set is being built. */
   insert(path: readonly string[]): void {
     this.node(path).self = true
   }
@@ -63,28 +64,45 @@ export class FieldSet {
     return true
   }
 
-  /** Keeps members for which `keep(inThis, inOther)` holds. */
-  #combine(other: FieldSet | undefined, keep: (a: boolean, b: boolean) => boolean): FieldSet {
+  has([element, ...rest]: readonly string[]): boolean {
+    if (element === undefined) return this.self
+    return this.children.get(element)?.has(rest) === true
+  }
+
+  // Sets are not changed once they are built, so results may share branches with what they are made of.
+
+  union(other: FieldSet): FieldSet {
     const result = new FieldSet()
-    result.self = keep(this.self, other?.self ?? false)
-    const keys = new Set([...this.children.keys(), ...(other?.children.keys() ?? [])])
-    for (const key of keys) {
-      const child = (this.children.get(key) ?? EMPTY).#combine(other?.children.get(key), keep)
-      if (child.self || child.children.size > 0) result.children.set(key, child)
+    result.self = this.self || other.self
+    for (const [key, child] of this.children) {
+      const second = other.children.get(key)
+      result.children.set(key, second === undefined ? child : child.union(second))
+    }
+    for (const [key, child] of other.children) if (!this.children.has(key)) result.children.set(key, child)
+    return result
+  }
+
+  difference(other: FieldSet): FieldSet {
+    const result = new FieldSet()
+    result.self = this.self && !other.self
+    for (const [key, child] of this.children) {
+      const second = other.children.get(key)
+      const left = second === undefined ? child : child.difference(second)
+      if (left.self || left.children.size > 0) result.children.set(key, left)
     }
     return result
   }
 
-  union(other: FieldSet): FieldSet {
-    return this.#combine(other, (a, b) => a || b)
-  }
-
-  difference(other: FieldSet): FieldSet {
-    return this.#combine(other, (a, b) => a && !b)
-  }
-
   intersection(other: FieldSet): FieldSet {
-    return this.#combine(other, (a, b) => a && b)
+    const result = new FieldSet()
+    result.self = this.self && other.self
+    for (const [key, child] of this.children) {
+      const second = other.children.get(key)
+      if (second === undefined) continue
+      const both = child.intersection(second)
+      if (both.self || both.children.size > 0) result.children.set(key, both)
+    }
+    return result
   }
 
   /** Without the paths of `other` and everything below them. */
@@ -122,8 +140,6 @@ export class FieldSet {
     }
   }
 }
-
-const EMPTY = new FieldSet()
 
 export const UNTYPED: Type = { kind: 'untyped', atomic: false }
 

@@ -14,6 +14,8 @@ export interface Manager {
   subresource: string
   time: string | undefined
   set: FieldSet
+  /** `set` as it was read; absent once it differs */
+  json?: JsonMap
 }
 
 export interface WriteContext {
@@ -67,6 +69,7 @@ export function readManagers(entries: Json | undefined): Manager[] | undefined {
       subresource: text(subresource),
       time: text(time) === '' ? undefined : text(time),
       set: FieldSet.fromJson(isMap(fieldsV1) ? fieldsV1 : {}),
+      ...(isMap(fieldsV1) ? { json: fieldsV1 } : {}),
     })
   }
   return managers
@@ -88,7 +91,7 @@ function encode(managers: Manager[]): ManagedFieldsEntry[] | undefined {
     apiVersion: manager.apiVersion,
     ...(manager.time === undefined ? {} : { time: manager.time }),
     fieldsType: 'FieldsV1',
-    fieldsV1: manager.set.toJson(),
+    fieldsV1: manager.json ?? manager.set.toJson(),
     ...(manager.subresource === '' ? {} : { subresource: manager.subresource }),
   }))
 }
@@ -146,11 +149,11 @@ function updated(
   managers: Manager[],
   name: string,
 ): Manager[] {
-  const difference = differenceOf(context.type, live, next)
-  const touched = difference.modified.union(difference.added).without(context.ignored)
-  const lost = touched.union(difference.removed.without(context.ignored))
+  const difference = differenceOf(context.type, live, next, context.ignored)
+  const touched = difference.modified.union(difference.added)
+  const lost = touched.union(difference.removed)
   const own = touched.difference(STRIPPED)
-  const kept = lost.empty ? managers : managers.map((manager) => ({ ...manager, set: manager.set.difference(lost) }))
+  const kept = lost.empty ? managers : managers.map((manager) => without(manager, lost))
   if (own.empty) return kept
   const writer = { ...context, manager: name }
   const before = kept.find((manager) => same(manager, writer, 'Update'))
@@ -168,6 +171,12 @@ function updated(
   return [...kept.filter((manager) => manager !== before), entry]
 }
 
+function without(manager: Manager, lost: FieldSet): Manager {
+  if (manager.set.intersection(lost).empty) return manager
+  const { json: _, ...rest } = manager
+  return { ...rest, set: manager.set.difference(lost) }
+}
+
 function cap(managers: Manager[]): Manager[] {
   const updaters = managers.filter((manager) => manager.operation === 'Update' && !manager.set.empty)
   if (updaters.length <= MAX_UPDATE_MANAGERS) return managers
@@ -177,7 +186,8 @@ function cap(managers: Manager[]): Manager[] {
   const last = oldest.at(-1)
   if (last === undefined) return managers
   const set = oldest.reduce((all, manager) => all.union(manager.set), new FieldSet())
-  const bucket: Manager = { ...last, name: 'ancient-changes', subresource: '', set }
+  const { json: _, ...entry } = last
+  const bucket: Manager = { ...entry, name: 'ancient-changes', subresource: '', set }
   return [...managers.filter((manager) => !oldest.includes(manager)), bucket]
 }
 
@@ -280,15 +290,15 @@ interface Conflict {
 
 /** What the other managers keep; refuses a change of their fields unless forced. */
 function settle(context: WriteContext, old: KubeObject, next: JsonMap, others: Manager[], force: boolean): Manager[] {
-  const difference = differenceOf(context.type, old, next)
-  const touched = difference.modified.union(difference.added).without(context.ignored)
-  const gone = difference.removed.without(context.ignored)
+  const difference = differenceOf(context.type, old, next, context.ignored)
+  const touched = difference.modified.union(difference.added)
   const conflicts: Conflict[] = others.flatMap((manager) =>
     [...manager.set.intersection(touched).paths()].map((path) => ({ manager, path })),
   )
   const open = conflicts.length > 0 && !force ? conflicts.filter(notFromLastApplied(context, old)) : []
   if (open.length > 0) throw conflictError(open)
-  return others.map((manager) => ({ ...manager, set: manager.set.difference(touched).difference(gone) }))
+  const lost = touched.union(difference.removed)
+  return others.map((manager) => without(manager, lost))
 }
 
 /** kubectl's server-side apply takes over what the same object got by kubectl's client-side apply. */
@@ -303,7 +313,7 @@ function notFromLastApplied(context: WriteContext, live: KubeObject): (conflict:
       .difference(difference.modified)
       .difference(difference.added)
       .difference(difference.removed)
-    return ({ path }) => !allowed.node(path).self
+    return ({ path }) => !allowed.has(path)
   } catch (error) {
     if (error instanceof SyntaxError || error instanceof TypedError) return () => true
     throw error

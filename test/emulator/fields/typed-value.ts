@@ -84,11 +84,14 @@ export interface Difference {
   added: FieldSet
 }
 
-export function differenceOf(type: Type, before: Json, after: Json): Difference {
+/** @param ignored fields that are not looked at */
+export function differenceOf(type: Type, before: Json, after: Json, ignored: FieldSet = NOTHING): Difference {
   const difference = { removed: new FieldSet(), modified: new FieldSet(), added: new FieldSet() }
-  compare(type, before, after, [], difference)
+  compare(type, before, after, [], difference, ignored)
   return difference
 }
+
+const NOTHING = new FieldSet()
 
 function size(value: Json | undefined): number {
   if (Array.isArray(value)) return value.length
@@ -101,6 +104,7 @@ function compare(
   after: Json | undefined,
   path: string[],
   into: Difference,
+  ignored: FieldSet = NOTHING,
 ): void {
   if (before === after && before !== undefined && type.kind === 'scalar') return
   const shape = shapeOf(type, after ?? before)
@@ -111,7 +115,7 @@ function compare(
     else if (!equal(before, after)) into.modified.insert(path)
     return
   }
-  if (shape.kind === 'fields') compareFields(type, before, after, path, into)
+  if (shape.kind === 'fields') compareFields(type, before, after, path, into, ignored)
   else compareItems(shape.type, before, after, path, into)
   if (before === undefined) into.added.insert(path)
   else if (after === undefined) into.removed.insert(path)
@@ -123,13 +127,16 @@ function compareFields(
   after: Json | undefined,
   path: string[],
   into: Difference,
+  ignored: FieldSet,
 ): void {
   const [a, b] = [isMap(before) ? before : {}, isMap(after) ? after : {}]
   for (const name of new Set([...Object.keys(a), ...Object.keys(b)])) {
     if (a[name] === undefined && b[name] === undefined) continue
     const element = `f:${name}`
+    const skip = ignored.get(element)
+    if (skip?.self) continue
     path.push(element)
-    compare(childType(type, element), a[name], b[name], path, into)
+    compare(childType(type, element), a[name], b[name], path, into, skip)
     path.pop()
   }
 }

@@ -14,7 +14,7 @@ export type ScalarName = 'string' | 'int32' | 'int64' | 'number' | 'bool' | 'tim
 
 export type Type =
   | { kind: 'scalar'; scalar: ScalarName }
-  | { kind: 'struct'; name: string; fields: Map<string, Field>; atomic: boolean; open: boolean }
+  | { kind: 'struct'; name: string; short: string; fields: Map<string, Field>; atomic: boolean; open: boolean }
   | { kind: 'map'; value: Type; atomic: boolean }
   | { kind: 'list'; item: Type; relation: 'atomic' | 'set' | 'map'; keys: string[] }
   /** no schema: one owner for all (`atomic`), or an owner per field as custom resources without a schema have it */
@@ -50,7 +50,8 @@ class Parser {
   struct(name: string): Struct {
     const known = this.structs.get(name)
     if (known !== undefined) return known
-    const made: Struct = { kind: 'struct', name, fields: new Map(), atomic: false, open: false }
+    const short = name.split('.').at(-1) ?? name
+    const made: Struct = { kind: 'struct', name, short, fields: new Map(), atomic: false, open: false }
     this.structs.set(name, made)
     return made
   }
