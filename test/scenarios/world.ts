@@ -67,6 +67,8 @@ export interface RunOptions extends Partial<Omit<Settings, 'steps' | 'command'>>
   /** ends the process when it returns true for a write, before or after the server saw it */
   cut?: { after: number; when: 'before' | 'after' }
   cancel?: AbortSignal
+  /** what lies between this run and the server */
+  between?: (inner: Transport) => Transport
 }
 
 export interface Ran {
@@ -141,11 +143,12 @@ export class World {
 
   /** The same, not awaited: for two runs at once. */
   async start(command: Command, options: RunOptions = {}): Promise<Ran> {
-    const { plan, manifests_, source, cut, cancel, ...settings } = options
+    const { plan, manifests_, source, cut, cancel, between, ...settings } = options
     const events: ReportEvent[] = []
     const writes: string[] = []
     const died = Promise.withResolvers<undefined>()
-    const transport = this.#mortal(writes, cut, () => died.resolve(undefined))
+    const mortal = this.#mortal(writes, cut, () => died.resolve(undefined))
+    const transport = between === undefined ? mortal : between(mortal)
     const strategy: Strategy = settings.strategy ?? 'rolling'
     const id = `run-${++this.#run}`
     const result = await Promise.race([
