@@ -201,16 +201,17 @@ export class Run {
     this.#child.kill(signal)
   }
 
-  /** Waits until its log says this; rejects when it ends before. Resolves with the milliseconds since 1970. */
-  async says(what: RegExp): Promise<number> {
+  /** Waits until its log says this so often; rejects when it ends before. Resolves with the milliseconds since 1970. */
+  async says(what: RegExp, times = 1): Promise<number> {
+    const every = new RegExp(what, `${what.flags.replace('g', '')}g`)
     const { promise, resolve, reject } = Promise.withResolvers<number>()
     const look = (): void => {
-      if (what.test(this.#log)) resolve(Date.now())
+      if ((this.#log.match(every)?.length ?? 0) >= times) resolve(Date.now())
     }
     this.#watchers.add(look)
     void this.done.then(() => {
       look()
-      reject(new Error(`it ended without saying ${what}:\n${this.#log}`))
+      reject(new Error(`it ended without saying ${what} ${times} times:\n${this.#log}`))
     }, reject)
     look()
     try {

@@ -19,9 +19,9 @@ async function selected(stage: Stage): Promise<Record<string, string>> {
 function handMade(stage: Stage, blue: string, green: string): Manifest[] {
   const colored = (color: string, version: string): Manifest => {
     const [plain] = stage.app(version)
-    const { spec } = plain as { spec?: { template?: object } }
+    const { spec } = plain as { spec?: { template?: { metadata?: object } } }
     const labels = { app: APP, color }
-    const template = { ...spec?.template, metadata: { labels } }
+    const template = { ...spec?.template, metadata: { ...spec?.template?.metadata, labels } }
     const deployment = echoDeployment({ name: `${APP}-${color}`, version })
     return { ...deployment, spec: { ...spec, selector: { matchLabels: labels }, template } }
   }
