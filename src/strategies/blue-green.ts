@@ -16,7 +16,7 @@ import {
 } from './hold.ts'
 import { wholeMove } from './in-place.ts'
 import { done, type Move, wait } from './move.ts'
-import { surgeOneShort } from './pods.ts'
+import { surgeFor, surgeOneShort } from './pods.ts'
 import { dropPreviewMove, HASH_LABEL, pinMove, pinOf, previewMove, settling, unpinMove } from './services.ts'
 import { observed, pairNow, replicasOf, type ServiceView, type Side, sideOf, type WorkloadView } from './view.ts'
 
@@ -171,22 +171,25 @@ function drainMove(view: WorkloadView, deployment: Deployment, keep: 'stable' | 
   const other = sideOf(view, keep === 'next' ? 'stable' : 'next')
   const gone = other.wanted === 0 && other.pods.length === 0 && other.terminating.length === 0
   const right = holdFieldsOf(deployment.spec).minReadySeconds === fields.minReadySeconds
-  const sameTemplate = templateEquals(deployment.spec.template, versions[keep])
-  if (gone && right && sameTemplate) return undefined
-  if (right && sameTemplate && isLocked(deployment)) {
-    if (!observed(deployment)) return wait('the Deployment controller')
+  const commanded = right && templateEquals(deployment.spec.template, versions[keep])
+  if (gone && commanded) return undefined
+  const replicas = replicasOf(deployment)
+  const fits = sideOf(view, keep).wanted === replicas
+  if (commanded && !observed(deployment)) return wait('the Deployment controller')
+  if (commanded && (isLocked(deployment) ? fits || other.wanted === 0 : !fits))
     return wait(`${other.pods.length + other.terminating.length} ${keep === 'next' ? 'old' : 'new'} pods to end`)
-  }
   const change: DeploymentChange = {
     template: versions[keep],
     fields: {
       minReadySeconds: fields.minReadySeconds,
       progressDeadlineSeconds: fields.progressDeadlineSeconds,
-      maxSurge: FULL,
+      // Exactly the pods there are: any other surge would first scale both sides.
+      maxSurge: other.wanted > 0 && replicas > 0 ? surgeFor(other.wanted, replicas) : FULL,
       maxUnavailable: 0,
     },
     type: 'RollingUpdate',
-    paused: true,
+    // A paused controller takes the other side away only while this one has as many pods as it should.
+    paused: !(commanded && isLocked(deployment)),
     annotations: { [SENTENCE]: view.sentence },
   }
   return writeDeployment(deployment, change, keep === 'next' ? 'old set away' : 'new set away')
@@ -205,7 +208,10 @@ export function backMove(view: WorkloadView): Move {
   // Users who are on the old set already stay there while one of its pods is replaced: a Service without its pin would
   // send them to the version that is being taken away.
   const there = pinned.every((service) => pinnedTo(service, old))
-  const intact = old.hash !== undefined && old.wanted >= replicas && old.serving >= (there ? 1 : replicas)
+  // Once the finish was written the old set goes, at the latest when the last new pod is available.
+  const leaving = !isHeld(deployment) && templateEquals(deployment.spec.template, view.versions.next)
+  const whole = old.wanted >= replicas && old.serving >= (there ? 1 : replicas)
+  const intact = old.hash !== undefined && whole && !leaving
   if (intact && pinned.length > 0) return backWhileWhole(view, deployment, old)
   const [first] = pinned
   if (first !== undefined) return unpinMove(first, 'stable')

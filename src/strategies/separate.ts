@@ -70,7 +70,7 @@ export function separateSwitch(view: WorkloadView): Move {
   const [old, fresh] = [sideOf(view, 'stable'), sideOf(view, 'next')]
   if (fresh.serving < old.serving)
     return wait(`the new set to serve with as many pods as the old one, ${fresh.serving} of ${old.serving}`)
-  return selectMove(left, 'next', `${view.separate?.color ?? ''}`)
+  return selectMove(left, 'next', view.separate?.color ?? '')
 }
 
 /** The old set to no pods; its Deployment stays, so that people find what they made. */
@@ -90,8 +90,10 @@ export function separateBack(view: WorkloadView): Move {
   const { deployment: old, separate } = view
   if (old === undefined || separate === undefined)
     return { kind: 'drift', text: 'it was deleted', object: missing(view) }
-  const { hash, serving } = sideOf(view, 'stable')
-  const whole = serving >= Math.min(replicasOf(old), view.record.replicas) && replicasOf(old) > 0
+  const { hash, serving, wanted } = sideOf(view, 'stable')
+  const least = Math.min(replicasOf(old), view.record.replicas)
+  // Pods that still serve may be on their way out, until the controller has seen that they are wanted again.
+  const whole = observed(old) && Math.min(serving, wanted) >= least && replicasOf(old) > 0
   // Without a color its Services will be pinned to it, and what is pinned is locked.
   if (replicasOf(old) === 0 && view.record.replicas > 0)
     return writeDeployment(
