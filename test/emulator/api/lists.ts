@@ -73,7 +73,8 @@ export function tooLarge(revision: number, current: number): ApiError {
   })
 }
 
-export function listAnswer(store: Store, target: Target, request: ApiRequest): Answer {
+/** @param now ms, for the ages in tables */
+export function listAnswer(store: Store, target: Target, request: ApiRequest, now: number): Answer {
   const { query } = request
   const token = query.get('continue') ?? ''
   const exact = query.get('resourceVersionMatch') === 'Exact'
@@ -109,17 +110,17 @@ export function listAnswer(store: Store, target: Target, request: ApiRequest): A
     if (!query.has('labelSelector') && !query.has('fieldSelector'))
       metadata['remainingItemCount'] = after.length - page.length
   }
-  return jsonAnswer(200, listBody(target.resource, page, metadata, request))
+  return jsonAnswer(200, listBody(target.resource, page, metadata, request, now))
 }
 
 function keyOf(object: KubeObject): string {
   return objectKey(object.metadata.namespace, object.metadata.name)
 }
 
-function listBody(resource: Resource, items: KubeObject[], metadata: JsonMap, request: ApiRequest): Json {
+function listBody(resource: Resource, items: KubeObject[], metadata: JsonMap, request: ApiRequest, now: number): Json {
   const accept = request.headers['accept'] ?? ''
   const viewed = items.map((item) => viewOf(resource, item))
-  if (isTable(accept)) return tableOf(resource, viewed, metadata)
+  if (isTable(accept)) return tableOf(resource, viewed, metadata, now)
   if (accept.includes('as=PartialObjectMetadataList'))
     return {
       kind: 'PartialObjectMetadataList',

@@ -1,4 +1,4 @@
-import type { KubeObject } from '../../../src/shared/objects.ts'
+import type { JsonMap, KubeObject } from '../../../src/shared/objects.ts'
 import { ApiError, notFound } from '../errors.ts'
 import type { Objects } from '../objects.ts'
 import { decodeObject, readObject } from './body.ts'
@@ -90,7 +90,7 @@ export class ApiServer {
         return this.#get(target, request)
       case 'list':
         await this.#waitFor(request)
-        return listAnswer(this.#objects.store, target, request)
+        return listAnswer(this.#objects.store, target, request, this.#clock.now())
       case 'watch':
         return this.#watches.answer(target, request)
       case 'create':
@@ -125,7 +125,7 @@ export class ApiServer {
   #get(target: Target, request: ApiRequest): Answer {
     const { resource, namespace, name } = target
     const found = viewOf(resource, this.#objects.get(resource, namespace, name))
-    return jsonAnswer(200, shown(target, request, found))
+    return jsonAnswer(200, shown(target, request, found, this.#clock.now()))
   }
 
   async #subresource(target: Target, request: ApiRequest): Promise<Answer> {
@@ -169,9 +169,10 @@ function isDiscovery(path: string): boolean {
   return /^\/(api|api\/v1|apis|apis\/[^/]+|apis\/[^/]+\/[^/]+)\/?$/.test(path)
 }
 
-function shown(target: Target, request: ApiRequest, object: KubeObject): KubeObject | ReturnType<typeof tableOf> {
+function shown(target: Target, request: ApiRequest, object: KubeObject, now: number): JsonMap {
   const accept = request.headers['accept'] ?? ''
-  if (isTable(accept)) return tableOf(target.resource, [object], { resourceVersion: object.metadata.resourceVersion })
+  const { resourceVersion } = object.metadata
+  if (isTable(accept)) return tableOf(target.resource, [object], { resourceVersion }, now)
   if (accept.includes('as=PartialObjectMetadata;') || accept.endsWith('as=PartialObjectMetadata'))
     return { kind: 'PartialObjectMetadata', apiVersion: 'meta.k8s.io/v1', metadata: object.metadata }
   return object

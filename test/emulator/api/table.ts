@@ -115,7 +115,7 @@ function since(text: Json, now: number): Json {
   return seconds < 7_200 ? `${Math.floor(seconds / 60)}m` : `${Math.floor(seconds / 3_600)}h`
 }
 
-export function tableOf(resource: Resource, items: KubeObject[], metadata: JsonMap, now: number = Date.now()): JsonMap {
+export function tableOf(resource: Resource, items: KubeObject[], metadata: JsonMap, now: number): JsonMap {
   const columns = columnsOf(resource)
   return {
     kind: 'Table',

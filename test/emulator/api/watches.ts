@@ -75,7 +75,7 @@ export class Watches {
 
   #start(target: Target, request: ApiRequest, from: number, initial: boolean, stream: LineStream): void {
     const { query } = request
-    const write = writer(target.resource, request.headers['accept'] ?? '', stream)
+    const write = writer(target.resource, request.headers['accept'] ?? '', stream, () => this.#clock.now())
     const filter = filterOf(target, query)
     const bookmarks = isTrue(query.get('allowWatchBookmarks'))
     const bookmark = (annotations?: JsonMap): void =>
@@ -158,13 +158,13 @@ function line(type: string, object: JsonMap): string {
   )
 }
 
-function writer(resource: Resource, accept: string, stream: LineStream): Write {
+function writer(resource: Resource, accept: string, stream: LineStream, now: () => number): Write {
   const partial = accept.includes('as=PartialObjectMetadata')
   return (type, object) => {
     const view = viewOf(resource, object)
     if (partial)
       stream.push(line(type, { kind: 'PartialObjectMetadata', apiVersion: 'meta.k8s.io/v1', metadata: view.metadata }))
-    else stream.push(line(type, isTable(accept) ? tableOf(resource, [view], {}) : view))
+    else stream.push(line(type, isTable(accept) ? tableOf(resource, [view], {}, now()) : view))
   }
 }
 

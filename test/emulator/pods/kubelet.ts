@@ -59,7 +59,7 @@ export class Kubelet implements PodDoor {
       pod,
     )
     this.#workers.set(pod.metadata.uid ?? '', worker)
-    worker.start()
+    void worker.start()
     if (pod.metadata.deletionTimestamp !== undefined) worker.update(pod)
   }
 
