@@ -79,6 +79,50 @@ async function awaitJob(engine: Engine, name: string, namespace: string): Promis
   }
 }
 
+/**
+ * Ends the Jobs of this rollout that still run, and waits until their pods are gone: two versions must not write at once.
+ * Throws HeadgateError when one does not end in time.
+ */
+export async function endJobs(engine: Engine, timeoutMs: number): Promise<void> {
+  const { book, client, reporter } = engine.o
+  const deadline = engine.now + timeoutMs
+  for (const key of book.record.jobs) {
+    const [, , namespace = book.record.namespace, name = ''] = key.split('|')
+    const ref = { apiVersion: 'batch/v1', kind: 'Job', namespace, name }
+    const live = await client.get<Job>(ref)
+    if (live === undefined || readiness(live).done || readiness(live).failure !== undefined) continue
+    await client.delete(ref, { propagation: 'Foreground' })
+    reporter.emit({ kind: 'change', text: `Job/${name} ended: the rollout goes back` })
+    await awaitGone(engine, name, namespace, deadline)
+  }
+}
+
+async function awaitGone(engine: Engine, name: string, namespace: string, deadline: number): Promise<void> {
+  const { client, wake, reporter } = engine.o
+  const stop = new AbortController()
+  const options = { signal: stop.signal, onChange: wake.notify }
+  const selector = { labelSelector: `job-name=${name}` }
+  const pods = LiveList.open<Pod>(client, { apiVersion: 'v1', kind: 'Pod' }, namespace, selector, options)
+  try {
+    await pods.ready
+    while (pods.items().length > 0) {
+      engine.checkpoint(['lost'])
+      if (engine.now >= deadline)
+        throw new HeadgateError({
+          kind: 'timeout',
+          code: 'timeout',
+          message: `timed out waiting for the pods of Job/${name} to end`,
+          object: { apiVersion: 'batch/v1', kind: 'Job', name, namespace },
+          next: `kubectl -n ${namespace} get pods -l job-name=${name}; then abort again`,
+        })
+      reporter.emit({ kind: 'waiting', text: `the pods of Job/${name} to end` })
+      await engine.sleep(deadline)
+    }
+  } finally {
+    stop.abort()
+  }
+}
+
 async function jobFailure(
   engine: Engine,
   name: string,

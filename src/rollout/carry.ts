@@ -25,7 +25,7 @@ export interface Around {
 }
 
 /** Longest time in ms that a cancelled run may spend on going back: the runner kills it 7.5 s after its first signal. */
-const CANCEL_BUDGET_MS = 5_000
+const CANCEL_BUDGET_MS = 6_000
 
 /** Carries the rollout on from where its record stands until it ends or rests. Never throws. */
 export async function carry(engine: Engine, passes: Passes, around: Around): Promise<Ended> {
@@ -51,7 +51,8 @@ async function ended(engine: Engine, error: unknown): Promise<Ended> {
       return { outcome: 'failed', failure: lostFailure(book.record.app) }
     case 'cancelled':
       return cancelled(engine)
-    case 'requested': {
+    case 'promote':
+    case 'abort': {
       const { request } = interruption
       reporter.emit({ kind: 'line', text: `${request.by} asks to ${request.command}: obeyed` })
       await lease.answer(request, `${request.command} obeyed`).catch(() => {})
@@ -109,7 +110,10 @@ async function stuck(engine: Engine, first: Failure | undefined, second: Failure
   const failure: Failure = {
     ...(first ?? second),
     message: first === undefined ? second.message : `${first.message}; going back did not end: ${second.message}`,
-    next: second.next ?? 'abort again once the cause is gone',
+    next:
+      first?.kind === 'cancelled'
+        ? 'abort, or deploy again: what is left of going back is done first'
+        : (second.next ?? 'abort again once the cause is gone'),
   }
   try {
     await engine.o.book.save({ phase: 'failed', failure }, { kind: 'failed', text: second.message })

@@ -1,3 +1,4 @@
+import { endJobs } from '../checks/job.ts'
 import type { Client } from '../kubernetes/client.ts'
 import { HeadgateError } from '../shared/errors.ts'
 import { jsonEquals } from '../shared/json.ts'
@@ -28,8 +29,10 @@ export function restoreOperations(live: KubeObject, before: KubeObject): JsonPat
 export async function undo(engine: Engine, budgetMs = Number.POSITIVE_INFINITY): Promise<void> {
   const { reporter } = engine.o
   reporter.emit({ kind: 'phase', title: 'Back to the stable version' })
+  const end = engine.now + budgetMs
+  await endJobs(engine, Math.min(engine.o.book.record.timeoutMs, budgetMs))
   await restoreConfiguration(engine)
-  await goBack(engine, budgetMs)
+  await goBack(engine, end)
   for (const workload of engine.workloads) {
     const view = engine.view(workload)
     for (const object of [view.deployment, view.separate?.deployment, ...view.services.map((service) => service.live)])
@@ -38,20 +41,20 @@ export async function undo(engine: Engine, budgetMs = Number.POSITIVE_INFINITY):
   reporter.emit({ kind: 'line', text: `the stable version serves alone again` })
 }
 
-async function goBack(engine: Engine, budgetMs: number): Promise<void> {
-  const timeoutMs = Math.min(engine.o.book.record.timeoutMs, budgetMs)
+async function goBack(engine: Engine, end: number): Promise<void> {
+  const { timeoutMs } = engine.o.book.record
   try {
-    await engine.reach({ kind: 'back' }, Math.min(timeoutMs, 60_000), ['lost'])
+    await engine.reach({ kind: 'back' }, Math.min(timeoutMs, 60_000, end - engine.now), ['lost'])
     return
   } catch (error) {
-    if (!(error instanceof HeadgateError) || error.failure.kind !== 'timeout') throw error
+    if (!(error instanceof HeadgateError) || error.failure.kind !== 'timeout' || engine.now >= end) throw error
   }
   // No progress: most often a quota that the new pods fill. One old pod less makes room, never more than one.
   for (const workload of engine.workloads) {
     const move = roomForAbort(engine.view(workload))
     if (move?.kind === 'write') await engine.send(move.write, move.text)
   }
-  await engine.reach({ kind: 'back' }, timeoutMs, ['lost'])
+  await engine.reach({ kind: 'back' }, Math.min(timeoutMs, end - engine.now), ['lost'])
 }
 
 async function giveBack(engine: Engine, object: KubeObject): Promise<void> {
