@@ -15,11 +15,15 @@ import { resultOf } from './result.ts'
 export async function act(deps: Deps, app: string, namespace: string, seen: RolloutRecord): Promise<Result> {
   const first = question(deps, seen)
   const early = decide(first)
-  if (early.kind === 'refused')
+  // Only a run that has died leaves a promote nothing to do; one that acts can be asked.
+  const askable = early.kind === 'refused' && early.failure.code === 'progressing'
+  if (early.kind === 'refused' && !askable)
     return resultOf(deps, { outcome: 'refused', message: early.failure.message, record: seen, failure: early.failure })
   if (early.kind === 'unchanged') return resultOf(deps, { outcome: 'unchanged', message: early.message, record: seen })
   const asked = await askActingRun(deps, app, namespace, seen)
   if ('outcome' in asked) return asked
+  if (early.kind === 'refused')
+    return resultOf(deps, { outcome: 'refused', message: early.failure.message, record: seen, failure: early.failure })
   const session = await openSession(deps, app, namespace, deps.settings.timeoutMs, asked.expired)
   try {
     // What was read before the lease was held may be old.

@@ -120,9 +120,31 @@ export class Book {
     const over = ['succeeded', 'aborted'].includes(next.phase)
     const map = encodeRecord(next)
     const data = { ...map.data, [UNDO_KEY]: over ? null : undoScript(next, this.payload) }
-    this.#map = this.#map === undefined ? await this.#create(map, data) : await this.#patch(this.#map, data)
+    this.#map = await this.#write(map, data)
     this.record = next
     this.tell()
+  }
+
+  async #write(map: ConfigMap, data: Record<string, string | null>): Promise<ConfigMap> {
+    try {
+      return this.#map === undefined ? await this.#create(map, data) : await this.#patch(this.#map, data)
+    } catch (error) {
+      if (!(error instanceof ApiError) || !['stale', 'exists'].includes(error.kind)) throw error
+      return this.#again(error, data)
+    }
+  }
+
+  /**
+   * A write that came too late is one of three things: our own first try whose answer was lost, which stands; an edit by
+   * a person in between, which is written over; or another run, and then this one must stop.
+   */
+  async #again(error: ApiError, data: Record<string, string | null>): Promise<ConfigMap> {
+    const found = await readRecord(this.#client, this.record.app, this.record.namespace)
+    if (found === undefined) throw error
+    if (found.map.data?.['record'] === data['record']) return found.map
+    const same = found.record.rollout === this.record.rollout && found.record.updatedAt === this.record.updatedAt
+    if (!same) throw error
+    return this.#patch(found.map, data)
   }
 
   async #create(map: ConfigMap, { [UNDO_KEY]: undo, ...data }: Record<string, string | null>): Promise<ConfigMap> {

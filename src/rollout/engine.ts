@@ -3,7 +3,7 @@ import type { Diagnosis, Symptom } from '../health/symptom.ts'
 import { servingAt } from '../health/pods.ts'
 import type { Client } from '../kubernetes/client.ts'
 import { ApiError } from '../kubernetes/errors.ts'
-import type { LeaseHolder } from '../kubernetes/lease.ts'
+import type { LeaseHolder, LeaseRequest } from '../kubernetes/lease.ts'
 import type { Reporter } from '../report/events.ts'
 import type { Clock } from '../shared/clock.ts'
 import { type Failure, HeadgateError } from '../shared/errors.ts'
@@ -46,6 +46,10 @@ export interface EngineOptions {
   rested: boolean
 }
 
+/** What stops a run that moves pods. A promote does not: it is for waits, where there is something to pass. */
+const MOVING: Interruption['kind'][] = ['cancelled', 'lost', 'abort']
+const WAITING: Interruption['kind'][] = [...MOVING, 'promote']
+
 /** Writes in a row that may meet a newer object: its status changes with every pod. */
 const MOST_STALE = 25
 
@@ -73,15 +77,23 @@ export class Engine {
     return this.o.clock.now()
   }
 
-  /** Throws when the run has to stop before its next write: cancelled, lease lost, or a request of another run. */
-  checkpoint(obey: Interruption['kind'][] = ['cancelled', 'lost', 'requested']): void {
+  /** Throws when the run has to stop before its next write: cancelled, lease lost, or asked to by another run. */
+  checkpoint(obey: Interruption['kind'][] = MOVING): void {
     const { cancel, lease } = this.o
     if (lease.lost.aborted && obey.includes('lost')) throw new Interrupted({ kind: 'lost' })
     if (cancel.aborted && obey.includes('cancelled')) throw new Interrupted({ kind: 'cancelled' })
-    const request = lease.requests.find(
-      (each) => each.rollout === undefined || each.rollout === this.o.book.record.rollout,
+    for (const command of ['abort', 'promote'] as const) {
+      const request = this.requested(command)
+      if (request !== undefined && obey.includes(command)) throw new Interrupted({ kind: command, request })
+    }
+  }
+
+  /** What another run asks of this very rollout. */
+  requested(command: LeaseRequest['command']): LeaseRequest | undefined {
+    const { rollout } = this.o.book.record
+    return this.o.lease.requests.find(
+      (each) => each.command === command && (each.rollout === undefined || each.rollout === rollout),
     )
-    if (request !== undefined && obey.includes('requested')) throw new Interrupted({ kind: 'requested', request })
   }
 
   view(workload: WorkloadRecord): WorkloadView {
@@ -185,7 +197,7 @@ export class Engine {
   async watchFor(goal: Goal, ms: number): Promise<void> {
     const end = this.now + ms
     while (this.now < end) {
-      await this.reach(goal, this.o.book.record.timeoutMs)
+      await this.reach(goal, this.o.book.record.timeoutMs, WAITING)
       const diagnosis = this.#judge('next')
       if (diagnosis.fatal !== undefined) throw await this.#bad(diagnosis.fatal, diagnosis.symptoms)
       if (this.now >= end) return

@@ -5,8 +5,8 @@ export type Interruption =
   | { kind: 'cancelled' }
   /** another run holds the lease now: nothing may be written any more */
   | { kind: 'lost' }
-  /** another run asks this one to abort or promote */
-  | { kind: 'requested'; request: LeaseRequest }
+  /** another run asks this one to go back, or to go on past what it waits for */
+  | { kind: 'abort' | 'promote'; request: LeaseRequest }
 
 /** Thrown between two writes, never in the middle of one. */
 export class Interrupted extends Error {

@@ -56,9 +56,7 @@ export async function runSteps(engine: Engine, steps: Step[], passes: Passes): P
 }
 
 function promotedBy(error: unknown): LeaseRequest | undefined {
-  if (!(error instanceof Interrupted) || error.interruption.kind !== 'requested') return undefined
-  const { request } = error.interruption
-  return request.command === 'promote' ? request : undefined
+  return error instanceof Interrupted && error.interruption.kind === 'promote' ? error.interruption.request : undefined
 }
 
 type Verdict = { kind: 'pass'; text: string } | { kind: 'pause'; text: string }
@@ -74,6 +72,8 @@ async function doStep(engine: Engine, step: Step, goal: Goal & { kind: 'step' },
       return { kind: 'pass', text: 'nothing failed' }
     case 'approve':
       if (goal.index < passes.approvedUntil) return { kind: 'pass', text: 'approved' }
+      // Somebody may have said go on while the step before was still under way.
+      engine.checkpoint(['promote'])
       return { kind: 'pause', text: 'waits for an approval' }
     case 'check':
       if (passes.everything) return { kind: 'pass', text: 'passed by promote' }
