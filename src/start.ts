@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { mkdir, writeFile } from 'node:fs/promises'
 import path from 'node:path'
-import type { Deps } from './commands/deps.ts'
+import type { Deps } from './rollout/deps.ts'
 import { resultOf } from './commands/result.ts'
 import { runCommand } from './commands/run.ts'
 import { CommentReporter } from './github/comment.ts'

@@ -7,7 +7,7 @@ import { releaseOf } from '../rollout/release.ts'
 import { engineFor, openSession, type Session } from '../rollout/session.ts'
 import { aroundOf } from '../rollout/around.ts'
 import type { ConfigMap } from '../shared/objects.ts'
-import type { Deps } from './deps.ts'
+import type { Deps } from '../rollout/deps.ts'
 import { askActingRun } from './request.ts'
 import { resultOf } from './result.ts'
 

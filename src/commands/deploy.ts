@@ -25,7 +25,7 @@ import { selectorText } from '../rollout/world.ts'
 import { Interrupted } from '../rollout/interrupt.ts'
 import { colored } from '../rollout/colors.ts'
 import { endedResult } from './act.ts'
-import type { Deps } from './deps.ts'
+import type { Deps } from '../rollout/deps.ts'
 import { homeOf } from './find-app.ts'
 import { resultOf } from './result.ts'
 

@@ -6,7 +6,7 @@ import { refuse } from '../shared/errors.ts'
 import { nearest } from '../shared/nearest.ts'
 import type { ConfigMap } from '../shared/objects.ts'
 import { APP_LABEL } from '../strategies/services.ts'
-import type { Deps } from './deps.ts'
+import type { Deps } from '../rollout/deps.ts'
 
 export interface FoundApp {
   app: string

@@ -3,7 +3,7 @@ import { readRecord } from '../rollout/book.ts'
 import { loadRelease } from '../rollout/release.ts'
 import { readOnlySession } from '../rollout/session.ts'
 import { preflight, shaped } from './deploy.ts'
-import type { Deps } from './deps.ts'
+import type { Deps } from '../rollout/deps.ts'
 import { homeOf } from './find-app.ts'
 import { resultOf } from './result.ts'
 

@@ -3,7 +3,7 @@ import type { Result } from '../report/events.ts'
 import { nextCommand } from '../report/way.ts'
 import type { Outcome, RolloutRecord } from '../rollout/record.ts'
 import type { Failure } from '../shared/errors.ts'
-import type { Deps } from './deps.ts'
+import type { Deps } from '../rollout/deps.ts'
 
 export interface ResultParts {
   outcome: Outcome

@@ -6,7 +6,7 @@ import type { Settings } from '../rollout/settings.ts'
 import type { RolloutRecord } from '../rollout/record.ts'
 import { openSession, type Session } from '../rollout/session.ts'
 import { begin } from './deploy.ts'
-import type { Deps } from './deps.ts'
+import type { Deps } from '../rollout/deps.ts'
 import { findRecord } from './find-app.ts'
 import { resultOf } from './result.ts'
 

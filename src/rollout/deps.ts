@@ -1,8 +1,8 @@
 import type { Connection } from '../kubernetes/connection.ts'
 import type { Client } from '../kubernetes/client.ts'
 import type { Reporter } from '../report/events.ts'
-import type { SourceText } from '../rollout/release.ts'
-import type { RunSource, Settings } from '../rollout/settings.ts'
+import type { SourceText } from './release.ts'
+import type { RunSource, Settings } from './settings.ts'
 import type { Clock } from '../shared/clock.ts'
 
 /** Everything a command is given; nothing is taken from module state or the process. */
