@@ -98,8 +98,8 @@ describe.concurrent('a killed run', () => {
       expect(killed.summary).toBe('')
       const post = await stage.post({ ...CANARY, manifests: 'k8s' }, killed)
       expect(post.exitCode).toBe(0)
-      expect(post.summary).toMatch(/rollout 2/i)
-      expect(post.summary).toContain('progressing')
+      expect(post.summary).toContain('command=abort -f rollout=2')
+      expect(post.log).toMatch(/rollout 2, canary, progressing/)
     }))
 })
 
