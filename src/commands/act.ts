@@ -6,6 +6,7 @@ import type { RolloutRecord } from '../rollout/record.ts'
 import { releaseOf } from '../rollout/release.ts'
 import { engineFor, openSession, type Session } from '../rollout/session.ts'
 import { aroundOf } from '../rollout/around.ts'
+import { type Failure, refuse } from '../shared/errors.ts'
 import type { ConfigMap } from '../shared/objects.ts'
 import type { Deps } from '../rollout/deps.ts'
 import { askActingRun } from './request.ts'
@@ -30,10 +31,25 @@ export async function act(deps: Deps, app: string, namespace: string, seen: Roll
     const found = await readRecord(deps.client, app, namespace)
     if (found === undefined)
       return resultOf(deps, { outcome: 'unchanged', message: 'nothing is under way', app, namespace })
+    const moved = movedOn(deps, seen, found.record)
+    if (moved !== undefined)
+      return resultOf(deps, { outcome: 'refused', message: moved.message, record: found.record, failure: moved })
     return await decided(session, found.record, found.map)
   } finally {
     await session.close()
   }
+}
+
+/** Two people who approve at once approve what both have seen, not the next approval as well. */
+function movedOn({ settings }: Deps, seen: RolloutRecord, now: RolloutRecord): Failure | undefined {
+  if (settings.command !== 'promote' || settings.full || seen.phase !== 'paused') return undefined
+  if (seen.rollout === now.rollout && seen.step === now.step) return undefined
+  const where = `${now.phase} at step ${Math.min(now.step + 1, now.steps.length)} of ${now.steps.length}`
+  return refuse(
+    'moved-on',
+    `another run acted while this promote waited: rollout ${now.rollout} is ${where} now, not at step ${seen.step + 1} of rollout ${seen.rollout}`,
+    { next: 'look at what it waits for now, then promote again if that is wanted' },
+  ).failure
 }
 
 function question(deps: Deps, record: RolloutRecord): Parameters<typeof decide>[0] {

@@ -1,0 +1,314 @@
+import { describe, expect, it } from 'vitest'
+import type { HttpRequest, Transport } from '../../src/kubernetes/transport.ts'
+import { bringing, canaryOf, expectUnharmed, pausedCanary, realWrites, running, V1, V2, V3 } from './given.ts'
+import { APP, NAMESPACE, type Ran, type World } from './world.ts'
+
+/** Lets time pass until something is so; the run that makes it so goes on. */
+async function until(world: World, isSo: () => boolean, most = 600_000): Promise<void> {
+  const end = world.clock.now() + most
+  while (!isSo()) {
+    if (world.clock.now() >= end) throw new Error('it never came to be')
+    await world.clock.advance(50)
+  }
+}
+
+/** A line to the server that freezes at a request and can be thawed. */
+function freezer(at: (request: HttpRequest) => boolean): {
+  between: (inner: Transport) => Transport
+  isFrozen: () => boolean
+  thaw: () => void
+  answers: number[]
+} {
+  const thawed = Promise.withResolvers<undefined>()
+  let frozen = false
+  let open = false
+  const answers: number[] = []
+  const between =
+    (inner: Transport): Transport =>
+    async (request) => {
+      frozen ||= at(request)
+      // A frozen process asks nothing, hears nothing, renews nothing.
+      if (!frozen) return inner(request)
+      await thawed.promise
+      const answer = await inner(request)
+      if (request.method !== 'GET' && !request.path.includes('/leases/')) answers.push(answer.status)
+      return answer
+    }
+  return {
+    between,
+    isFrozen: () => frozen && !open,
+    thaw: () => {
+      open = true
+      thawed.resolve(undefined)
+    },
+    answers,
+  }
+}
+
+/** A write of the mover that lets the controller act. */
+function isMove({ method, path, body = '' }: HttpRequest): boolean {
+  return method === 'PATCH' && path.includes(`/deployments/${APP}?`) && body.includes('"/spec/')
+}
+
+/** There were late writes, and none of them was taken. */
+function expectConflicts(answers: number[]): void {
+  expect(answers.length).toBeGreaterThan(0)
+  expect(answers.filter((status) => status !== 409 && status !== 422)).toEqual([])
+}
+
+function texts({ events }: Ran, kind: 'line' | 'waiting'): string {
+  return events.flatMap((event) => (event.kind === kind ? [event.text] : [])).join('\n')
+}
+
+describe('two deploys at once', () => {
+  it('the second waits for the lease, then brings its own release on top', async () => {
+    const world = await running()
+    const first = world.start('deploy', canaryOf(V2, { plan: '50%, wait 20s' }))
+    await until(world, () => world.record?.step === 1)
+    const second = await world.run('deploy', canaryOf(V3, { plan: '50%, wait 1s', timeoutMs: 300_000 }))
+    expect((await first).result).toMatchObject({ outcome: 'succeeded' })
+    expect(texts(second, 'waiting')).toMatch(/the run octo\/shop\/101\/1\/run-1 to end/)
+    expect(second.result).toMatchObject({ outcome: 'succeeded' })
+    expect(world.record?.rollout).toBe(2)
+    expect(world.serving()).toEqual({ [V3]: 3 })
+    expectUnharmed(world)
+  })
+
+  it('the second of the same release finds it done', async () => {
+    const world = await running()
+    const options = canaryOf(V2, { plan: '50%, wait 20s' })
+    const both = await world.clock.run(Promise.all([world.start('deploy', options), world.start('deploy', options)]))
+    expect(both.map(({ result }) => result?.outcome).toSorted()).toEqual(['succeeded', 'unchanged'])
+    expect(world.record?.rollout).toBe(1)
+    expectUnharmed(world)
+  })
+
+  it('the second is refused when its patience ends, and has written nothing', async () => {
+    const world = await running()
+    const first = world.start('deploy', canaryOf(V2, { plan: '50%, wait 10m' }))
+    await until(world, () => world.record?.step === 1)
+    const began = world.clock.now()
+    const second = await world.run('deploy', canaryOf(V3, { timeoutMs: 20_000 }))
+    expect(world.clock.now() - began).toBeLessThan(21_000)
+    expect(second.result).toMatchObject({ outcome: 'refused', exitCode: 2, failure: { code: 'locked' } })
+    expect(second.writes).toEqual([])
+    expect((await world.clock.run(first)).result).toMatchObject({ outcome: 'succeeded' })
+    expectUnharmed(world)
+  })
+})
+
+describe('a command against the run that acts', () => {
+  it('abort in a long wait is obeyed within two seconds, and both say so', async () => {
+    const world = await running()
+    const first = world.start('deploy', canaryOf(V2, { plan: '50%, wait 1h' }))
+    await until(world, () => world.record?.step === 1)
+    const asked = world.clock.now()
+    const abort = world.start('abort', { rollout: 1 })
+    await until(world, () => world.record?.phase === 'aborting')
+    expect(world.clock.now() - asked).toBeLessThanOrEqual(2_000)
+    const [acting, asking] = await world.clock.run(Promise.all([first, abort]))
+    expect(asking.result).toMatchObject({ outcome: 'aborted', exitCode: 0 })
+    expect(realWrites(asking)).toEqual([])
+    expect(acting.result).toMatchObject({ outcome: 'aborted', exitCode: 1, failure: { code: 'aborted' } })
+    expect(texts(acting, 'line')).toMatch(/octo\/shop\/102\/1\/run-2 asks to abort: obeyed/)
+    expect(world.serving()).toEqual({ [V1]: 3 })
+    expectUnharmed(world)
+  })
+
+  it('abort in the middle of a move is obeyed before the next write', async () => {
+    const world = await running()
+    const first = world.start('deploy', canaryOf(V2, { plan: '70%, approve' }))
+    await until(world, () => world.serving()[V2] === 1)
+    const asked = world.clock.now()
+    const abort = world.start('abort')
+    await until(world, () => world.record?.phase === 'aborting')
+    expect(world.clock.now() - asked).toBeLessThanOrEqual(2_000)
+    await world.clock.run(Promise.all([first, abort]))
+    expect(world.serving()).toEqual({ [V1]: 3 })
+    expectUnharmed(world)
+  })
+
+  it('promote passes the wait, and the run that acts goes on', async () => {
+    const world = await running()
+    const first = world.start('deploy', canaryOf(V2, { plan: '30%, wait 1h, 60%, wait 1h' }))
+    await until(world, () => world.record?.step === 1)
+    const one = await world.run('promote', { rollout: 1 })
+    expect(one.result).toMatchObject({ outcome: 'unchanged', exitCode: 0 })
+    expect(one.result?.message).toMatch(/step 2 is passed/)
+    await until(world, () => world.record?.step === 3)
+    const asked = world.clock.now()
+    await world.run('promote', { rollout: 1 })
+    expect((await world.clock.run(first)).result).toMatchObject({ outcome: 'succeeded' })
+    expect(world.clock.now() - asked).toBeLessThan(60_000)
+    expect(world.serving()).toEqual({ [V2]: 3 })
+    expectUnharmed(world)
+  })
+
+  it('promote in full passes all waits and approvals that are left', async () => {
+    const world = await running()
+    const first = world.start('deploy', canaryOf(V2, { plan: '30%, wait 1h, 60%, wait 1h, approve' }))
+    await until(world, () => world.record?.step === 1)
+    const asked = world.clock.now()
+    await world.run('promote', { full: true })
+    expect((await world.clock.run(first)).result).toMatchObject({ outcome: 'succeeded' })
+    expect(world.clock.now() - asked).toBeLessThan(60_000)
+    expectUnharmed(world)
+  })
+
+  it('abort for another number is refused without asking anybody', async () => {
+    const world = await running()
+    const first = world.start('deploy', canaryOf(V2, { plan: '50%, wait 10s' }))
+    await until(world, () => world.record?.step === 1)
+    const abort = await world.run('abort', { rollout: 7 })
+    expect(abort.result).toMatchObject({ outcome: 'refused' })
+    expect(abort.writes).toEqual([])
+    expect((await world.clock.run(first)).result).toMatchObject({ outcome: 'succeeded' })
+  })
+})
+
+describe('a run that is dead or frozen', () => {
+  it('its lease is taken after 30 seconds, not sooner', async () => {
+    const world = await running()
+    await world.run('deploy', canaryOf(V2, { cut: { after: 7, when: 'after' } }))
+    const began = world.clock.now()
+    const { result } = await world.run('deploy', canaryOf(V2))
+    const acquired = world.emulator.get('leases', NAMESPACE, `headgate-${APP}`)?.['spec']
+    expect(result).toMatchObject({ outcome: 'paused' })
+    const waited = Date.parse(String((acquired as { acquireTime?: string }).acquireTime)) - began
+    expect(waited).toBeGreaterThanOrEqual(29_500)
+    expect(waited).toBeLessThan(32_000)
+    expectUnharmed(world)
+  })
+
+  it('abort asks, and takes over when no answer comes', async () => {
+    const world = await running()
+    await world.run('deploy', canaryOf(V2, { cut: { after: 7, when: 'after' } }))
+    const began = world.clock.now()
+    const { result } = await world.run('abort')
+    expect(result).toMatchObject({ outcome: 'aborted' })
+    expect(world.clock.now() - began).toBeLessThan(60_000)
+    expect(world.serving()).toEqual({ [V1]: 3 })
+    expectUnharmed(world)
+  })
+
+  it('promote is refused, because nobody knows what its step came to', async () => {
+    const world = await running()
+    await world.run('deploy', canaryOf(V2, { cut: { after: 7, when: 'after' } }))
+    const { result } = await world.run('promote')
+    expect(result).toMatchObject({ outcome: 'refused', failure: { code: 'progressing' } })
+  })
+
+  it.each([1, 2, 3])('a late write of its move %i meets a conflict and changes nothing', async (move) => {
+    const world = await running()
+    let moves = 0
+    const line = freezer((request) => isMove(request) && ++moves > move)
+    const frozen = world.start('deploy', canaryOf(V2, { plan: '70%, approve', between: line.between }))
+    await until(world, line.isFrozen)
+    const { result } = await world.run('abort')
+    expect(result).toMatchObject({ outcome: 'aborted' })
+    const before = world.deployment()
+    line.thaw()
+    const late = await world.clock.run(frozen)
+    expectConflicts(line.answers)
+    expect(late.result).toMatchObject({ outcome: 'failed', failure: { code: 'lease-lost' } })
+    expect(world.deployment().metadata.generation).toBe(before.metadata.generation)
+    expect(world.record?.phase).toBe('aborted')
+    expect(world.serving()).toEqual({ [V1]: 3 })
+    expectUnharmed(world)
+  })
+
+  it('a late write to a Service meets a conflict as well', async () => {
+    const world = await running({
+      judged: { workloads: [], services: [{ namespace: NAMESPACE, name: APP, minReady: 3 }] },
+    })
+    let pins = 0
+    const line = freezer(
+      ({ method, path, body = '' }) =>
+        method === 'PATCH' && path.includes(`/services/${APP}?`) && body.includes('"/spec/') && ++pins === 2,
+    )
+    const options = { ...canaryOf(V2), strategy: 'blue-green', plan: 'switch, approve', between: line.between } as const
+    const frozen = world.start('deploy', options)
+    await until(world, line.isFrozen)
+    await world.run('abort')
+    line.thaw()
+    await world.clock.run(frozen)
+    expectConflicts(line.answers)
+    expect(world.service()?.spec.selector).toEqual({ app: APP })
+    expect(world.serving()).toEqual({ [V1]: 3 })
+    expectUnharmed(world)
+  })
+
+  it('a late line in the record meets a conflict: the newer run knows better', async () => {
+    const world = await running()
+    const line = freezer(
+      ({ method, path, body }) =>
+        method === 'PATCH' && path.includes(`/configmaps/headgate-${APP}`) && (body ?? '').includes('"step\\":1'),
+    )
+    const frozen = world.start('deploy', canaryOf(V2, { plan: '50%, wait 10s', between: line.between }))
+    await until(world, line.isFrozen)
+    await world.run('abort')
+    line.thaw()
+    await world.clock.run(frozen)
+    expectConflicts(line.answers)
+    expect(world.record?.phase).toBe('aborted')
+    expect(world.serving()).toEqual({ [V1]: 3 })
+    expectUnharmed(world)
+  })
+})
+
+describe('a lost lease', () => {
+  it('stops the writing at once', async () => {
+    const world = await running()
+    const first = world.start('deploy', canaryOf(V2, { plan: '50%, wait 1h' }))
+    await until(world, () => world.record?.step === 1)
+    const lease = { spec: { holderIdentity: 'somebody else', renewTime: '2026-01-01T00:05:00.000000Z' } }
+    world.emulator.patch('leases', NAMESPACE, `headgate-${APP}`, lease)
+    const from = world.emulator.log.length
+    const { result } = await world.clock.run(first)
+    expect(result).toMatchObject({ outcome: 'failed', exitCode: 1, failure: { code: 'lease-lost' } })
+    const writes = world.emulator.log.slice(from).filter(({ method, path }) => method !== 'GET' && !/leases/.test(path))
+    expect(writes).toEqual([])
+    expect(world.record?.phase).toBe('progressing')
+    expectUnharmed(world)
+  })
+
+  it('that cannot be renewed stops it before anybody may take over', async () => {
+    const world = await running()
+    const cut = world.emulator.onRequest({
+      before: ({ method, path }) =>
+        method === 'PATCH' && path.includes('/leases/') && world.record?.step === 1
+          ? { kind: 'answer', status: 503 }
+          : undefined,
+    })
+    const { result } = await world.run('deploy', canaryOf(V2, { plan: '50%, wait 1h' }))
+    cut()
+    expect(result).toMatchObject({ outcome: 'failed', failure: { code: 'lease-lost' } })
+    expect(world.deployment().spec.paused).toBe(true)
+    const { result: resumed } = await world.run('deploy', canaryOf(V2, { plan: '50%, wait 1s' }))
+    expect(resumed?.exitCode).toBe(0)
+    expectUnharmed(world)
+  })
+})
+
+it('two people approve at the same moment: one goes on, the other finds it done', async () => {
+  const world = await pausedCanary({ plan: '30%, approve, 60%, approve' })
+  const both = await world.clock.run(
+    Promise.all([world.start('promote', { rollout: 1 }), world.start('promote', { rollout: 1 })]),
+  )
+  expect(both.map(({ result }) => result?.outcome).toSorted()).toEqual(['paused', 'refused'])
+  expect(both.map(({ result }) => result?.message).join('\n')).toMatch(/another run acted while this promote waited/)
+  expect(world.record).toMatchObject({ phase: 'paused', step: 3 })
+  expectUnharmed(world)
+})
+
+it('a deploy that waits for the lease is cancelled without having touched anything', async () => {
+  const world = await running()
+  const first = world.start('deploy', canaryOf(V2, { plan: '50%, wait 60s' }))
+  await until(world, () => world.record?.step === 1)
+  const cancel = new AbortController()
+  world.clock.timer(5_000, () => cancel.abort())
+  const second = await world.run('deploy', bringing(V3, { cancel: cancel.signal }))
+  expect(second.result).toMatchObject({ outcome: 'refused', exitCode: 130 })
+  expect(second.writes).toEqual([])
+  expect((await world.clock.run(first)).result).toMatchObject({ outcome: 'succeeded' })
+})
