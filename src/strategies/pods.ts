@@ -45,7 +45,8 @@ export function nextPair(now: Pair, target: Pair, { replicas, batch, capacity }:
   const reached = stable <= target[0] && canary >= target[1]
   if (reached) return undefined
   if (capacity === 'replace' && replicas > 1) {
-    const fewer = Math.max(target[0], stable - batch)
+    // However large the batch: with all old pods away at once nothing would serve until the new ones do.
+    const fewer = Math.max(target[0], stable - Math.min(batch, replicas - 1))
     return [fewer, Math.max(canary, replicas - fewer)]
   }
   const room = replicas + batch - (stable + canary)

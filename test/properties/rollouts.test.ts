@@ -95,7 +95,7 @@ describe('a canary', () => {
         let last = [replicas, 0]
         drive.seen = () => {
           const { serving, asked } = alive(drive)
-          expect(serving).toBeGreaterThanOrEqual(tight ? replicas - batch : replicas)
+          expect(serving).toBeGreaterThanOrEqual(tight ? replicas - Math.min(batch, replicas - 1) : replicas)
           expect(asked).toBeLessThanOrEqual(replicas + (tight ? 0 : batch))
           const [old, fresh] = drive.view().replicaSets.map(({ spec }) => spec.replicas ?? 0)
           expect(old).toBeLessThanOrEqual(last[0] ?? 0)
@@ -132,7 +132,9 @@ describe('a canary', () => {
         if (stopped) drive.stop().rest()
         const { replicas } = drawn
         const own = replicas - resolvedUnavailable({ strategy: { rollingUpdate: drawn.fields } }, replicas)
-        const least = Math.min(own, alive(drive).lasting)
+        const { serving, lasting } = alive(drive)
+        // A pod that a set has yet to remove is counted as available once more by the controller itself.
+        const least = Math.min(own, lasting) - (serving - lasting)
         drive.seen = () => expect(alive(drive).serving).toBeGreaterThanOrEqual(least)
         drive.reach(BACK)
         expectWhole(drive, 'stable', drawn)
