@@ -1,7 +1,8 @@
 import { applyObject } from '../kubernetes/apply.ts'
 import type { Client } from '../kubernetes/client.ts'
+import { ApiError } from '../kubernetes/errors.ts'
 import { acquire, type LeaseHolder } from '../kubernetes/lease.ts'
-import { type KubeObject, keyOf, type LabelSelector, refOf } from '../shared/objects.ts'
+import { type KubeObject, keyOf, type LabelSelector, nameOf, refOf } from '../shared/objects.ts'
 import type { Deps } from './deps.ts'
 import type { Book } from './book.ts'
 import { Engine } from './engine.ts'
@@ -108,6 +109,28 @@ export async function applyIn(
   return applied.object
 }
 
+/**
+ * Like {@link applyIn}, in the middle of a rollout: who has scaled the workload since preflight is not overruled, and the
+ * rollout does not fail for it. The count stays as it is; the next deploy's preflight asks.
+ */
+async function applyScaled(
+  session: Session,
+  takeOver: string[],
+  object: KubeObject,
+  live: KubeObject | undefined,
+): Promise<KubeObject> {
+  try {
+    return await applyIn(session, takeOver, object, live)
+  } catch (error) {
+    const [first, ...others] = error instanceof ApiError && error.kind === 'conflict' ? error.causes : []
+    if (first?.field !== '.spec.replicas' || others.length > 0 || live === undefined) throw error
+    const { client, reporter } = session.deps
+    const text = `${nameOf(refOf(object))}: ${first.manager ?? 'somebody'} has set spec.replicas during this rollout; it stays, and the next deploy asks whose it is`
+    reporter.emit({ kind: 'line', level: 'warning', text })
+    return (await applyObject(client, object, live, { takeOver, autoscaled: true })).object
+  }
+}
+
 /** Watches what a record names and makes the engine that moves it. */
 export async function engineFor(session: Session, book: Book, rested: boolean): Promise<Engine> {
   const { deps, lease, world, wake } = session
@@ -136,6 +159,6 @@ export async function engineFor(session: Session, book: Book, rested: boolean): 
     fetchUrl: deps.fetchUrl,
     expand: deps.expand,
     rested,
-    apply: (object, live) => applyIn(session, record.takeOver, object, live),
+    apply: (object, live) => applyScaled(session, record.takeOver, object, live),
   })
 }
