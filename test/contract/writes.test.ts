@@ -274,3 +274,70 @@ contract('service selector', async ({ note, paths }) => {
   )
   await note('delete', 'DELETE', paths.service)
 })
+
+contract('strategic merge patch', async ({ note, paths }) => {
+  const container = (name: string, more: JsonMap = {}): JsonMap => ({ name, image: `e/${name}`, ...more })
+  const pod = (containers: JsonMap[], more: JsonMap = {}): JsonMap => ({
+    ...deployment({ replicas: 0 }),
+    spec: {
+      replicas: 0,
+      selector: { matchLabels: { app: 'web' } },
+      template: { metadata: { labels: { app: 'web' } }, spec: { containers, ...more } },
+    },
+  })
+  const smp = async (step: string, spec: JsonMap): Promise<Json> =>
+    note(step, 'PATCH', paths.deployment, { spec: { template: { spec } } }, { type: STRATEGIC })
+  const many = [
+    { name: 'X', value: '1' },
+    { name: 'Y', value: '2' },
+  ]
+  const a = container('a', { args: ['x'], env: many, ports: [{ containerPort: 1 }] })
+  await note('create', 'POST', paths.deployments, pod([a, container('b')], { volumes: [{ name: 'v', emptyDir: {} }] }))
+  await smp('a new item and a known one', { containers: [container('c'), { name: 'b', image: 'e/B' }] })
+  await smp('an order', { '$setElementOrder/containers': [{ name: 'b' }, { name: 'a' }, { name: 'c' }] })
+  await smp('an order that names some', {
+    '$setElementOrder/containers': [{ name: 'c' }, { name: 'a' }],
+    containers: [{ name: 'a', image: 'e/A' }],
+  })
+  await smp('ports, environment, arguments', {
+    containers: [
+      {
+        name: 'a',
+        ports: [{ containerPort: 2 }],
+        env: [
+          { name: 'Z', value: '3' },
+          { name: 'Y', value: '4' },
+        ],
+        args: ['c'],
+      },
+    ],
+  })
+  await smp('delete an item', { containers: [{ name: 'b', $patch: 'delete' }] })
+  await smp('delete a variable', { containers: [{ name: 'a', env: [{ name: 'X', $patch: 'delete' }] }] })
+  await smp('another volume source', {
+    volumes: [{ $retainKeys: ['name', 'configMap'], name: 'v', configMap: { name: 'm' } }],
+  })
+  await smp('replace the list', { containers: [container('z'), { $patch: 'replace' }] })
+  await note(
+    'finalizers',
+    'PATCH',
+    paths.deployment,
+    { metadata: { finalizers: ['e.com/a', 'e.com/b'] } },
+    { type: STRATEGIC },
+  )
+  await note(
+    'one more, one less',
+    'PATCH',
+    paths.deployment,
+    { metadata: { finalizers: ['e.com/c'], '$deleteFromPrimitiveList/finalizers': ['e.com/a'] } },
+    { type: STRATEGIC },
+  )
+  await note('none', 'PATCH', paths.deployment, { metadata: { finalizers: null } }, { type: STRATEGIC })
+  await note(
+    'recreate',
+    'PATCH',
+    paths.deployment,
+    { spec: { strategy: { $retainKeys: ['type'], type: 'Recreate' } } },
+    { type: STRATEGIC },
+  )
+})

@@ -228,7 +228,7 @@ export class ContainerRun {
         if (!host.terminating) host.report()
       }
       // In virtual time a probe that succeeded goes on succeeding until a test says otherwise.
-      if (life.ready && host.node.real === undefined) await either(host.poked, signal)
+      if (life.ready && verdict === undefined && host.node.real === undefined) await either(host.poked, signal)
       else await host.sleep((probe.periodSeconds ?? 10) * 1_000, signal)
     }
   }

@@ -1,0 +1,27 @@
+/** The promise of a rolling update, under controllers whose caches lag by different times. */
+import { expect, test } from 'vitest'
+import { mapsAt, numberAt } from '../../emulator/values.ts'
+import { deployment, setup } from './objects.ts'
+
+test.each(Array.from({ length: 12 }, (_, seed) => [seed] as const))('seed %i', async (seed) => {
+  const { clock, emulator } = setup({ seed, informerDelay: [0, 300], workDelay: [0, 100] })
+  const strategy = { strategy: { type: 'RollingUpdate', rollingUpdate: { maxSurge: 2, maxUnavailable: 1 } } }
+  emulator.create(deployment('1.0.0', 6, strategy))
+  await clock.advance(30_000)
+  let [least, most] = [6, 6]
+  emulator.observe(() => {
+    const pods = emulator.list('pods', 'default').filter((pod) => pod.metadata.deletionTimestamp === undefined)
+    const ready = pods.filter((pod) =>
+      mapsAt(pod, 'status', 'conditions').some((item) => item['type'] === 'Ready' && item['status'] === 'True'),
+    )
+    least = Math.min(least, ready.length)
+    most = Math.max(most, pods.length)
+  })
+  emulator.patch('deployment', 'default', 'web', { spec: deployment('2.0.0', 6, strategy)['spec'] ?? {} })
+  await clock.advance(120_000)
+  expect(numberAt(emulator.get('deployment', 'default', 'web'), 'status', 'updatedReplicas')).toBe(6)
+  expect(emulator.list('pods', 'default')).toHaveLength(6)
+  expect(least).toBeGreaterThanOrEqual(5)
+  expect(most).toBeLessThanOrEqual(8)
+  expect(emulator.defects).toEqual([])
+})
