@@ -197,3 +197,27 @@ describe('the README', () => {
     for (const { name } of INPUTS) expect(readme).toContain(`| \`${name}\` |`)
   })
 })
+
+describe('the documentation', () => {
+  const sources = readdirSync(path.join(ROOT, 'src'), { recursive: true, encoding: 'utf8' })
+    .filter((file) => file.endsWith('.ts'))
+    .map((file) => ({ file, text: readFileSync(path.join(ROOT, 'src', file), 'utf8') }))
+  const wordsIn = (folder: RegExp, pattern: RegExp): string[] =>
+    sources
+      .filter(({ file }) => folder.test(file))
+      .flatMap(({ text }) => [...text.matchAll(pattern)].map(([, word = '']) => word))
+
+  it('has every finding', () => {
+    const doc = readFileSync(path.join(ROOT, 'docs/preflight.md'), 'utf8')
+    const ids = wordsIn(/^preflight/, /\bid: '([a-z-]+)'/g)
+    expect(ids.length).toBeGreaterThan(30)
+    expect(ids.filter((id) => !doc.includes(`\`${id}\``))).toEqual([])
+  })
+
+  it('has every code of a failure', () => {
+    const doc = readFileSync(path.join(ROOT, 'docs/failures.md'), 'utf8')
+    const codes = [...wordsIn(/./, /\bcode: '([a-z-]+)'/g), ...wordsIn(/./, /\brefuse\(\s*'([a-z-]+)'/g)]
+    expect(codes.length).toBeGreaterThan(50)
+    expect([...new Set(codes)].filter((code) => !doc.includes(`\`${code}\``))).toEqual([])
+  })
+})
