@@ -35,6 +35,10 @@ export interface RunOptions {
   attempt?: number
   /** default: the one of the workspace */
   kubeconfig?: string
+  /** payload of the event that started the run */
+  event?: object
+  /** more of the environment, e.g. GITHUB_API_URL of a stand-in */
+  env?: Readonly<Record<string, string>>
 }
 
 export interface ActionResult {
@@ -83,7 +87,7 @@ export class Workspace {
     const folder = this.path(`run-${++this.#runs}`)
     mkdirSync(folder)
     for (const file of ['output', 'state', 'summary']) writeFileSync(join(folder, file), '')
-    writeFileSync(join(folder, 'event.json'), '{}')
+    writeFileSync(join(folder, 'event.json'), JSON.stringify(options.event ?? {}))
     const given = Object.entries(inputs).map(([name, value]) => [`INPUT_${name.toUpperCase()}`, value])
     const env = { ...this.#environment(folder, runId, options), ...Object.fromEntries(given) }
     return this.#start(new Run(program('main'), [], env, folder, runId))
@@ -118,7 +122,7 @@ export class Workspace {
     return run
   }
 
-  #environment(folder: string, runId: number, { attempt = 1, kubeconfig }: RunOptions): NodeJS.ProcessEnv {
+  #environment(folder: string, runId: number, { attempt = 1, kubeconfig, env = {} }: RunOptions): NodeJS.ProcessEnv {
     return {
       PATH: process.env['PATH'],
       HOME: this.path('home'),
@@ -143,6 +147,7 @@ export class Workspace {
       GITHUB_WORKFLOW: 'deliver',
       GITHUB_WORKSPACE: this.folder,
       RUNNER_TEMP: folder,
+      ...env,
     }
   }
 

@@ -6,7 +6,7 @@ import { expect } from 'vitest'
 import type { Deployment, KubeObject, ManagedFieldsEntry, Pod, Service } from '../../../src/shared/objects.ts'
 import { describeBreach } from '../../invariants/ledger.ts'
 import { remains } from '../../invariants/remains.ts'
-import { isServing, isTerminating, type Snapshot } from '../../invariants/snapshot.ts'
+import { isServing, isTerminating, podsBehind, type Snapshot } from '../../invariants/snapshot.ts'
 import type { Load, LoadResult } from '../load.ts'
 import type { Observer } from '../observer.ts'
 import { ECHO_IMAGE, type EchoOptions, echoDeployment, echoService } from './echo.ts'
@@ -162,6 +162,11 @@ export class Stage {
     return users
   }
 
+  /** Begins to watch which versions users are led to. */
+  shares(): Shares {
+    return new Shares(this.observer, this.world.namespace)
+  }
+
   breaches(): string[] {
     return this.observer.breaches.map(describeBreach)
   }
@@ -285,6 +290,38 @@ export function imageOf(version: string): string {
 
 export function selectorOf(service: Service): Record<string, string> {
   return service.spec.selector ?? {}
+}
+
+/**
+ * The greatest share that pods of a version had among those that the Service led users to, for as long as it is watched.
+ * A version that is not named counts as one that nobody approved.
+ */
+export class Shares {
+  readonly #most = new Map<string, number>()
+  readonly #watching: Promise<unknown>
+  #over = false
+
+  constructor(observer: Observer, namespace: string) {
+    const look = (snapshot: Snapshot): boolean => {
+      const service = snapshot.services.find(
+        ({ metadata }) => metadata.name === APP && metadata.namespace === namespace,
+      )
+      const pods = service === undefined ? [] : podsBehind(snapshot, service)
+      const versions = pods.filter((pod) => isServing(pod, snapshot.at, 0)).map(versionOf)
+      for (const version of new Set(versions)) {
+        const share = versions.filter((each) => each === version).length / versions.length
+        this.#most.set(version, Math.max(share, this.#most.get(version) ?? 0))
+      }
+      return this.#over
+    }
+    this.#watching = observer.until('the shares are known', look, LONGEST_LOAD_SECONDS * 1_000)
+  }
+
+  async end(): Promise<Record<string, number>> {
+    this.#over = true
+    await this.#watching
+    return Object.fromEntries(this.#most)
+  }
 }
 
 /** Plays a scenario on a new stage; prints its figures, and after a failure everything that the runs have said. */
