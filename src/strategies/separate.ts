@@ -41,7 +41,8 @@ function adoptMove(view: WorkloadView, old: Deployment): Move | undefined {
       'lock while it is replaced',
     )
   const { hash } = sideOf(view, 'stable')
-  const unpinned = view.services.find((service) => pinOf(service) !== hash && !onNew(view, service))
+  const pinned = (service: ServiceView): boolean => hash !== undefined && pinOf(service) === hash
+  const unpinned = view.services.find((service) => !pinned(service) && !onNew(view, service))
   if (unpinned !== undefined) return hash === undefined ? wait('its ReplicaSet') : pinMove(unpinned, 'stable', hash)
   return view.separate?.deployment === undefined ? settling(view) : undefined
 }
