@@ -19,7 +19,7 @@ import { engineFor, openSession, type ReadSession, type Session } from '../rollo
 import { dryRunOne, survey, type Survey } from '../rollout/survey.ts'
 import { planOf } from '../rollout/plan.ts'
 import { HeadgateError, refuse } from '../shared/errors.ts'
-import { type ConfigMap, keyOf, refOf } from '../shared/objects.ts'
+import { type ConfigMap, keyOf, nameOf, refOf } from '../shared/objects.ts'
 import { isRolling, lastWriter } from '../strategies/hold.ts'
 import { selectorText } from '../rollout/world.ts'
 import { Interrupted } from '../rollout/interrupt.ts'
@@ -297,7 +297,15 @@ async function adoptWorkloads({ deps, world }: Session, release: Release, seen: 
     const migrated = await adopt(client, live, { autoscaled: seen.autoscaled.has(key) })
     world.put(migrated)
     seen.live.set(key, migrated)
-    seen.dryRuns.set(key, await dryRunOne(client, object, seen, settings.takeOver))
+    const again = await dryRunOne(client, object, seen, settings.takeOver)
+    // Preflight has judged the first answer; without a second good one nobody knows what to write.
+    if (again.kind === 'error')
+      throw refuse('dry-run', `the cluster took back its yes to ${nameOf(refOf(object))}: ${again.message}`, {
+        object: refOf(object),
+        done: 'no pod was touched',
+        next: 'deploy again; if it stays, look at what changes this object, and at its admission webhooks',
+      })
+    seen.dryRuns.set(key, again)
   }
 }
 

@@ -13,6 +13,7 @@ import {
   leaseObject,
   leaseRef,
   markOf,
+  microTime,
   REQUEST,
   requestOf,
 } from './lease-state.ts'
@@ -83,12 +84,17 @@ async function take(
   const until = clock.now() + waitMs
   const expiry = new Expiry(clock, options.expired)
   let told = false
+  let tried: number | undefined
   for (;;) {
     options.signal.throwIfAborted()
     const lease = list.get(leaseRef(options).name)
+    // A write whose answer was lost has taken it all the same.
+    const { holderIdentity, acquireTime } = lease?.spec ?? {}
+    if (tried !== undefined && holderIdentity === holder && acquireTime === microTime(tried)) return tried
     const left = expiry.leftMs(lease, holder)
     if (left <= 0) {
       const began = clock.now()
+      tried = began
       const written = await tryWrite(client, options, lease, began)
       if (written !== undefined) {
         list.put(written)
