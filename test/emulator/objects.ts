@@ -15,6 +15,7 @@ import {
 } from './errors.ts'
 import { trackUpdate, type WriteContext } from './fields/managed-fields.ts'
 import { setDefaults } from './kinds/defaults.ts'
+import { admitPod } from './kinds/pod-admission.ts'
 import {
   allocate,
   hasGeneration,
@@ -133,6 +134,7 @@ export class Objects {
     metadata.uid = this.#random.uid()
     metadata.creationTimestamp = this.now()
     prepareCreate(resource, object)
+    if (resource.key === '/pods') admitPod(this.store, resource, object, () => this.#random.suffix())
     this.#refuse(resource, object, [...validateMetadata(resource, object), ...validateObject(object)])
     allocate(resource, object, () => this.#addresses++)
     checkAdmission(this.store, resource, object)

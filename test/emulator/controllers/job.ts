@@ -1,11 +1,14 @@
 /** Jobs: pods until enough have succeeded, or too many have failed. */
 import type { Condition, JsonMap, KubeObject } from '../../../src/shared/objects.ts'
 import { ApiError } from '../errors.ts'
+import { finalizersOf } from '../objects.ts'
 import { asObject, clone, equal, mapAt, mapsAt, numberAt, parseTime, textAt, timestamp } from '../values.ts'
 import { controllerOf, Queue, Recorder, type World, Writer } from './machinery.ts'
 import { isActive, isFinished, isReady, isTerminating, phaseOf, podOf } from './pods.ts'
 
 const JOBS = 'batch/jobs'
+/** Keeps a pod until it is counted. */
+const TRACKING = 'batch.kubernetes.io/job-tracking'
 const FIRST_BACKOFF_MS = 10_000
 const LONGEST_BACKOFF_MS = 600_000
 
@@ -30,12 +33,15 @@ export class JobController {
     world.informers.on('/pods', ({ object }) => {
       const owner = controllerOf(object)
       if (owner?.kind === 'Job') this.#queue.add(object.metadata.namespace, owner.name)
+      else if (finalizersOf(object).includes(TRACKING)) this.#release(object)
     })
   }
 
   #sync(namespace: string, name: string): void {
     const { objects } = this.#world
     const job = objects.store.get(JOBS, namespace, name)
+    const mine = objects.store.list('/pods', namespace).filter((pod) => isOf(pod, name))
+    for (const pod of mine) if (isLet(job, pod)) this.#release(pod)
     if (job === undefined || job.metadata.deletionTimestamp !== undefined) return
     if (endOf(job) !== undefined) return this.#expire(job)
     const pods = objects.store.list('/pods', namespace).filter((pod) => controllerOf(pod)?.uid === job.metadata.uid)
@@ -49,6 +55,17 @@ export class JobController {
       for (const pod of active) this.#writer.delete(objects.resources.named('pods'), pod)
     else this.#topUp(job, pods, active, now)
     this.#writeStatus(job, status, end, suspended, now)
+  }
+
+  /** Takes the finalizer off a pod that is counted, or that no Job counts any more. */
+  #release(pod: KubeObject): void {
+    const { objects } = this.#world
+    const live = objects.store.get('/pods', pod.metadata.namespace, pod.metadata.name ?? '')
+    if (live === undefined || !finalizersOf(live).includes(TRACKING)) return
+    const { finalizers: _, ...metadata } = live.metadata
+    const left = finalizersOf(live).filter((item) => item !== TRACKING)
+    const next = { ...live, metadata: left.length > 0 ? { ...metadata, finalizers: left } : metadata }
+    objects.update(objects.resources.named('pods'), live, next, { manager: 'kube-controller-manager' })
   }
 
   #failures(job: KubeObject, pods: KubeObject[]): number {
@@ -105,7 +122,7 @@ export class JobController {
     try {
       const pod = this.#writer.create(
         this.#world.objects.resources.named('pods'),
-        podOf(job, mapAt(job, 'spec', 'template')),
+        podOf(job, mapAt(job, 'spec', 'template'), { finalizers: [TRACKING] }),
       )
       this.#recorder.event(job, 'Normal', 'SuccessfulCreate', `Created pod: ${pod.metadata.name ?? ''}`)
     } catch (error) {
@@ -127,7 +144,10 @@ export class JobController {
     const active = pods.filter(isActive)
     const failed = pods.filter((pod) => phaseOf(pod) === 'Failed' || (end !== undefined && isTerminating(pod))).length
     count('active', end === undefined ? active.length : 0)
-    count('succeeded', pods.filter((pod) => phaseOf(pod) === 'Succeeded').length)
+    count(
+      'succeeded',
+      Math.max(pods.filter((pod) => phaseOf(pod) === 'Succeeded').length, numberAt(status, 'succeeded') ?? 0),
+    )
     count('failed', Math.max(failed, numberAt(status, 'failed') ?? 0))
     status['ready'] = end === undefined ? active.filter(isReady).length : 0
     status['terminating'] = pods.filter(
@@ -186,6 +206,17 @@ export class JobController {
     if (wait > 0) return this.#queue.addAfter(job.metadata.namespace, job.metadata.name, wait)
     this.#writer.delete(this.#world.objects.resources.named('jobs'), job, { propagationPolicy: 'Foreground' })
   }
+}
+
+function isOf(pod: KubeObject, job: string): boolean {
+  const owner = controllerOf(pod)
+  return owner?.kind === 'Job' && owner.name === job
+}
+
+/** A pod that need not be kept for counting. */
+function isLet(job: KubeObject | undefined, pod: KubeObject): boolean {
+  if (job === undefined || job.metadata.uid !== controllerOf(pod)?.uid) return true
+  return isFinished(pod) || job.metadata.deletionTimestamp !== undefined
 }
 
 function endOf(job: KubeObject): JsonMap | undefined {

@@ -73,16 +73,17 @@ abstract class SetController {
   protected abstract act(set: KubeObject, pods: KubeObject[], hash: string): void
   protected abstract statusOf(set: KubeObject, pods: KubeObject[], hash: string): JsonMap
 
-  protected createPod(set: KubeObject, hash: string, metadata: JsonMap, labels: JsonMap): void {
-    const pod = podOf(set, mapAt(set, 'spec', 'template'), metadata)
-    pod.metadata.labels = { ...pod.metadata.labels, [HASH]: hash, ...(labels as Record<string, string>) }
+  protected createPod(
+    set: KubeObject,
+    hash: string,
+    how: { metadata?: JsonMap; labels: Record<string, string>; spec?: JsonMap },
+  ): void {
+    const pod = podOf(set, mapAt(set, 'spec', 'template'), how.metadata)
+    pod.metadata.labels = { ...pod.metadata.labels, [HASH]: hash, ...how.labels }
+    pod['spec'] = { ...mapAt(pod, 'spec'), ...how.spec }
     this.writer.create(this.world.objects.resources.named('pods'), pod)
-    this.recorder.event(
-      set,
-      'Normal',
-      'SuccessfulCreate',
-      `create Pod ${pod.metadata.name ?? ''} in ${set.kind} ${set.metadata.name ?? ''} successful`,
-    )
+    const text = `create Pod ${pod.metadata.name ?? ''} in ${set.kind} ${set.metadata.name ?? ''} successful`
+    this.recorder.event(set, 'Normal', 'SuccessfulCreate', text)
   }
 
   protected deletePod(pod: KubeObject): void {
@@ -153,15 +154,15 @@ export class StatefulSetController extends SetController {
         }),
       )
     }
-    this.createPod(
-      set,
-      hash,
-      { generateName: undefined, name: `${name}-${ordinal}` },
-      {
+    const pod = `${name}-${ordinal}`
+    this.createPod(set, hash, {
+      metadata: { name: pod },
+      labels: {
         'statefulset.kubernetes.io/pod-name': `${name}-${ordinal}`,
         'apps.kubernetes.io/pod-index': String(ordinal),
       },
-    )
+      spec: { hostname: pod, subdomain: textAt(set, 'spec', 'serviceName') },
+    })
   }
 
   protected statusOf(set: KubeObject, pods: KubeObject[], hash: string): JsonMap {
@@ -203,7 +204,8 @@ export class DaemonSetController extends SetController {
     const alive = pods.filter((pod) => pod.metadata.deletionTimestamp === undefined)
     if (pods.length === 0) {
       if (this.world.objects.store.list('/nodes').length === 0) throw new RetryError('no node yet')
-      this.createPod(set, hash, {}, { 'pod-template-generation': String(set.metadata.generation ?? 1) })
+      const generation = set.metadata.annotations?.['deprecated.daemonset.template.generation'] ?? '1'
+      this.createPod(set, hash, { labels: { 'pod-template-generation': generation }, spec: daemonSpec(set) })
       return
     }
     const rolling = textAt(set, 'spec', 'updateStrategy', 'type') === 'RollingUpdate'
@@ -225,5 +227,26 @@ export class DaemonSetController extends SetController {
       ...(available > 0 ? { numberAvailable: available } : {}),
       ...(1 - available > 0 ? { numberUnavailable: 1 - available } : {}),
     }
+  }
+}
+
+/** Bound to its node, whatever is wrong with that. */
+function daemonSpec(set: KubeObject): JsonMap {
+  const expression = { key: 'metadata.name', operator: 'In', values: ['node1'] }
+  const required = { nodeSelectorTerms: [{ matchFields: [expression] }] }
+  const tolerate = (name: string, effect: string): JsonMap => ({
+    key: `node.kubernetes.io/${name}`,
+    operator: 'Exists',
+    effect,
+  })
+  return {
+    affinity: { nodeAffinity: { requiredDuringSchedulingIgnoredDuringExecution: required } },
+    tolerations: [
+      ...mapsAt(set, 'spec', 'template', 'spec', 'tolerations'),
+      ...['not-ready', 'unreachable'].map((name) => tolerate(name, 'NoExecute')),
+      ...['disk-pressure', 'memory-pressure', 'pid-pressure', 'unschedulable'].map((name) =>
+        tolerate(name, 'NoSchedule'),
+      ),
+    ],
   }
 }

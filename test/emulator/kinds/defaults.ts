@@ -18,7 +18,7 @@ export function setDefaults(object: KubeObject): void {
     case 'apps/v1 StatefulSet':
       return statefulSet(spec)
     case 'apps/v1 DaemonSet':
-      return daemonSet(spec)
+      return daemonSet(object, spec)
     case 'batch/v1 Job':
       return job(object, spec)
     case 'batch/v1 CronJob':
@@ -71,7 +71,9 @@ function statefulSet(spec: JsonMap): void {
   podTemplate(spec)
 }
 
-function daemonSet(spec: JsonMap): void {
+function daemonSet(object: KubeObject, spec: JsonMap): void {
+  // An old field of the spec that lives on as an annotation.
+  fill(ensureMap(object, 'metadata', 'annotations'), { 'deprecated.daemonset.template.generation': '1' })
   fill(spec, { revisionHistoryLimit: 10 })
   const strategy = ensureMap(spec, 'updateStrategy')
   fill(strategy, { type: 'RollingUpdate' })

@@ -101,6 +101,7 @@ export function prepareUpdate(resource: Resource, next: KubeObject, live: KubeOb
     else next['status'] = live['status']
   }
   if (resource.key === '/services' && subresource === '') keepClusterIp(next, live)
+  if (resource.key === 'apps/daemonsets' && subresource === '') countTemplates(next, live)
   if (!hasGeneration(resource)) return
   const generation = live.metadata.generation ?? 1
   // Annotations of a Deployment are copied to its ReplicaSet, so the controller has to look at them too.
@@ -109,6 +110,17 @@ export function prepareUpdate(resource: Resource, next: KubeObject, live: KubeOb
     subresource === '' &&
     !equal(next.metadata.annotations ?? {}, live.metadata.annotations ?? {})
   next.metadata.generation = noted || specChanged(resource, next, live) ? generation + 1 : generation
+}
+
+const TEMPLATE_GENERATION = 'deprecated.daemonset.template.generation'
+
+function countTemplates(next: KubeObject, live: KubeObject): void {
+  const before = Number(live.metadata.annotations?.[TEMPLATE_GENERATION] ?? 1)
+  const same = equal(mapAt(next, 'spec')['template'], mapAt(live, 'spec')['template'])
+  next.metadata.annotations = {
+    ...next.metadata.annotations,
+    [TEMPLATE_GENERATION]: String(same ? before : before + 1),
+  }
 }
 
 function prepareStatus(resource: Resource, next: KubeObject, live: KubeObject): void {

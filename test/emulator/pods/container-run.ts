@@ -10,6 +10,8 @@ import { probeVerdict } from './probes.ts'
 export const START_MS = 20
 const SHUTDOWN_MS = 20
 const INIT_MS = 10
+/** A probe takes its time, so that a pod is seen running before it is ready. */
+const PROBE_MS = 5
 /** A process that ran so long starts its back-off anew. */
 const STABLE_MS = 600_000
 
@@ -242,6 +244,7 @@ export class ContainerRun {
   async #probe(probe: Probe): Promise<string | undefined> {
     const { real, world } = this.#host.node
     if (real !== undefined) return real.probe(this.#host.pod, this.#container, probe)
+    await this.#host.sleep(PROBE_MS)
     return probeVerdict(this.#host.behaviour(this.#container), this.life.startedAt, world.clock.now(), probe)
   }
 }
