@@ -1,0 +1,66 @@
+/** How many API requests a command costs: everything in the audit log but watches and renewals of the lease. */
+import { describe, expect, test } from 'vitest'
+import type { AuditedRequest } from '../audit.ts'
+import type { Inputs } from './runner.ts'
+import { onStage, type Stage } from './stage.ts'
+import { ownCluster } from './world.ts'
+
+/** The lease is taken and given back; what is written in between renews it, by the clock. */
+function withoutRenewals(requests: readonly AuditedRequest[]): AuditedRequest[] {
+  const leaseWrites = requests.filter(({ resource, verb }) => resource === 'leases' && verb !== 'get')
+  const renewals = new Set(leaseWrites.slice(1, -1))
+  return requests.filter((request) => !renewals.has(request))
+}
+
+function list(requests: readonly AuditedRequest[]): string {
+  return requests.map(({ verb, uri, status }) => `${verb} ${uri} ${status}`).join('\n')
+}
+
+async function requestsOf(stage: Stage, inputs: Inputs, outcome: string): Promise<AuditedRequest[]> {
+  const { audit } = stage.world.cluster
+  const mark = audit.mark()
+  const result = await stage.action(inputs)
+  expect(result.outputs['outcome'], result.log).toBe(outcome)
+  const requests = withoutRenewals(audit.since(mark, { userAgent: 'headgate/', leases: true }))
+  stage.tell(`${inputs['command'] ?? 'deploy'}: ${requests.length} requests`)
+  return requests
+}
+
+// One after the other: requests for no namespace could be anybody's.
+describe.runIf(ownCluster)('the API requests of', () => {
+  test('a canary, 50% and an approval, over 3 replicas', () =>
+    onStage('requests of a canary', {}, async (stage) => {
+      await stage.runsByHeadgate('0.1.0')
+      stage.checkout('0.2.0')
+      const deploy = await requestsOf(stage, { strategy: 'canary', steps: '50%, approve' }, 'paused')
+      const promote = await requestsOf(stage, { command: 'promote' }, 'succeeded')
+      expect(deploy.length).toBeGreaterThan(5)
+      expect(deploy.length, list(deploy)).toBeLessThanOrEqual(24)
+      expect(promote.length, list(promote)).toBeLessThanOrEqual(16)
+    }))
+
+  test('blue/green, deploy and promote', () =>
+    onStage('requests of blue/green', {}, async (stage) => {
+      await stage.runsByHeadgate('0.1.0')
+      stage.checkout('0.2.0')
+      const deploy = await requestsOf(stage, { strategy: 'blue-green', steps: 'switch, approve' }, 'paused')
+      const promote = await requestsOf(stage, { command: 'promote' }, 'succeeded')
+      const both = [...deploy, ...promote]
+      expect(both.length).toBeGreaterThan(10)
+      expect(both.length, list(both)).toBeLessThanOrEqual(46)
+    }))
+
+  test('a first deploy, and one that changes nothing', () =>
+    onStage('requests of a first deploy', {}, async (stage) => {
+      stage.checkout('0.1.0')
+      await requestsOf(stage, {}, 'succeeded')
+      const { audit } = stage.world.cluster
+      const mark = audit.mark()
+      await requestsOf(stage, {}, 'unchanged')
+      const writes = audit
+        .since(mark, { userAgent: 'headgate/' })
+        .filter(({ verb, uri }) => verb !== 'get' && verb !== 'list' && !uri.includes('dryRun=All'))
+        .filter(({ resource }) => !resource.startsWith('selfsubject'))
+      expect(list(writes)).toBe('')
+    }))
+})
