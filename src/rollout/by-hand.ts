@@ -1,9 +1,10 @@
 import { stringifyJson } from '../shared/json.ts'
+import type { Deployment } from '../shared/objects.ts'
 import { COLOR } from '../strategies/color.ts'
 import { ORIGINALS, SENTENCE } from '../strategies/hold.ts'
 import { HASH_LABEL } from '../strategies/services.ts'
 import type { Payload } from './codec.ts'
-import type { RolloutRecord, ServiceRecord } from './record.ts'
+import type { RolloutRecord, ServiceRecord, WorkloadRecord } from './record.ts'
 
 /** Key of the record's ConfigMap that holds the way back as a shell script. */
 export const UNDO_KEY = 'undo'
@@ -28,42 +29,72 @@ function service(record: ServiceRecord, hash?: string): string {
  */
 export function undoScript(record: RolloutRecord, payload: Payload): string {
   if (record.pods === 'separate') return separateScript(record)
-  const lines = ['set -e']
   const draining = record.step >= record.steps.length
-  const pinned = record.strategy === 'blue-green' && record.pods === 'in-place'
-  if (pinned)
-    for (const each of record.services) {
-      const hash = record.workloads.find((workload) => workload.name === each.workload)?.stableHash
-      lines.push(service(each, draining ? undefined : hash))
-    }
-  if (pinned) lines.push('sleep 3')
-  for (const workload of record.workloads) {
-    const versions = payload.versions[`${workload.namespace}/${workload.name}`]
-    if (versions === undefined || workload.mode !== 'steps') continue
-    const { stable, stableFields, stableType } = versions
-    const { maxSurge, maxUnavailable } = stableFields
-    const strategy =
-      stableType === 'Recreate'
-        ? { type: stableType }
-        : { type: stableType, rollingUpdate: { maxSurge, maxUnavailable } }
-    const down = record.strategy === 'recreate' ? [{ op: 'add', path: '/spec/replicas', value: workload.replicas }] : []
-    lines.push(
-      patch('deployment', workload.namespace, workload.name, [
-        { op: 'replace', path: '/spec/template', value: stable },
-        { op: 'add', path: '/spec/minReadySeconds', value: stableFields.minReadySeconds },
-        { op: 'add', path: '/spec/progressDeadlineSeconds', value: stableFields.progressDeadlineSeconds },
-        { op: 'add', path: '/spec/strategy', value: strategy },
-        { op: 'add', path: '/spec/paused', value: false },
-        ...down,
-      ]),
-      `kubectl -n ${workload.namespace} rollout status deployment ${workload.name}`,
-    )
-  }
-  if (pinned && !draining) for (const each of record.services) lines.push(service(each))
-  for (const workload of record.workloads)
-    if (workload.mode === 'steps')
-      lines.push(`kubectl -n ${workload.namespace} annotate deployment ${workload.name} ${ORIGINALS}- ${SENTENCE}-`)
+  const pinned = record.strategy === 'blue-green'
+  const moved = record.workloads.filter(({ mode }) => mode === 'steps')
+  const users = pinned
+    ? record.services.map((each) => service(each, draining ? undefined : stableHash(record, each)))
+    : []
+  const lines = [
+    'set -e',
+    ...users,
+    ...(pinned ? ['sleep 3'] : []),
+    ...moved.flatMap((workload) => workloadLines(record, payload, workload)),
+    ...(pinned && !draining ? record.services.map((each) => service(each)) : []),
+    ...moved.map(
+      ({ namespace, name }) => `kubectl -n ${namespace} annotate deployment ${name} ${ORIGINALS}- ${SENTENCE}-`,
+    ),
+  ]
   return `${lines.join('\n')}\n`
+}
+
+function stableHash(record: RolloutRecord, { workload }: ServiceRecord): string | undefined {
+  return record.workloads.find(({ name }) => name === workload)?.stableHash
+}
+
+function workloadLines(
+  record: RolloutRecord,
+  payload: Payload,
+  { namespace, name, replicas }: WorkloadRecord,
+): string[] {
+  const versions = payload.versions[`${namespace}/${name}`]
+  if (versions === undefined) return []
+  const { stable, stableFields, stableType: type } = versions
+  const { maxSurge, maxUnavailable, minReadySeconds, progressDeadlineSeconds } = stableFields
+  const down = record.strategy === 'recreate'
+  const strategy = type === 'Recreate' ? { type } : { type, rollingUpdate: { maxSurge, maxUnavailable } }
+  const operations = [
+    { op: 'replace', path: '/spec/template', value: stable },
+    { op: 'add', path: '/spec/minReadySeconds', value: minReadySeconds },
+    { op: 'add', path: '/spec/progressDeadlineSeconds', value: progressDeadlineSeconds },
+    { op: 'add', path: '/spec/strategy', value: strategy },
+    { op: 'add', path: '/spec/paused', value: false },
+    ...(down ? [{ op: 'add', path: '/spec/replicas', value: replicas }] : []),
+  ]
+  return [
+    ...(down ? downLines(namespace, name, payload) : []),
+    patch('deployment', namespace, name, operations),
+    `kubectl -n ${namespace} rollout status deployment ${name}`,
+  ]
+}
+
+/** Two versions that must never run at once: every pod is gone before the first old one starts. */
+function downLines(namespace: string, name: string, { objects }: Payload): string[] {
+  const manifest = objects.find(
+    (object): object is Deployment =>
+      object.kind === 'Deployment' && object.metadata.name === name && object.metadata.namespace === namespace,
+  )
+  const labels = Object.entries(manifest?.spec.selector.matchLabels ?? {}).map(([key, value]) => `${key}=${value}`)
+  const pods = `pod -l ${quoted(labels.join(','))}`
+  return [
+    `kubectl -n ${namespace} scale deployment ${name} --replicas=0`,
+    // To wait where no pod is left is an error for kubectl, and all that is wanted here.
+    ...(labels.length === 0
+      ? []
+      : [
+          `kubectl -n ${namespace} wait --for=delete ${pods} --timeout=10m || test -z "$(kubectl -n ${namespace} get ${pods} -o name)"`,
+        ]),
+  ]
 }
 
 /** Users to the old Deployment, which is whole until the finish, then the new one to no pods. */

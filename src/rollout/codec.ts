@@ -1,7 +1,7 @@
 import { gunzipSync, gzipSync } from 'node:zlib'
 import { refuse } from '../shared/errors.ts'
 import { parseJson, stringifyJson } from '../shared/json.ts'
-import type { ConfigMap, KubeObject } from '../shared/objects.ts'
+import { type ConfigMap, type KubeObject, nameOf, refOf } from '../shared/objects.ts'
 import { APP_LABEL } from '../strategies/services.ts'
 import type { Versions } from '../strategies/view.ts'
 import { type PayloadRef, RECORD_VERSION, type RolloutRecord } from './record.ts'
@@ -87,7 +87,14 @@ export function encodePayload(payload: Payload, app: string, namespace: string):
     : { apiVersion: 'v1', kind: 'ConfigMap', metadata, immutable: true, binaryData: data }
 }
 
+/** Reads a payload. Throws `refused` when it cannot be unpacked. */
 export function decodePayload(object: KubeObject): Payload {
   const data = (object.kind === 'Secret' ? object['data'] : object['binaryData']) as Record<string, string> | undefined
-  return parseJson(gunzipSync(Buffer.from(data?.['payload'] ?? '', 'base64')).toString('utf8')) as Payload
+  try {
+    return parseJson(gunzipSync(Buffer.from(data?.['payload'] ?? '', 'base64')).toString('utf8')) as Payload
+  } catch (cause) {
+    throw refuse('payload-broken', `${nameOf(refOf(object))} holds no readable release (${String(cause)})`, {
+      next: 'deploy the release you want from its commit',
+    })
+  }
 }

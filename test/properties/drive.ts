@@ -217,3 +217,12 @@ export function liveService(drive: Drive, name = 'web'): Service {
   if (live === undefined) throw new Error(`no Service ${name}`)
   return live
 }
+
+/** Numbers below `below` from a seed: any order of events, and the same again for the same seed. */
+export function numbers(start: number): (below: number) => number {
+  let state = start
+  return (below) => {
+    state = (Math.imul(state, 1_103_515_245) + 12_345) & 0x7fffffff
+    return (state >>> 8) % Math.max(1, below)
+  }
+}

@@ -7,7 +7,7 @@ import { pairFor } from '../../src/strategies/pods.ts'
 import type { Goal } from '../../src/strategies/strategy.ts'
 import { FIELDS, NEW, OLD } from '../unit/strategies/views.ts'
 import type { Event } from './controller-model.ts'
-import { BACK, Drive, FINISH, liveService, PREVIEW, type Setup, SWITCH, weightGoal } from './drive.ts'
+import { BACK, Drive, FINISH, liveService, numbers, PREVIEW, type Setup, SWITCH, weightGoal } from './drive.ts'
 
 const bound = fc.oneof(
   fc.integer({ min: 0, max: 6 }),
@@ -29,15 +29,6 @@ const setups = fc.record({
   seed,
 })
 type Drawn = typeof setups extends fc.Arbitrary<infer T> ? T : never
-
-/** Numbers below `below` from a seed: any order of events, and the same again for the same seed. */
-function numbers(start: number): (below: number) => number {
-  let state = start
-  return (below) => {
-    state = (Math.imul(state, 1_103_515_245) + 12_345) & 0x7fffffff
-    return (state >>> 8) % Math.max(1, below)
-  }
-}
 
 function driven(drawn: Drawn, strategy: Setup['strategy'], more: Partial<Setup> = {}): Drive {
   const { replicas, fields, capacity, namesMinReady, minReadySeconds, services } = drawn
