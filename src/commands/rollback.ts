@@ -40,7 +40,9 @@ export async function rollback(deps: Deps): Promise<Result> {
     const payload = await readPayload(deps.client, found.record, previous.rollout)
     const settings = settingsFor(deps.settings, found.record)
     const own: Session = { ...session, deps: { ...deps, settings } }
-    return await begin(own, releaseFrom(payload, app, namespace, settings.steps), decision, found.record, found.map)
+    // The payload holds the objects as they were painted; the digest is that of what the repository has.
+    const release = { ...releaseFrom(payload, app, namespace, settings.steps), digest: previous.digest }
+    return await begin(own, release, decision, found.record, found.map)
   } finally {
     await session.close()
   }
@@ -48,15 +50,12 @@ export async function rollback(deps: Deps): Promise<Result> {
 
 /** The settings of the rollout before; all steps only with `gates: all`. */
 function settingsFor(settings: Settings, record: RolloutRecord): Settings {
-  const all = settings.gates === 'all'
-  const { checks, capacity, timeoutMs, onFailure, onCancel, onFailedJob, accept, takeOver, prune, pods } = record
+  const { checks, capacity, timeoutMs, onFailure, onCancel, onFailedJob, accept, takeOver, prune } = record
   return {
     ...settings,
     app: record.app,
     namespace: record.namespace,
-    strategy: all ? record.strategy : 'rolling',
-    steps: all ? record.plan : [],
-    pods: all ? pods : 'in-place',
+    ...wayOf(settings, record),
     checks,
     capacity,
     timeoutMs,
@@ -67,4 +66,17 @@ function settingsFor(settings: Settings, record: RolloutRecord): Settings {
     takeOver,
     prune,
   }
+}
+
+/**
+ * Two colors know one way only: the other set whole, then the Services. Applied in one go, users would be led to a set that
+ * has no pods yet.
+ */
+function wayOf(
+  { gates }: Settings,
+  { strategy, plan, pods }: RolloutRecord,
+): Pick<Settings, 'strategy' | 'steps' | 'pods'> {
+  if (gates === 'all') return { strategy, steps: plan, pods }
+  if (pods === 'separate') return { strategy: 'blue-green', steps: [{ kind: 'switch' }], pods }
+  return { strategy: 'rolling', steps: [], pods }
 }
