@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { mkdir, writeFile } from 'node:fs/promises'
 import path from 'node:path'
+import { setFlagsFromString } from 'node:v8'
 import type { Deps } from './rollout/deps.ts'
 import { resultOf } from './commands/result.ts'
 import { runCommand } from './commands/run.ts'
@@ -43,11 +44,15 @@ export interface Done {
   outputs: Record<OutputName, string>
 }
 
+/** The HTTP parser is WebAssembly: to optimise it takes 20 MB, and a few hundred requests give nothing back for that. */
+const NO_OPTIMISED_PARSER = '--wasm-tiering-budget=1000000000'
+
 /** Time that a Service change needs to reach every proxy: kube-proxy syncs once a second, others look every two. */
 const SETTLE_MS = 3_000
 
 /** One command, from inputs to result and reports. Never throws. */
 export async function start(context: RunContext, host: Host): Promise<Done> {
+  setFlagsFromString(NO_OPTIMISED_PARSER)
   const clock = systemClock
   const log = consoleReporter({ write: host.write, clock, github: host.github, color: host.color })
   const reporter = collector(clock, log)
