@@ -235,16 +235,21 @@ export function takesPart(service: Service, labels: Record<string, string>): boo
   return service.metadata.labels?.[APP_LABEL] === undefined && selects({ matchLabels: selector }, labels)
 }
 
-/** Live objects that the release changes, as they are before it; what an abort puts back. */
+/**
+ * Live objects that the release changes, as they are before it; what an abort puts back. The other color's Deployment
+ * always is among them when there is one: an abort must know that this rollout did not make it.
+ */
 function changedBefore({ release, live, dryRuns }: DraftInput): Record<string, KubeObject> {
   const before: Record<string, KubeObject> = {}
   for (const { object } of release.objects) {
     const key = keyOf(refOf(object))
+    const { name = '', namespace = '' } = object.metadata
     const old = live.get(key)
     const dry = dryRunOf(dryRuns, object)
-    if (old === undefined || dry === undefined || sameContent(old, dry)) continue
+    const colored = object.kind === 'Deployment' && release.active[`${namespace}/${name}`] !== undefined
+    if (old === undefined || dry === undefined || (sameContent(old, dry) && !colored)) continue
     const { status: _status, ...rest } = old
-    before[key] = rest as KubeObject
+    before[key] = rest
   }
   return before
 }

@@ -75,7 +75,7 @@ function readable({ path, before, after, secret, kind }: Change): FieldChange {
 }
 
 function text(value: Json): string {
-  return typeof value === 'string' ? value : stringifyJson(value as object)
+  return typeof value === 'string' ? value : stringifyJson(value)
 }
 
 function servicesOf(release: Release, seen: Survey, record: RolloutRecord): Plan['services'] {
