@@ -64,6 +64,7 @@ export class Emulator {
       informers: new Informers(this.store, this.clock, () => draw(this.#random, options.informerDelay ?? [1, 1])),
       random: this.#random,
       workDelay: () => draw(this.#random, options.workDelay ?? [1, 1]),
+      writeDelay: () => draw(this.#random, options.writeDelay ?? [4, 4]),
     }
     this.#kubelet = new Kubelet(world, (image, pod, container) => this.#behaviour(image, pod, container), this.#real)
     this.#api = new ApiServer(this.objects, this.watches, this.#kubelet, this.clock)

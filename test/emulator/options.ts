@@ -14,6 +14,8 @@ export interface EmulatorOptions {
   informerDelay?: Delay
   /** milliseconds from a controller's waking to its work ([1, 1]) */
   workDelay?: Delay
+  /** milliseconds that each write of the deployment and ReplicaSet controllers takes ([4, 4]) */
+  writeDelay?: Delay
   /** milliseconds from a write to its watch event ([0, 0]) */
   watchDelay?: Delay
   /** milliseconds that each request takes, half before and half after the server acts ([2, 2]) */

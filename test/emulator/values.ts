@@ -113,11 +113,6 @@ export function timestamp(ms: number): string {
   return new Date(ms).toISOString().replace(/\.\d+Z$/, 'Z')
 }
 
-/** Microseconds, as leases and new-style events carry time. */
-export function microTimestamp(ms: number): string {
-  return new Date(ms).toISOString().replace('Z', '000Z')
-}
-
 export function parseTime(text: Json | undefined): number {
   return typeof text === 'string' ? Date.parse(text) : 0
 }

@@ -1,5 +1,5 @@
 import type { HttpRequest } from '../../../src/kubernetes/transport.ts'
-import type { Json, JsonMap } from '../../../src/shared/objects.ts'
+import type { Json } from '../../../src/shared/objects.ts'
 import type { Resource, Resources } from '../resources.ts'
 
 export interface User {
@@ -120,8 +120,4 @@ export function parseTarget(resources: Resources, request: ApiRequest): Target |
 
 export function isTrue(value: string | null): boolean {
   return value === '1' || value === 'true'
-}
-
-export function asJsonMap(value: unknown): JsonMap | undefined {
-  return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as JsonMap) : undefined
 }

@@ -28,7 +28,7 @@ import {
   specReplicas,
   statusOf,
 } from './deployment-math.ts'
-import { controllerOf, ownerReference, Recorder, RetryError, type World, Writer } from './machinery.ts'
+import { controllerOf, ownerReference, Recorder, RetryError, SlowWriter, type World } from './machinery.ts'
 
 const NOT_COPIED = new Set([
   'kubectl.kubernetes.io/last-applied-configuration',
@@ -44,12 +44,12 @@ type Sets = [newSet: ReplicaSet | undefined, old: ReplicaSet[]]
 
 export class DeploymentSets {
   readonly #world: World
-  readonly #writer: Writer
+  readonly #writer: SlowWriter
   readonly #recorder: Recorder
 
   constructor(world: World) {
     this.#world = world
-    this.#writer = new Writer(world, 'kube-controller-manager')
+    this.#writer = new SlowWriter(world, 'kube-controller-manager')
     this.#recorder = new Recorder(world, 'deployment-controller')
   }
 
@@ -57,39 +57,39 @@ export class DeploymentSets {
     return this.#world.objects.resources.named('replicasets')
   }
 
-  updateStatus(deployment: Deployment): void {
-    this.#writer.update(this.#world.objects.resources.named('deployments'), deployment, 'status')
+  async updateStatus(deployment: Deployment): Promise<void> {
+    await this.#writer.update(this.#world.objects.resources.named('deployments'), deployment, 'status')
   }
 
-  delete(set: ReplicaSet): void {
-    this.#writer.delete(this.#setResource, set)
+  async delete(set: ReplicaSet): Promise<void> {
+    await this.#writer.delete(this.#setResource, set)
   }
 
   /** The ReplicaSet of the current template, with its revision brought up to date, and all others. */
-  all(deployment: Deployment, sets: ReplicaSet[], create: boolean): Sets {
+  async all(deployment: Deployment, sets: ReplicaSet[], create: boolean): Promise<Sets> {
     const existing = findNew(deployment, sets)
     const old = sets.filter((set) => set.metadata.uid !== existing?.metadata.uid)
-    return [this.#newSet(deployment, existing, old, create), old]
+    return [await this.#newSet(deployment, existing, old, create), old]
   }
 
-  #newSet(
+  async #newSet(
     deployment: Deployment,
     existing: ReplicaSet | undefined,
     old: ReplicaSet[],
     create: boolean,
-  ): ReplicaSet | undefined {
+  ): Promise<ReplicaSet | undefined> {
     const revision = String(maxRevision(old) + 1)
     if (existing !== undefined) return this.#adoptRevision(deployment, existing, revision)
     return create ? this.#make(deployment, old, revision) : undefined
   }
 
-  #adoptRevision(deployment: Deployment, existing: ReplicaSet, revision: string): ReplicaSet {
+  async #adoptRevision(deployment: Deployment, existing: ReplicaSet, revision: string): Promise<ReplicaSet> {
     const copy = clone(existing)
     const changed = setAnnotations(deployment, copy, revision, true)
     const seconds = deployment.spec.minReadySeconds ?? 0
     if (changed || (copy.spec.minReadySeconds ?? 0) !== seconds) {
       copy.spec.minReadySeconds = seconds
-      return typed<ReplicaSet>(this.#writer.update(this.#setResource, copy))
+      return typed<ReplicaSet>(await this.#writer.update(this.#setResource, copy))
     }
     let update = setRevision(deployment, copy.metadata.annotations?.[REVISION] ?? '')
     const status = (deployment.status ??= {})
@@ -98,7 +98,7 @@ export class DeploymentSets {
       setCondition(status, newCondition('Progressing', 'True', 'FoundNewReplicaSet', message, this.#now()))
       update = true
     }
-    if (update) this.updateStatus(deployment)
+    if (update) await this.updateStatus(deployment)
     return copy
   }
 
@@ -106,11 +106,11 @@ export class DeploymentSets {
     return timestamp(this.#world.clock.now())
   }
 
-  #make(deployment: Deployment, old: ReplicaSet[], revision: string): ReplicaSet | undefined {
+  async #make(deployment: Deployment, old: ReplicaSet[], revision: string): Promise<ReplicaSet | undefined> {
     const set = newSetOf(deployment)
     set.spec.replicas = newReplicas(deployment, [...old, set], set)
     setAnnotations(deployment, set, revision, false)
-    const made = this.#create(deployment, set)
+    const made = await this.#create(deployment, set)
     if (made.fresh && replicasOf(set) > 0)
       this.#recorder.event(
         deployment,
@@ -127,17 +127,17 @@ export class DeploymentSets {
       )
       update = true
     }
-    if (update) this.updateStatus(deployment)
+    if (update) await this.updateStatus(deployment)
     return made.set
   }
 
   /** A name that is taken already is ours from before the cache knew it, or a collision of hashes. */
-  #create(deployment: Deployment, set: ReplicaSet): { set: ReplicaSet; fresh: boolean } {
+  async #create(deployment: Deployment, set: ReplicaSet): Promise<{ set: ReplicaSet; fresh: boolean }> {
     try {
-      return { set: typed<ReplicaSet>(this.#writer.create(this.#setResource, set)), fresh: true }
+      return { set: typed<ReplicaSet>(await this.#writer.create(this.#setResource, set)), fresh: true }
     } catch (error) {
       if (!(error instanceof ApiError)) throw error
-      if (error.reason !== 'AlreadyExists') throw this.#createFailed(deployment, set, error)
+      if (error.reason !== 'AlreadyExists') throw await this.#createFailed(deployment, set, error)
       const found = this.#world.informers.get('apps/replicasets', set.metadata.namespace, set.metadata.name ?? '')
       if (found === undefined) throw new RetryError('the cache does not know the ReplicaSet yet')
       const other = typed<ReplicaSet>(found)
@@ -148,19 +148,19 @@ export class DeploymentSets {
         return { set: other, fresh: false }
       const status = (deployment.status ??= {})
       Object.assign(status, { collisionCount: collisions(deployment) + 1 })
-      this.updateStatus(deployment)
+      await this.updateStatus(deployment)
       throw error
     }
   }
 
-  #createFailed(deployment: Deployment, set: ReplicaSet, error: ApiError): ApiError {
+  async #createFailed(deployment: Deployment, set: ReplicaSet, error: ApiError): Promise<ApiError> {
     const message = `Failed to create new replica set "${set.metadata.name ?? ''}": ${error.message}`
     if (hasProgressDeadline(deployment)) {
       setCondition(
         (deployment.status ??= {}),
         newCondition('Progressing', 'False', 'ReplicaSetCreateError', message, this.#now()),
       )
-      this.updateStatus(deployment)
+      await this.updateStatus(deployment)
     }
     this.#recorder.event(deployment, 'Warning', 'ReplicaSetCreateError', message)
     return error
@@ -169,14 +169,19 @@ export class DeploymentSets {
   // --- scaling
 
   /** @param force writes the annotations too when only they are out of date */
-  scale(set: ReplicaSet, size: number, deployment: Deployment, force: boolean): { scaled: boolean; set: ReplicaSet } {
+  async scale(
+    set: ReplicaSet,
+    size: number,
+    deployment: Deployment,
+    force: boolean,
+  ): Promise<{ scaled: boolean; set: ReplicaSet }> {
     const before = replicasOf(set)
     if (!force && before === size) return { scaled: false, set }
     const copy = clone(set)
     const stale = setReplicasAnnotations(deployment, copy)
     if (before === size && !stale) return { scaled: false, set }
     copy.spec.replicas = size
-    const updated = typed<ReplicaSet>(this.#writer.update(this.#setResource, copy))
+    const updated = typed<ReplicaSet>(await this.#writer.update(this.#setResource, copy))
     if (before === size) return { scaled: false, set: updated }
     const way = before < size ? 'up' : 'down'
     this.#recorder.event(
@@ -189,20 +194,20 @@ export class DeploymentSets {
   }
 
   /** Scaling of a deployment that is not rolling on: one side gets all, or all sides in proportion. */
-  scaleAll(deployment: Deployment, newSet: ReplicaSet | undefined, old: ReplicaSet[]): void {
+  async scaleAll(deployment: Deployment, newSet: ReplicaSet | undefined, old: ReplicaSet[]): Promise<void> {
     const only = findActiveOrLatest(newSet, old)
     if (only !== undefined) {
-      if (replicasOf(only) !== replicasOf(deployment)) this.scale(only, replicasOf(deployment), deployment, false)
+      if (replicasOf(only) !== replicasOf(deployment)) await this.scale(only, replicasOf(deployment), deployment, false)
       return
     }
     if (isSaturated(deployment, newSet)) {
-      for (const set of active(old)) this.scale(set, 0, deployment, false)
+      for (const set of active(old)) await this.scale(set, 0, deployment, false)
       return
     }
-    if (isRollingUpdate(deployment)) this.#scaleInProportion(deployment, newSet, old)
+    if (isRollingUpdate(deployment)) await this.#scaleInProportion(deployment, newSet, old)
   }
 
-  #scaleInProportion(deployment: Deployment, newSet: ReplicaSet | undefined, old: ReplicaSet[]): void {
+  async #scaleInProportion(deployment: Deployment, newSet: ReplicaSet | undefined, old: ReplicaSet[]): Promise<void> {
     const all = active(newSet === undefined ? old : [...old, newSet])
     const allowed = replicasOf(deployment) > 0 ? replicasOf(deployment) + maxSurge(deployment) : 0
     const toAdd = allowed - specReplicas(all)
@@ -217,7 +222,7 @@ export class DeploymentSets {
     for (const [i, set] of all.entries()) {
       const size = sizes[i] ?? 0
       // What rounding leaves over falls to the largest.
-      this.scale(set, i === 0 && toAdd !== 0 ? Math.max(0, size + toAdd - added) : size, deployment, true)
+      await this.scale(set, i === 0 && toAdd !== 0 ? Math.max(0, size + toAdd - added) : size, deployment, true)
     }
   }
 }

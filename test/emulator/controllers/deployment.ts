@@ -1,5 +1,6 @@
 /** The deployment controller, step by step as `pkg/controller/deployment` takes them. */
 import type { Condition, Deployment, KubeObject, ReplicaSet } from '../../../src/shared/objects.ts'
+import { ApiError } from '../errors.ts'
 import { selectorMatches } from '../selectors.ts'
 import { clone, equal, isMap, parseTime, timestamp, typed } from '../values.ts'
 import {
@@ -60,17 +61,17 @@ export class DeploymentController {
     if (deployment !== undefined) this.#queue.add(pod.metadata.namespace, deployment.name)
   }
 
-  #sync(namespace: string, name: string): void {
+  async #sync(namespace: string, name: string): Promise<void> {
     const cached = this.#world.informers.get(DEPLOYMENTS, namespace, name)
     if (cached === undefined) return
     const deployment = typed<Deployment>(clone(cached))
     const sets = this.#owned(deployment)
     if (deployment.metadata.deletionTimestamp !== undefined) return this.#syncStatusOnly(deployment, sets)
-    this.#checkPaused(deployment)
-    if (deployment.spec.paused === true || this.#isScalingEvent(deployment, sets))
+    await this.#checkPaused(deployment)
+    if (deployment.spec.paused === true || (await this.#isScalingEvent(deployment, sets)))
       return this.#scaleAndReport(deployment, sets)
-    if (isRollingUpdate(deployment)) this.#rolling(deployment, sets)
-    else this.#recreate(deployment, sets)
+    if (isRollingUpdate(deployment)) await this.#rolling(deployment, sets)
+    else await this.#recreate(deployment, sets)
   }
 
   #owned(deployment: Deployment): ReplicaSet[] {
@@ -87,7 +88,7 @@ export class DeploymentController {
   }
 
   /** Marks the beginning and end of a pause, so that its time does not count as time without progress. */
-  #checkPaused(deployment: Deployment): void {
+  async #checkPaused(deployment: Deployment): Promise<void> {
     if (!hasProgressDeadline(deployment)) return
     const status = (deployment.status ??= {})
     const condition = conditionOf(status, 'Progressing')
@@ -99,30 +100,30 @@ export class DeploymentController {
       ? ['DeploymentPaused', 'Deployment is paused']
       : ['DeploymentResumed', 'Deployment is resumed']
     setCondition(status, newCondition('Progressing', 'Unknown', reason ?? '', message ?? '', this.#now()))
-    this.#sets.updateStatus(deployment)
+    await this.#sets.updateStatus(deployment)
   }
 
-  #syncStatusOnly(deployment: Deployment, sets: ReplicaSet[]): void {
-    const [newSet, old] = this.#sets.all(deployment, sets, false)
-    this.#report(deployment, this.#calculate([...old, newSet], newSet, deployment))
+  async #syncStatusOnly(deployment: Deployment, sets: ReplicaSet[]): Promise<void> {
+    const [newSet, old] = await this.#sets.all(deployment, sets, false)
+    await this.#report(deployment, this.#calculate([...old, newSet], newSet, deployment))
   }
 
   /** For scaling events and paused deployments: sizes in proportion, and nothing of the rollout. */
-  #scaleAndReport(deployment: Deployment, sets: ReplicaSet[]): void {
-    const [newSet, old] = this.#sets.all(deployment, sets, false)
-    this.#sets.scaleAll(deployment, newSet, old)
-    if (deployment.spec.paused === true) this.#cleanup(deployment, old)
-    this.#report(deployment, this.#calculate([...old, newSet], newSet, deployment))
+  async #scaleAndReport(deployment: Deployment, sets: ReplicaSet[]): Promise<void> {
+    const [newSet, old] = await this.#sets.all(deployment, sets, false)
+    await this.#sets.scaleAll(deployment, newSet, old)
+    if (deployment.spec.paused === true) await this.#cleanup(deployment, old)
+    await this.#report(deployment, this.#calculate([...old, newSet], newSet, deployment))
   }
 
-  #report(deployment: Deployment, next: DeploymentStatus): void {
+  async #report(deployment: Deployment, next: DeploymentStatus): Promise<void> {
     if (equal(statusOf(deployment), next)) return
     deployment.status = next
-    this.#sets.updateStatus(deployment)
+    await this.#sets.updateStatus(deployment)
   }
 
-  #isScalingEvent(deployment: Deployment, sets: ReplicaSet[]): boolean {
-    const [newSet, old] = this.#sets.all(deployment, sets, false)
+  async #isScalingEvent(deployment: Deployment, sets: ReplicaSet[]): Promise<boolean> {
+    const [newSet, old] = await this.#sets.all(deployment, sets, false)
     return active(present([...old, newSet])).some((set) => {
       const desired = desiredAnnotation(set)
       return desired !== undefined && desired !== replicasOf(deployment)
@@ -131,38 +132,47 @@ export class DeploymentController {
 
   // --- rolling update
 
-  #rolling(deployment: Deployment, sets: ReplicaSet[]): void {
-    const [newSet, old] = this.#sets.all(deployment, sets, true)
+  async #rolling(deployment: Deployment, sets: ReplicaSet[]): Promise<void> {
+    const [newSet, old] = await this.#sets.all(deployment, sets, true)
     if (newSet === undefined) return
     const all = [...old, newSet]
-    if (this.#growNew(deployment, all, newSet) || this.#shrinkOld(deployment, all, active(old), newSet)) {
-      this.#syncRolloutStatus(all, newSet, deployment)
+    const changed =
+      (await this.#growNew(deployment, all, newSet)) || (await this.#shrinkOld(deployment, all, active(old), newSet))
+    if (changed) {
+      await this.#syncRolloutStatus(all, newSet, deployment)
       return
     }
-    if (isComplete(deployment, statusOf(deployment))) this.#cleanup(deployment, old)
-    this.#syncRolloutStatus(all, newSet, deployment)
+    if (isComplete(deployment, statusOf(deployment))) await this.#cleanup(deployment, old)
+    await this.#syncRolloutStatus(all, newSet, deployment)
   }
 
-  #growNew(deployment: Deployment, all: ReplicaSet[], newSet: ReplicaSet): boolean {
+  async #growNew(deployment: Deployment, all: ReplicaSet[], newSet: ReplicaSet): Promise<boolean> {
     if (replicasOf(newSet) === replicasOf(deployment)) return false
     const size =
       replicasOf(newSet) > replicasOf(deployment) ? replicasOf(deployment) : newReplicas(deployment, all, newSet)
-    return this.#sets.scale(newSet, size, deployment, false).scaled
+    return (await this.#sets.scale(newSet, size, deployment, false)).scaled
   }
 
-  #shrinkOld(deployment: Deployment, all: ReplicaSet[], old: ReplicaSet[], newSet: ReplicaSet): boolean {
+  async #shrinkOld(deployment: Deployment, all: ReplicaSet[], old: ReplicaSet[], newSet: ReplicaSet): Promise<boolean> {
     if (specReplicas(old) === 0) return false
     const minAvailable = replicasOf(deployment) - maxUnavailable(deployment)
     const newUnavailable = replicasOf(newSet) - (newSet.status?.availableReplicas ?? 0)
     const room = specReplicas(all) - minAvailable - newUnavailable
     if (room <= 0) return false
     const sorted = [...old].sort(byCreation)
-    const cleaned = this.#cleanupUnhealthy(deployment, sorted, room)
-    return cleaned !== undefined && cleaned + this.#scaleDownOld(deployment, [...sorted, newSet], sorted) > 0
+    try {
+      const cleaned = await this.#cleanupUnhealthy(deployment, sorted, room)
+      if (cleaned === undefined) return false
+      return cleaned + (await this.#scaleDownOld(deployment, [...sorted, newSet], sorted)) > 0
+    } catch (error) {
+      // A conflict ends this round without being one: the change that caused it wakes the controller again.
+      if (error instanceof ApiError) return false
+      throw error
+    }
   }
 
   /** Takes old pods that are not available anyway; changes the list in place. undefined: give up for this round. */
-  #cleanupUnhealthy(deployment: Deployment, old: ReplicaSet[], most: number): number | undefined {
+  async #cleanupUnhealthy(deployment: Deployment, old: ReplicaSet[], most: number): Promise<number | undefined> {
     let total = 0
     for (const [i, set] of old.entries()) {
       if (total >= most) break
@@ -172,13 +182,13 @@ export class DeploymentController {
       const size = replicasOf(set) - count
       // The status is from before a scaling down.
       if (size > replicasOf(set)) return undefined
-      old[i] = this.#sets.scale(set, size, deployment, false).set
+      old[i] = (await this.#sets.scale(set, size, deployment, false)).set
       total += count
     }
     return total
   }
 
-  #scaleDownOld(deployment: Deployment, all: ReplicaSet[], old: ReplicaSet[]): number {
+  async #scaleDownOld(deployment: Deployment, all: ReplicaSet[], old: ReplicaSet[]): Promise<number> {
     const minAvailable = replicasOf(deployment) - maxUnavailable(deployment)
     const spare = statusSum(all, 'availableReplicas') - minAvailable
     let total = 0
@@ -186,7 +196,7 @@ export class DeploymentController {
       if (total >= spare) break
       if (replicasOf(set) === 0) continue
       const count = Math.min(replicasOf(set), spare - total)
-      this.#sets.scale(set, replicasOf(set) - count, deployment, false)
+      await this.#sets.scale(set, replicasOf(set) - count, deployment, false)
       total += count
     }
     return total
@@ -194,19 +204,19 @@ export class DeploymentController {
 
   // --- recreate
 
-  #recreate(deployment: Deployment, sets: ReplicaSet[]): void {
-    let [newSet, old] = this.#sets.all(deployment, sets, false)
+  async #recreate(deployment: Deployment, sets: ReplicaSet[]): Promise<void> {
+    let [newSet, old] = await this.#sets.all(deployment, sets, false)
     let scaled = false
-    for (const set of active(old)) scaled = this.#sets.scale(set, 0, deployment, false).scaled || scaled
+    for (const set of active(old)) scaled = (await this.#sets.scale(set, 0, deployment, false)).scaled || scaled
     if (scaled || this.#oldPodsRunning(deployment, newSet, old)) {
-      this.#syncRolloutStatus([...old, newSet], newSet, deployment)
+      await this.#syncRolloutStatus([...old, newSet], newSet, deployment)
       return
     }
-    if (newSet === undefined) [newSet, old] = this.#sets.all(deployment, sets, true)
+    if (newSet === undefined) [newSet, old] = await this.#sets.all(deployment, sets, true)
     if (newSet === undefined) return
-    this.#sets.scale(newSet, replicasOf(deployment), deployment, false)
-    if (isComplete(deployment, statusOf(deployment))) this.#cleanup(deployment, old)
-    this.#syncRolloutStatus([...old, newSet], newSet, deployment)
+    await this.#sets.scale(newSet, replicasOf(deployment), deployment, false)
+    if (isComplete(deployment, statusOf(deployment))) await this.#cleanup(deployment, old)
+    await this.#syncRolloutStatus([...old, newSet], newSet, deployment)
   }
 
   #oldPodsRunning(deployment: Deployment, newSet: ReplicaSet | undefined, old: ReplicaSet[]): boolean {
@@ -221,14 +231,14 @@ export class DeploymentController {
 
   // --- history
 
-  #cleanup(deployment: Deployment, old: ReplicaSet[]): void {
+  async #cleanup(deployment: Deployment, old: ReplicaSet[]): Promise<void> {
     if (!hasRevisionHistoryLimit(deployment)) return
     const alive = old.filter((set) => set.metadata.deletionTimestamp === undefined)
     const extra = alive.length - (deployment.spec.revisionHistoryLimit ?? 0)
     for (const set of [...alive].sort(byRevision).slice(0, Math.max(0, extra))) {
       const { status } = set
       const unseen = (set.metadata.generation ?? 0) > (status?.observedGeneration ?? 0)
-      if ((status?.replicas ?? 0) === 0 && replicasOf(set) === 0 && !unseen) this.#sets.delete(set)
+      if ((status?.replicas ?? 0) === 0 && replicasOf(set) === 0 && !unseen) await this.#sets.delete(set)
     }
   }
 
@@ -278,7 +288,11 @@ export class DeploymentController {
     return status
   }
 
-  #syncRolloutStatus(sets: (ReplicaSet | undefined)[], newSet: ReplicaSet | undefined, deployment: Deployment): void {
+  async #syncRolloutStatus(
+    sets: (ReplicaSet | undefined)[],
+    newSet: ReplicaSet | undefined,
+    deployment: Deployment,
+  ): Promise<void> {
     const next = this.#calculate(sets, newSet, deployment)
     if (!hasProgressDeadline(deployment)) removeCondition(next, 'Progressing')
     const current = conditionOf(statusOf(deployment), 'Progressing')
@@ -292,7 +306,7 @@ export class DeploymentController {
       return
     }
     deployment.status = next
-    this.#sets.updateStatus(deployment)
+    await this.#sets.updateStatus(deployment)
   }
 
   #judgeProgress(

@@ -72,12 +72,19 @@ const LONGEST_RETRY_MS = 1_000_000
 export class Queue {
   readonly #waiting = new Set<string>()
   readonly #later = new Map<string, { at: number; cancel: () => void }>()
+  readonly #running = new Set<string>()
+  /** added again while being worked on */
+  readonly #again = new Set<string>()
   readonly #failures = new Map<string, number>()
   readonly #clock: EmulatorClock
   readonly #delay: () => number
-  readonly #sync: (namespace: string, name: string) => void
+  readonly #sync: (namespace: string, name: string) => void | Promise<void>
 
-  constructor(clock: EmulatorClock, delay: () => number, sync: (namespace: string, name: string) => void) {
+  constructor(
+    clock: EmulatorClock,
+    delay: () => number,
+    sync: (namespace: string, name: string) => void | Promise<void>,
+  ) {
     this.#clock = clock
     this.#delay = delay
     this.#sync = sync
@@ -90,7 +97,7 @@ export class Queue {
   #addKey(key: string): void {
     if (this.#waiting.has(key)) return
     this.#waiting.add(key)
-    this.#clock.timer(this.#delay(), () => this.#work(key))
+    this.#clock.timer(this.#delay(), () => void this.#take(key))
   }
 
   /** An earlier time replaces a later one. */
@@ -115,11 +122,22 @@ export class Queue {
     this.#later.delete(key)
   }
 
-  #work(key: string): void {
+  async #take(key: string): Promise<void> {
     this.#waiting.delete(key)
+    if (this.#running.has(key)) {
+      this.#again.add(key)
+      return
+    }
+    this.#running.add(key)
+    await this.#work(key)
+    this.#running.delete(key)
+    if (this.#again.delete(key)) this.#addKey(key)
+  }
+
+  async #work(key: string): Promise<void> {
     const slash = key.indexOf('/')
     try {
-      this.#sync(key.slice(0, slash), key.slice(slash + 1))
+      await this.#sync(key.slice(0, slash), key.slice(slash + 1))
       this.#failures.delete(key)
     } catch (error) {
       if (!(error instanceof ApiError) && !(error instanceof RetryError)) throw error
@@ -141,6 +159,8 @@ export interface World {
   random: Random
   /** milliseconds from being queued to being worked on */
   workDelay: () => number
+  /** milliseconds that a write of a controller takes */
+  writeDelay: () => number
 }
 
 /** Writes as one of the cluster's own components. */
@@ -177,6 +197,41 @@ export class Writer {
     const live = this.#world.objects.store.get(resource.key, object.metadata.namespace, object.metadata.name ?? '')
     if (live !== undefined && live.metadata.uid === object.metadata.uid)
       this.#world.objects.delete(resource, live, options)
+  }
+}
+
+/**
+ * The same with the time that a request takes, half before and half after the server acts. Controllers that write more
+ * than once in a round use it, because between two of their writes others have their turn.
+ */
+export class SlowWriter {
+  readonly #world: World
+  readonly #writer: Writer
+
+  constructor(world: World, manager: string) {
+    this.#world = world
+    this.#writer = new Writer(world, manager)
+  }
+
+  async #timed<T>(act: () => T): Promise<T> {
+    const { clock } = this.#world
+    const ms = this.#world.writeDelay()
+    if (ms > 0) await clock.sleep(Math.ceil(ms / 2))
+    const result = act()
+    if (ms > 1) await clock.sleep(Math.floor(ms / 2))
+    return result
+  }
+
+  create(resource: Resource, object: KubeObject): Promise<KubeObject> {
+    return this.#timed(() => this.#writer.create(resource, object))
+  }
+
+  update(resource: Resource, object: KubeObject, subresource = ''): Promise<KubeObject> {
+    return this.#timed(() => this.#writer.update(resource, object, subresource))
+  }
+
+  delete(resource: Resource, object: KubeObject): Promise<void> {
+    return this.#timed(() => this.#writer.delete(resource, object))
   }
 }
 

@@ -1,11 +1,7 @@
 /** What controllers know about pods. */
-import type { JsonMap, KubeObject, Pod } from '../../../src/shared/objects.ts'
-import { asObject, clone, mapAt, mapsAt, numberAt, parseTime, textAt, typed } from '../values.ts'
+import type { JsonMap, KubeObject } from '../../../src/shared/objects.ts'
+import { asObject, clone, mapAt, mapsAt, numberAt, parseTime, textAt } from '../values.ts'
 import { ownerReference } from './machinery.ts'
-
-export function asPod(object: KubeObject): Pod {
-  return typed<Pod>(object)
-}
 
 export function isReady(pod: KubeObject): boolean {
   return readyCondition(pod)?.['status'] === 'True'

@@ -4,7 +4,7 @@ import { ApiError } from '../errors.ts'
 import { selectorMatches } from '../selectors.ts'
 import { objectKey } from '../store.ts'
 import { asObject, equal, texts, timestamp, typed } from '../values.ts'
-import { controllerOf, Queue, Recorder, RetryError, type World, Writer } from './machinery.ts'
+import { controllerOf, ownerReference, Queue, Recorder, RetryError, SlowWriter, type World } from './machinery.ts'
 import { deletionOrder, isActive, isAvailable, isReady, isTerminating, podOf, readySince } from './pods.ts'
 
 const SETS = 'apps/replicasets'
@@ -24,7 +24,7 @@ type Status = NonNullable<ReplicaSet['status']> & { fullyLabeledReplicas?: numbe
 export class ReplicaSetController {
   readonly #world: World
   readonly #queue: Queue
-  readonly #writer: Writer
+  readonly #writer: SlowWriter
   readonly #recorder: Recorder
   readonly #expected = new Map<string, Expectation>()
   /** the resourceVersion of the last status written, by key */
@@ -32,7 +32,7 @@ export class ReplicaSetController {
 
   constructor(world: World) {
     this.#world = world
-    this.#writer = new Writer(world, 'kube-controller-manager')
+    this.#writer = new SlowWriter(world, 'kube-controller-manager')
     this.#recorder = new Recorder(world, 'replicaset-controller')
     this.#queue = new Queue(world.clock, world.workDelay, (namespace, name) => this.#sync(namespace, name))
     world.informers.on(SETS, ({ type, object }) => {
@@ -73,19 +73,20 @@ export class ReplicaSetController {
     return this.#world.clock.now() - expected.since > EXPECTATION_MS
   }
 
-  #sync(namespace: string, name: string): void {
+  async #sync(namespace: string, name: string): Promise<void> {
     const found = this.#world.informers.get(SETS, namespace, name)
     if (found === undefined) return
     const set = typed<ReplicaSet>(found)
     const key = keyOf(set)
     if (Number(set.metadata.resourceVersion) < (this.#written.get(`${key}/${set.metadata.uid ?? ''}`) ?? 0))
       throw new RetryError('the cache is older than the own last write')
+    const satisfied = this.#satisfied(key)
     const all = this.#owned(set)
-    const pods = this.#claim(set, all.filter(isActive))
     const terminating = all.filter(isTerminating)
+    const pods = await this.#claim(set, all.filter(isActive))
     let failure: ApiError | undefined
-    if (this.#satisfied(key) && set.metadata.deletionTimestamp === undefined) failure = this.#manage(set, pods, key)
-    this.#updateStatus(set, pods, terminating.length, failure)
+    if (satisfied && set.metadata.deletionTimestamp === undefined) failure = await this.#manage(set, pods, key)
+    await this.#updateStatus(set, pods, terminating.length, failure)
     if (failure !== undefined) throw failure
   }
 
@@ -99,63 +100,49 @@ export class ReplicaSetController {
   }
 
   /** Adopts matching orphans, lets go of pods that match no more. */
-  #claim(set: ReplicaSet, pods: KubeObject[]): KubeObject[] {
+  async #claim(set: ReplicaSet, pods: KubeObject[]): Promise<KubeObject[]> {
     const resource = this.#world.objects.resources.named('pods')
-    return pods.filter((pod) => {
+    const mine: KubeObject[] = []
+    for (const pod of pods) {
       const matches = selectorMatches(set.spec.selector, pod.metadata.labels ?? {})
       const owned = controllerOf(pod) !== undefined
-      if (matches && owned) return true
-      if (set.metadata.deletionTimestamp !== undefined) return false
+      if (matches && owned) mine.push(pod)
+      if ((matches && owned) || set.metadata.deletionTimestamp !== undefined) continue
       const { ownerReferences: _, ...metadata } = pod.metadata
-      const { apiVersion, kind } = set
-      const owner = {
-        apiVersion,
-        kind,
-        name: set.metadata.name ?? '',
-        uid: set.metadata.uid ?? '',
-        controller: true,
-        blockOwnerDeletion: true,
-      }
-      this.#writer.update(resource, {
-        ...pod,
-        metadata: matches ? { ...metadata, ownerReferences: [owner] } : metadata,
-      })
-      return matches
-    })
+      const ownerReferences = ownerReference(set) ?? []
+      await this.#writer.update(resource, { ...pod, metadata: matches ? { ...metadata, ownerReferences } : metadata })
+      if (matches) mine.push(pod)
+    }
+    return mine
   }
 
-  #manage(set: ReplicaSet, pods: KubeObject[], key: string): ApiError | undefined {
+  async #manage(set: ReplicaSet, pods: KubeObject[], key: string): Promise<ApiError | undefined> {
     const difference = pods.length - (set.spec.replicas ?? 1)
     if (difference < 0) return this.#createPods(set, Math.min(-difference, BURST), key)
-    if (difference > 0) this.#deletePods(set, pods, Math.min(difference, BURST), key)
+    if (difference > 0) await this.#deletePods(set, pods, Math.min(difference, BURST), key)
     return undefined
   }
 
   /** In batches that double, so that a quota is not asked a hundred times in vain. */
-  #createPods(set: ReplicaSet, count: number, key: string): ApiError | undefined {
+  async #createPods(set: ReplicaSet, count: number, key: string): Promise<ApiError | undefined> {
     const expected: Expectation = { creations: count, deletions: new Set(), since: this.#world.clock.now() }
     this.#expected.set(key, expected)
     let made = 0
     for (let batch = 1; made < count; batch *= 2) {
       const size = Math.min(batch, count - made)
-      let failure: ApiError | undefined
-      let done = 0
-      for (let i = 0; i < size; i++) {
-        const error = this.#createPod(set)
-        if (error === undefined) done++
-        else failure = error
-      }
-      made += done
-      if (failure === undefined) continue
+      const results = await Promise.all(Array.from({ length: size }, () => this.#createPod(set)))
+      const failures = results.filter((result) => result !== undefined)
+      made += size - failures.length
+      if (failures.length === 0) continue
       expected.creations -= count - made
-      return failure
+      return failures[0]
     }
     return undefined
   }
 
-  #createPod(set: ReplicaSet): ApiError | undefined {
+  async #createPod(set: ReplicaSet): Promise<ApiError | undefined> {
     try {
-      const pod = this.#writer.create(this.#world.objects.resources.named('pods'), podOf(set, set.spec.template))
+      const pod = await this.#writer.create(this.#world.objects.resources.named('pods'), podOf(set, set.spec.template))
       this.#recorder.event(set, 'Normal', 'SuccessfulCreate', `Created pod: ${pod.metadata.name ?? ''}`)
       return undefined
     } catch (error) {
@@ -166,7 +153,7 @@ export class ReplicaSetController {
     }
   }
 
-  #deletePods(set: ReplicaSet, pods: KubeObject[], count: number, key: string): void {
+  async #deletePods(set: ReplicaSet, pods: KubeObject[], count: number, key: string): Promise<void> {
     const now = this.#world.clock.now()
     const related = this.#related(set)
     const perNode = new Map<string, number>()
@@ -182,10 +169,12 @@ export class ReplicaSetController {
       deletions: new Set(chosen.map((pod) => pod.metadata.name ?? '')),
       since: now,
     })
-    for (const pod of chosen) {
-      this.#writer.delete(this.#world.objects.resources.named('pods'), pod)
+    const resource = this.#world.objects.resources.named('pods')
+    const deletePod = async (pod: KubeObject): Promise<void> => {
+      await this.#writer.delete(resource, pod)
       this.#recorder.event(set, 'Normal', 'SuccessfulDelete', `Deleted pod: ${pod.metadata.name ?? ''}`)
     }
+    await Promise.all(chosen.map(deletePod))
   }
 
   /** Active pods of all ReplicaSets with the same owner: crowded nodes give up pods first. */
@@ -202,7 +191,12 @@ export class ReplicaSetController {
       .filter((pod) => uids.has(controllerOf(pod)?.uid) && isActive(pod))
   }
 
-  #updateStatus(set: ReplicaSet, pods: KubeObject[], terminating: number, failure: ApiError | undefined): void {
+  async #updateStatus(
+    set: ReplicaSet,
+    pods: KubeObject[],
+    terminating: number,
+    failure: ApiError | undefined,
+  ): Promise<void> {
     const now = this.#world.clock.now()
     const seconds = set.spec.minReadySeconds ?? 0
     const ready = pods.filter(isReady)
@@ -219,14 +213,23 @@ export class ReplicaSetController {
     if (conditions.length > 0) next.conditions = conditions
     if (set.metadata.generation !== undefined) next.observedGeneration = set.metadata.generation
     if (!equal(asObject({ status: { ...set.status } })['status'], asObject({ status: next })['status'])) {
-      const updated = this.#writer.update(
-        this.#world.objects.resources.named('replicasets'),
-        { ...set, status: next },
-        'status',
-      )
+      const updated = await this.#writeStatus(set, next)
       this.#written.set(`${keyOf(set)}/${set.metadata.uid ?? ''}`, Number(updated.metadata.resourceVersion))
     }
     if (seconds > 0 && ready.length !== available.length) this.#lookAgain(set, ready, seconds, now)
+  }
+
+  /** A version that is out of date is read again once. */
+  async #writeStatus(set: ReplicaSet, status: Status): Promise<KubeObject> {
+    const { objects } = this.#world
+    const resource = objects.resources.named('replicasets')
+    try {
+      return await this.#writer.update(resource, { ...set, status }, 'status')
+    } catch (error) {
+      if (!(error instanceof ApiError) || error.code !== 409) throw error
+      const fresh = objects.get(resource, set.metadata.namespace, set.metadata.name ?? '')
+      return this.#writer.update(resource, asObject({ ...fresh, status }), 'status')
+    }
   }
 
   #lookAgain(set: ReplicaSet, ready: KubeObject[], seconds: number, now: number): void {

@@ -1,6 +1,7 @@
 /** The promise of a rolling update, under controllers whose caches lag by different times. */
 import { expect, test } from 'vitest'
-import { mapsAt, numberAt } from '../../emulator/values.ts'
+import type { JsonMap } from '../../../src/shared/objects.ts'
+import { mapAt, mapsAt, numberAt } from '../../emulator/values.ts'
 import { deployment, setup } from './objects.ts'
 
 test.each(Array.from({ length: 12 }, (_, seed) => [seed] as const))('seed %i', async (seed) => {
@@ -29,4 +30,29 @@ test.each(Array.from({ length: 12 }, (_, seed) => [seed] as const))('seed %i', a
   expect(least).toBeGreaterThanOrEqual(5)
   expect(most).toBeLessThanOrEqual(8)
   expect(emulator.defects).toEqual([])
+})
+
+/** Finishing a locked blue/green pair with the original maxSurge: who is faster decides, as in a real cluster. */
+test.each([
+  ['idle', [1, 1], [0, 3]],
+  ['loaded', [40, 40], [2, 2]],
+] as const)('%s controllers', async (_, informerDelay, wanted) => {
+  const { clock, emulator } = setup({ informerDelay })
+  const change = (spec: JsonMap): void => {
+    emulator.patch('deployment', 'default', 'web', { spec })
+  }
+  const surge = (maxSurge: string, maxUnavailable: string | number): JsonMap => ({
+    strategy: { rollingUpdate: { maxSurge, maxUnavailable } },
+  })
+  emulator.create(deployment('1.0.0', 3))
+  await clock.advance(20_000)
+  const held = { minReadySeconds: 2147483646, progressDeadlineSeconds: 2147483647 }
+  change({ ...mapAt(deployment('2.0.0', 3), 'spec'), ...held, ...surge('100%', 0) })
+  await clock.advance(20_000)
+  change({ paused: true })
+  await clock.advance(20_000)
+  change({ minReadySeconds: 0, progressDeadlineSeconds: 600, ...surge('25%', '25%') })
+  await clock.advance(20_000)
+  const sizes = emulator.list('rs', 'default').map((set) => numberAt(set, 'spec', 'replicas') ?? 0)
+  expect(sizes.sort((a, b) => a - b)).toEqual(wanted)
 })

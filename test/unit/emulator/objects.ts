@@ -83,5 +83,4 @@ export function configMap(name: string, data: Record<string, string> = {}): Kube
   return { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name, namespace: 'default' }, data }
 }
 
-export const DEPLOYMENT = '/apis/apps/v1/namespaces/default/deployments/web'
 export const CONFIG_MAPS = '/api/v1/namespaces/default/configmaps'
