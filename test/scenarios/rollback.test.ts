@@ -31,8 +31,13 @@ describe('rollback', () => {
   it.each(['in-place', 'separate'] as const)('%s: a deploy of what was brought back changes nothing', async (pods) => {
     const world = await twoReleases(pods)
     await world.run('rollback')
-    const manifests_ = manifestsOf({ version: '0.2.0' })
-    const { result } = await world.run('deploy', { strategy: 'blue-green', pods, plan: 'switch', manifests_ })
+    const manifests = manifestsOf({ version: '0.2.0' })
+    const { result } = await world.run('deploy', {
+      strategy: 'blue-green',
+      pods,
+      plan: 'switch',
+      manifests_: manifests,
+    })
     expect(result).toMatchObject({ outcome: 'unchanged' })
   })
 })

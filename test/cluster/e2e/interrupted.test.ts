@@ -19,11 +19,11 @@ interface Cut {
   command: 'deploy' | 'promote'
   /** after so many writes of its own */
   writes: number
-  then: 'deploy' | 'abort'
+  next: 'deploy' | 'abort'
 }
 
 function cuts(inputs: Inputs, command: Cut['command'], writes: readonly number[]): Cut[] {
-  return writes.map((count, index) => ({ inputs, command, writes: count, then: index % 2 === 0 ? 'deploy' : 'abort' }))
+  return writes.map((count, index) => ({ inputs, command, writes: count, next: index % 2 === 0 ? 'deploy' : 'abort' }))
 }
 
 const SAMPLE: Cut[] = [
@@ -61,8 +61,8 @@ async function goBack(stage: Stage): Promise<void> {
 }
 
 describe.concurrent('a killed run', () => {
-  for (const { inputs, command, writes, then } of LONG ? MANY : SAMPLE) {
-    const title = `${inputs['strategy']} ${command}, killed after ${writes} writes, then ${then}`
+  for (const { inputs, command, writes, next } of LONG ? MANY : SAMPLE) {
+    const title = `${inputs['strategy']} ${command}, killed after ${writes} writes, then ${next}`
     test(title, () =>
       onStage(title, {}, async (stage) => {
         // Given an app that Headgate has brought, and its users
@@ -80,7 +80,7 @@ describe.concurrent('a killed run', () => {
 
         // Then users are served, and a new run goes on or back once the lease of the dead one has expired
         await stage.usersAsk(100)
-        await (then === 'deploy' ? goOn(stage, inputs) : goBack(stage))
+        await (next === 'deploy' ? goOn(stage, inputs) : goBack(stage))
         await stage.nobodyNoticed(ENOUGH)
         if ((await stage.record().catch(() => undefined)) !== undefined) await stage.tidy()
       }),
@@ -106,14 +106,14 @@ describe.concurrent('a killed run', () => {
 describe.concurrent('a cancelled run', () => {
   const slow = { 'ready-after-ms': '4000' }
 
-  for (const [signal, inputs, then] of [
+  for (const [signal, inputs, next] of [
     ['SIGINT', CANARY, 'deploy'],
     ['SIGTERM', BLUE_GREEN, 'abort'],
     ['SIGINT', BLUE_GREEN, 'deploy'],
     ['SIGTERM', CANARY, 'abort'],
   ] as const)
-    test(`(${inputs.strategy}, ${signal}) rests locked, then ${then}`, () =>
-      onStage(`${inputs.strategy}, ${signal}, then ${then}`, { behaviour: slow }, async (stage) => {
+    test(`(${inputs.strategy}, ${signal}) rests locked, then ${next}`, () =>
+      onStage(`${inputs.strategy}, ${signal}, then ${next}`, { behaviour: slow }, async (stage) => {
         await stage.runsByHeadgate('0.1.0')
         await stage.usersCome()
         stage.guard(6)
@@ -141,7 +141,7 @@ describe.concurrent('a cancelled run', () => {
         await stage.usersAsk(100)
 
         // And a new run goes on, or back
-        await (then === 'deploy' ? goOn(stage, inputs) : goBack(stage))
+        await (next === 'deploy' ? goOn(stage, inputs) : goBack(stage))
         await stage.nobodyNoticed(ENOUGH)
         await stage.tidy()
       }))

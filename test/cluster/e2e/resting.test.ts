@@ -44,7 +44,7 @@ const AFTER: Rest = {
 interface Act {
   name: string
   play: (stage: Stage, rest: Rest) => Promise<void>
-  then: 'promote' | 'abort'
+  decide: 'promote' | 'abort'
   /** ready endpoints that must be left at every moment; 3 pods serve at rest */
   least: number
   /** hold.md names a limit: the share may move */
@@ -100,30 +100,30 @@ const ACTS: Act[] = [
     play: async (stage) => {
       await stage.world.kubectl('set', 'image', DEPLOYMENT, `app=${ECHO_IMAGE}:0.9.0`)
     },
-    then: 'abort',
+    decide: 'abort',
     least: 3,
   },
   {
     name: 'apply of the old file',
     play: (stage) => applyFile(stage, '0.1.0'),
-    then: 'abort',
+    decide: 'abort',
     least: 2,
     limit: afterApply,
   },
   {
     name: 'apply of the new file',
     play: (stage) => applyFile(stage, '0.2.0'),
-    then: 'promote',
+    decide: 'promote',
     least: 2,
     limit: afterApply,
   },
   {
     name: 'rollout restart',
     play: (stage) => isRefused(stage, 'rollout', 'restart', DEPLOYMENT),
-    then: 'promote',
+    decide: 'promote',
     least: 3,
   },
-  { name: 'rollout undo', play: (stage) => isRefused(stage, 'rollout', 'undo', DEPLOYMENT), then: 'abort', least: 3 },
+  { name: 'rollout undo', play: (stage) => isRefused(stage, 'rollout', 'undo', DEPLOYMENT), decide: 'abort', least: 3 },
   {
     name: 'scale down and up',
     play: async (stage, { pods }) => {
@@ -131,7 +131,7 @@ const ACTS: Act[] = [
       await scale(stage, 2, 2 * both)
       await scale(stage, 3, 3 * both)
     },
-    then: 'promote',
+    decide: 'promote',
     least: 2,
   },
   {
@@ -141,7 +141,7 @@ const ACTS: Act[] = [
       await scale(stage, 5, 5 * both)
       await scale(stage, 3, 3 * both)
     },
-    then: 'abort',
+    decide: 'abort',
     least: 3,
     // Both sides grow, and which of the new pods serves first is nobody's choice.
     limit: canaryMay(0.75),
@@ -149,19 +149,19 @@ const ACTS: Act[] = [
   {
     name: 'an old pod deleted',
     play: (stage) => deletePod(stage, '0.1.0'),
-    then: 'promote',
+    decide: 'promote',
     least: 2,
     // The old side has one pod.
     limit: canaryMay(1),
   },
-  { name: 'a new pod deleted', play: (stage) => deletePod(stage, '0.2.0'), then: 'abort', least: 2 },
+  { name: 'a new pod deleted', play: (stage) => deletePod(stage, '0.2.0'), decide: 'abort', least: 2 },
 ]
 
 /** Where the manifest names minReadySeconds, a foreign apply makes pods available that the hold kept from it. */
 const NAMED: Act = {
   name: 'apply of the new file, which names minReadySeconds',
   play: (stage) => applyFile(stage, '0.2.0'),
-  then: 'abort',
+  decide: 'abort',
   least: 2,
   options: { spec: { minReadySeconds: 1 } },
   pods: () => ({ '0.1.0': 3, '0.2.0': 2 }),
@@ -169,7 +169,7 @@ const NAMED: Act = {
 const NOTHING: Act = {
   name: 'nothing but a restarted controller manager',
   play: async () => {},
-  then: 'abort',
+  decide: 'abort',
   least: 3,
 }
 
@@ -227,9 +227,9 @@ async function play(stage: Stage, rest: Rest, act: Act, restarted: Barrier): Pro
     expect(fewest).toBeGreaterThanOrEqual(act.least)
 
     // And a person still decides
-    const ended = await stage.action({ command: act.then, rollout: '1' })
+    const ended = await stage.action({ command: act.decide, rollout: '1' })
     expect(ended.exitCode, ended.log).toBe(0)
-    await stage.serves(act.then === 'promote' ? '0.2.0' : '0.1.0', 20_000)
+    await stage.serves(act.decide === 'promote' ? '0.2.0' : '0.1.0', 20_000)
     await stage.nobodyNoticed(0)
     await stage.tidy()
   } finally {
@@ -247,7 +247,7 @@ describe.runIf(ownCluster)('while it rests', () => {
       let restart = async (): Promise<void> => {}
       const restarted = new Barrier(acts.length, () => restart())
       const played = acts.map((act) =>
-        onStage(`${rest.name}, ${act.name}, ${act.then}`, { ...SLOW, ...act.options }, (stage) => {
+        onStage(`${rest.name}, ${act.name}, ${act.decide}`, { ...SLOW, ...act.options }, (stage) => {
           restart = () => stage.world.cluster.restartPart('controller-manager', 'SIGKILL')
           return play(stage, rest, act, restarted)
         }),

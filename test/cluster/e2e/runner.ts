@@ -214,10 +214,12 @@ export class Run {
       if ((this.#log.match(every)?.length ?? 0) >= times) resolve(Date.now())
     }
     this.#watchers.add(look)
-    void this.done.then(() => {
+    const ended = async (): Promise<void> => {
+      await this.done
       look()
       reject(new Error(`it ended without saying ${what} ${times} times:\n${this.#log}`))
-    }, reject)
+    }
+    ended().catch(reject)
     look()
     try {
       return await promise
