@@ -98,7 +98,8 @@ export function sourceOf(env: Environment, event: Json): RunSource {
     runUrl: repository === '' || runId === '' ? '' : page,
     actor: env['GITHUB_TRIGGERING_ACTOR'] || env['GITHUB_ACTOR'] || '',
     ...(pullRequest === undefined ? {} : { pullRequest }),
-    workflow: env['GITHUB_WORKFLOW'] ?? '',
+    // Its file, by which a dispatch finds it whatever its name is changed to; older servers tell only the name.
+    workflow: env['GITHUB_WORKFLOW_REF'] || env['GITHUB_WORKFLOW'] || '',
     serverUrl,
   }
 }

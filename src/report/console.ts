@@ -126,8 +126,8 @@ class Console implements ConsoleReporter {
   private annotate(finding: Finding): void {
     const { id, object, reason, mend, place } = finding
     if (finding.severity === 'info' || finding.accepted === true) return
-    const subject = object === undefined ? '' : `${nameOf(object)}: `
-    this.annotations.raise(finding.severity, id, `${subject}${reason} ${mend}`, place)
+    const subject = object === undefined || reason.includes(nameOf(object)) ? '' : `${nameOf(object)}: `
+    this.annotations.raise(finding.severity, id, `${subject}${reason} → ${mend}`, place)
   }
 
   private fact(text: string, level: 'info' | 'warning' | 'error' | 'debug'): void {

@@ -60,7 +60,10 @@ export function evidence(failure: Failure | undefined, open = false): string {
   const blocks = (failure?.evidence ?? []).filter((entry) => entry.lines.length > 0)
   if (blocks.length === 0) return ''
   const titles = [...new Set(blocks.map((entry) => entry.title))].join(', ')
-  return folded(`Evidence: ${html(titles, 120)}`, blocks.map(evidenceBlock).join('\n\n'), open)
+  const [only] = blocks
+  // A single title stands in the fold already.
+  const text = blocks.length === 1 && only !== undefined ? fence(only.lines) : blocks.map(evidenceBlock).join('\n\n')
+  return folded(`Evidence: ${html(titles, 120)}`, text, open)
 }
 
 function evidenceBlock(entry: Evidence): string {

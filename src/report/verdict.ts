@@ -146,7 +146,9 @@ function podSentence(mix: VersionMix, after: string, before: string): string {
 function why(view: ReportView, failure: Failure | undefined): string {
   const { record } = view
   if (failure !== undefined) {
-    const object = failure.object === undefined ? '' : `${code(nameOf(failure.object))}: `
+    const name = failure.object === undefined ? '' : nameOf(failure.object)
+    // Most sentences begin with the object or hold it; twice in one line it only makes the line long.
+    const object = name === '' || failure.message.includes(name) ? '' : `${code(name)}: `
     return `${object}${failure.kind === 'timeout' ? '(timed out) ' : ''}${md(failure.message, LONGEST)}`
   }
   const state = stateOf(view)

@@ -21,7 +21,7 @@ export async function statusLines(client: Client, record: RolloutRecord, now: nu
   const info = (text: string): StatusLine => ({ text, level: 'info' })
   const lines = [
     info(
-      `app ${record.app} in namespace ${record.namespace}: rollout ${record.rollout}, ${record.strategy}, ${record.phase} since ${formatDuration(now - Date.parse(record.updatedAt))}`,
+      `app ${record.app} in namespace ${record.namespace}: rollout ${record.rollout}, ${record.strategy}, ${record.phase} for ${formatDuration(now - Date.parse(record.updatedAt))}`,
     ),
   ]
   if (record.reason !== undefined) lines.push(info(`reason: ${record.reason}`))

@@ -61,6 +61,12 @@ describe('action', () => {
     })
   })
 
+  it('knows the workflow by its file, where the server tells it', async () => {
+    const GITHUB_WORKFLOW_REF = 'shop/web/.github/workflows/deploy.yml@refs/heads/main'
+    const { source } = await readAction({ ...runner, GITHUB_WORKFLOW_REF })
+    expect(source.workflow).toBe(GITHUB_WORKFLOW_REF)
+  })
+
   it.each([
     ['a push', '{"ref": "refs/heads/main"}', undefined],
     ['a comment on a pull request', '{"issue": {"number": 3, "pull_request": {"url": "x"}}}', 3],

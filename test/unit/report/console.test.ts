@@ -180,7 +180,7 @@ describe('on GitHub', () => {
       '::group::1  Preflight',
       '::endgroup::',
       '✓ 1  Preflight: 1 change, 1 warning, 2.0s',
-      '::warning file=k8s/web.yaml,line=3,col=5,title=prestop-missing::Deployment/web: Pods end at once. Add a preStop sleep.',
+      '::warning file=k8s/web.yaml,line=3,col=5,title=prestop-missing::Deployment/web: Pods end at once. → Add a preStop sleep.',
       'SUCCEEDED: echo-version 0.2.0 is live (2.0s)',
     ])
   })
@@ -192,7 +192,7 @@ describe('on GitHub', () => {
     emit({ kind: 'finding', finding: { id: 'b', severity: 'info', reason: 'r', mend: 'm' } })
     emit({ kind: 'finding', finding: { id: 'c', severity: 'error', reason: 'r', mend: 'm' } })
     reporter.close()
-    expect(text().match(/^::(error|warning|notice).*/gm)).toEqual(['::error title=c::r m'])
+    expect(text().match(/^::(error|warning|notice).*/gm)).toEqual(['::error title=c::r → m'])
     expect(text()).toContain('✓ 1  p: 1 error, 0.0s')
   })
 
@@ -222,7 +222,7 @@ describe('on GitHub', () => {
     for (let i = 0; i < 12; i++)
       emit({ kind: 'finding', finding: { id: `f${i}`, severity: 'warning', reason: 'r', mend: 'm' } })
     expect(text().match(/^::warning /gm)).toHaveLength(10)
-    expect(text()).toContain('warning: f11: r m')
+    expect(text()).toContain('warning: f11: r → m')
   })
 
   it('keeps an annotation below the runner’s limit', () => {

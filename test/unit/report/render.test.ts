@@ -35,6 +35,13 @@ describe('the first five lines', () => {
     ])
   })
 
+  it('name the object once', () => {
+    const failure = { ...pullFailure, message: 'Container echo of Pod/echo-version-7c6b5a4f33-x2x9k ended' }
+    expect(verdict(view({ record: record({ phase: 'aborted', failure }) }))).toContain(
+      '- **Why:** Container echo of Pod/echo-version-7c6b5a4f33-x2x9k ended',
+    )
+  })
+
   it.each([...PHASES])('tell the mix of versions in phase %s', (phase) => {
     expect(verdict(view({ record: record({ phase, step: 3 }), mixes: [mix(0, 3, 1)] }))[1]).toContain(
       '3 pods of 0.1.0 and 1 pod of 0.2.0 ready',
