@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { mkdir, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { setFlagsFromString } from 'node:v8'
-import type { Deps } from './rollout/deps.ts'
+import { fetchUrl } from './checks/fetch.ts'
 import { resultOf } from './commands/result.ts'
 import { runCommand } from './commands/run.ts'
 import { CommentReporter } from './github/comment.ts'
@@ -13,16 +13,17 @@ import { readConfigFile, readManifestFiles } from './input/files.ts'
 import { readSettings, type SettingsRead } from './input/settings.ts'
 import { expandVariables } from './input/variables.ts'
 import { Client } from './kubernetes/client.ts'
-import { connect } from './kubernetes/connection.ts'
-import { fetchUrl } from './checks/fetch.ts'
-import { collector } from './report/collector.ts'
+import { type Connection, connect } from './kubernetes/connection.ts'
+import { type Collector, collector } from './report/collector.ts'
 import { consoleReporter } from './report/console.ts'
-import type { Result } from './report/events.ts'
+import type { Reporter, Result } from './report/events.ts'
 import { renderJson } from './report/json.ts'
 import { type OutputName, outputsOf } from './report/outputs.ts'
 import type { ReportView } from './report/view.ts'
+import { COMMANDS, type Command, type Settings } from './rollout/settings.ts'
+import type { Settings } from './rollout/settings.ts'
 import { systemClock } from './shared/clock.ts'
-import { failureOf } from './shared/errors.ts'
+import { type Failure, failureOf } from './shared/errors.ts'
 import { VERSION } from './shared/version.ts'
 
 /** What differs between a GitHub runner and a command line. */
@@ -53,101 +54,119 @@ const SETTLE_MS = 3_000
 /** One command, from inputs to result and reports. Never throws. */
 export async function start(context: RunContext, host: Host): Promise<Done> {
   setFlagsFromString(NO_OPTIMISED_PARSER)
-  const clock = systemClock
-  const log = consoleReporter({ write: host.write, clock, github: host.github, color: host.color })
-  const reporter = collector(clock, log)
-  const { source, env } = context
+  const log = consoleReporter({ write: host.write, clock: systemClock, github: host.github, color: host.color })
+  const reporter = collector(systemClock, log)
+  const done = (result: Result, comment?: CommentReporter): Promise<Done> =>
+    complete(context, result, reporter.view(), comment?.url, log)
   let read: SettingsRead
-  let result: Result
   try {
     read = await settingsOf(context)
   } catch (error) {
-    const failure = failureOf(error)
-    const command = 'deploy'
-    result = {
-      ...resultOf(
-        { settings: { command } as Deps['settings'] },
-        { outcome: failure.kind === 'refused' ? 'refused' : 'failed', message: failure.message, failure },
-      ),
-    }
-    reporter.emit({ kind: 'failure', failure })
-    reporter.emit({ kind: 'result', result })
-    return complete(context, result, reporter.view(), undefined, log)
+    return done(endedBy(error, { command: 'deploy' } as Settings, reporter))
   }
-  const { settings, notices, kubeconfig, context: contextName, githubToken } = read
-  for (const text of notices) reporter.emit({ kind: 'line', text })
-  if (githubToken !== undefined) host.mask(githubToken)
-  const github =
-    githubToken === undefined || source.repository === ''
-      ? undefined
-      : openGitHub({ token: githubToken, apiUrl: context.apiUrl })
-  const notice = (text: string): void => reporter.emit({ kind: 'line', text })
-  const comment =
-    settings.comment === 'never' || source.repository === ''
-      ? undefined
-      : new CommentReporter({
-          github,
-          source,
-          view: reporter.view,
-          clock,
-          notice,
-          ...(settings.pullRequest === undefined ? {} : { pullRequest: settings.pullRequest }),
-        })
+  for (const text of read.notices) reporter.emit({ kind: 'line', text })
+  if (read.githubToken !== undefined) host.mask(read.githubToken)
+  const comment = commentReporter(context, read, reporter)
   if (comment !== undefined) reporter.add(comment)
+  const result = await commanded(context, host, read, reporter, comment)
+  // A cancelled run has seconds to live; what it could not say, the post step says.
+  await comment?.flush(host.cancel.aborted ? 2_000 : 20_000)
+  return done(result, comment)
+}
+
+/** What ended a command before it could end itself. */
+function endedBy(error: unknown, settings: Settings, reporter: Reporter): Result {
+  const failure = failureOf(error)
+  const outcome = failure.kind === 'refused' ? 'refused' : 'failed'
+  const result = resultOf({ settings }, { outcome, message: failure.message, failure })
+  reporter.emit({ kind: 'failure', failure })
+  reporter.emit({ kind: 'result', result })
+  return result
+}
+
+/** Undefined where no comment is wanted, or there is no repository to write it in. */
+function commentReporter(
+  { source, apiUrl }: RunContext,
+  { settings, githubToken: token }: SettingsRead,
+  reporter: Collector,
+): CommentReporter | undefined {
+  if (settings.comment === 'never' || source.repository === '') return undefined
+  return new CommentReporter({
+    github: token === undefined ? undefined : openGitHub({ token, apiUrl }),
+    source,
+    view: reporter.view,
+    clock: systemClock,
+    notice: (text) => reporter.emit({ kind: 'line', text }),
+    ...(settings.pullRequest === undefined ? {} : { pullRequest: settings.pullRequest }),
+  })
+}
+
+/** Connects to the cluster and runs the command there. */
+async function commanded(
+  context: RunContext,
+  host: Host,
+  read: SettingsRead,
+  reporter: Reporter,
+  comment: CommentReporter | undefined,
+): Promise<Result> {
+  const { settings } = read
+  const { env, source, workspace } = context
   try {
-    const options = {
-      env: pick(env),
-      onSecret: host.mask,
-      ...(kubeconfig === undefined ? {} : { kubeconfig }),
-      ...(contextName === undefined ? {} : { context: contextName }),
-    }
-    const connection = await connect(options)
-    const { environment } = settings
-    reporter.emit({
-      kind: 'target',
-      cluster: connection.contextName || connection.clusterName,
-      app: settings.app ?? '',
-      namespace: settings.namespace ?? connection.namespace,
-      ...(environment === undefined ? {} : { environment }),
-    })
-    host.remember(
-      'target',
-      JSON.stringify({ app: settings.app, namespace: settings.namespace ?? connection.namespace }),
-    )
-    const debug = (text: string): void => reporter.emit({ kind: 'line', level: 'debug', text })
-    const client = new Client(connection.transport, clock, {
-      userAgent: `headgate/${VERSION}`,
-      onRequest: ({ method, path: to, status, ms }) => debug(`${method} ${to} ${status} ${ms} ms`),
-      onWarning: (text) => reporter.emit({ kind: 'line', level: 'warning', text }),
-    })
-    result = await runCommand({
+    const connection = await connected(context, host, read, reporter)
+    const result = await runCommand({
       settings,
       source,
-      client,
+      client: clientOf(connection, reporter),
       connection,
-      clock,
+      clock: systemClock,
       reporter,
       cancel: host.cancel,
       identity: randomUUID().slice(0, 8),
-      readManifests: () => readManifestFiles(context.workspace, settings.manifests),
+      readManifests: () => readManifestFiles(workspace, settings.manifests),
       expand: (text) => expandVariables(text, env),
       fetchUrl,
       settleMs: SETTLE_MS,
       comment: () => ({ id: comment?.commentId, pullRequest: comment?.pullRequest }),
     })
     await connection.close()
+    return result
   } catch (error) {
-    const failure = failureOf(error)
-    result = resultOf(
-      { settings },
-      { outcome: failure.kind === 'refused' ? 'refused' : 'failed', message: failure.message, failure },
-    )
-    reporter.emit({ kind: 'failure', failure })
-    reporter.emit({ kind: 'result', result })
+    return endedBy(error, settings, reporter)
   }
-  // A cancelled run has seconds to live; what it could not say, the post step says.
-  await comment?.flush(host.cancel.aborted ? 2_000 : 20_000)
-  return complete(context, result, reporter.view(), comment?.url, log)
+}
+
+/** The cluster that inputs and environment name; told to the log, and to the post step of this job. */
+async function connected(
+  { env }: RunContext,
+  host: Host,
+  { settings, kubeconfig, context }: SettingsRead,
+  reporter: Reporter,
+): Promise<Connection> {
+  const connection = await connect({
+    env: pick(env),
+    onSecret: host.mask,
+    ...(kubeconfig === undefined ? {} : { kubeconfig }),
+    ...(context === undefined ? {} : { context }),
+  })
+  const { app, environment, namespace = connection.namespace } = settings
+  reporter.emit({
+    kind: 'target',
+    cluster: connection.contextName || connection.clusterName,
+    app: app ?? '',
+    namespace,
+    ...(environment === undefined ? {} : { environment }),
+  })
+  host.remember('target', JSON.stringify({ app, namespace }))
+  return connection
+}
+
+function clientOf({ transport }: Connection, reporter: Reporter): Client {
+  return new Client(transport, systemClock, {
+    userAgent: `headgate/${VERSION}`,
+    onRequest: ({ method, path: to, status, ms }) =>
+      reporter.emit({ kind: 'line', level: 'debug', text: `${method} ${to} ${status} ${ms} ms` }),
+    onWarning: (text) => reporter.emit({ kind: 'line', level: 'warning', text }),
+  })
 }
 
 /** Inputs and config file together; throws a refusal for what is wrong in them. */

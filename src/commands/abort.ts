@@ -1,6 +1,6 @@
 import type { Result } from '../report/events.ts'
-import { act } from './act.ts'
 import type { Deps } from '../rollout/deps.ts'
+import { act } from './act.ts'
 import { findApp } from './find-app.ts'
 import { resultOf } from './result.ts'
 

@@ -1,12 +1,12 @@
 import type { Client } from '../kubernetes/client.ts'
-import { decodeRecord, recordName } from '../rollout/codec.ts'
 import { readRecord } from '../rollout/book.ts'
+import { decodeRecord, recordName } from '../rollout/codec.ts'
+import type { Deps } from '../rollout/deps.ts'
 import type { RolloutRecord } from '../rollout/record.ts'
 import { refuse } from '../shared/errors.ts'
 import { nearest } from '../shared/nearest.ts'
 import type { ConfigMap } from '../shared/objects.ts'
 import { APP_LABEL } from '../strategies/services.ts'
-import type { Deps } from '../rollout/deps.ts'
 
 export interface FoundApp {
   app: string

@@ -1,10 +1,10 @@
 import type { Result } from '../report/events.ts'
 import { readRecord } from '../rollout/book.ts'
+import type { Deps } from '../rollout/deps.ts'
 import { loadRelease } from '../rollout/release.ts'
 import { readOnlySession } from '../rollout/session.ts'
-import { preflight, shaped } from './deploy.ts'
-import type { Deps } from '../rollout/deps.ts'
 import { homeOf } from './find-app.ts'
+import { preflight, shaped } from './preflight.ts'
 import { resultOf } from './result.ts'
 
 /** What a deploy would do, with findings and rights. Never writes: every apply is a dry run, and no lease is taken. */

@@ -1,6 +1,6 @@
 import type { Result } from '../report/events.ts'
-import { act } from './act.ts'
 import type { Deps } from '../rollout/deps.ts'
+import { act } from './act.ts'
 import { findRecord } from './find-app.ts'
 
 /** Goes on past an approval, or with `full` past everything that is left. Takes nothing from its own inputs but the number. */

@@ -1,8 +1,8 @@
 import { ask } from '../kubernetes/lease.ts'
 import type { Result } from '../report/events.ts'
+import type { Deps } from '../rollout/deps.ts'
 import type { RolloutRecord } from '../rollout/record.ts'
 import { holderOf } from '../rollout/session.ts'
-import type { Deps } from '../rollout/deps.ts'
 import { resultOf } from './result.ts'
 
 /** An acting run obeys within 2 s; after a lease's whole life without an answer it has died. */

@@ -2,8 +2,8 @@ import type { Finding } from '../preflight/finding.ts'
 import type { Result } from '../report/events.ts'
 import { nextCommand } from '../report/way.ts'
 import type { Outcome, RolloutRecord } from '../rollout/record.ts'
+import type { Settings } from '../rollout/settings.ts'
 import type { Failure } from '../shared/errors.ts'
-import type { Deps } from '../rollout/deps.ts'
 
 export interface ResultParts {
   outcome: Outcome
@@ -38,7 +38,10 @@ export function exitCodeOf(outcome: Outcome, failure: Failure | undefined, cance
   }
 }
 
-export function resultOf(deps: Pick<Deps, 'settings'>, parts: ResultParts): Result {
+export function resultOf(
+  deps: { settings: Pick<Settings, 'command' | 'app' | 'namespace'> },
+  parts: ResultParts,
+): Result {
   const { outcome, message, record, failure, findings = [], plan, cancelled } = parts
   return {
     command: deps.settings.command,

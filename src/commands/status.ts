@@ -1,6 +1,6 @@
 import type { Result } from '../report/events.ts'
-import { statusLines } from '../rollout/status.ts'
 import type { Deps } from '../rollout/deps.ts'
+import { statusLines } from '../rollout/status.ts'
 import { findApp } from './find-app.ts'
 import { resultOf } from './result.ts'
 

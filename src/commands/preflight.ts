@@ -1,0 +1,142 @@
+import type { Client } from '../kubernetes/client.ts'
+import { valueAt } from '../manifests/workload.ts'
+import type { Finding } from '../preflight/finding.ts'
+import { rightsFindings } from '../preflight/rights.ts'
+import { applyAcceptance, blocking, runRules } from '../preflight/rules.ts'
+import { renderPlan } from '../report/plan.ts'
+import { colored } from '../rollout/colors.ts'
+import { draftRollout } from '../rollout/draft.ts'
+import { Interrupted } from '../rollout/interrupt.ts'
+import { planOf } from '../rollout/plan.ts'
+import type { RolloutRecord } from '../rollout/record.ts'
+import type { Release } from '../rollout/release.ts'
+import type { ReadSession, Session } from '../rollout/session.ts'
+import { type Survey, survey } from '../rollout/survey.ts'
+import { selectorText } from '../rollout/world.ts'
+import { type Failure, refuse } from '../shared/errors.ts'
+import { refOf } from '../shared/objects.ts'
+import { isRolling, lastWriter } from '../strategies/hold.ts'
+
+export interface Look {
+  seen: Survey
+  findings: Finding[]
+  /** Markdown */
+  plan: string
+}
+
+/** Everything that can be known before the first write. */
+export async function preflight(
+  session: ReadSession,
+  release: Release,
+  record: RolloutRecord | undefined,
+): Promise<Look> {
+  const { deps, world } = session
+  const { client, settings, reporter, clock, source } = deps
+  const seen = await survey({ client, world, release, settings, command: settings.command })
+  const { strategy, steps, pods, capacity, timeoutMs, takeOver } = settings
+  const plain = Object.keys(settings.workloads)
+  const input = {
+    app: release.app,
+    strategy,
+    steps,
+    pods,
+    capacity,
+    plain,
+    timeoutMs,
+    takeOver,
+    objects: release.objects,
+    live: seen.live,
+    lists: seen.lists,
+    dryRuns: seen.dryRuns,
+    record,
+    active: release.active,
+    serverVersion: await serverVersion(client, release),
+    now: clock.now(),
+  }
+  const findings = applyAcceptance([...rightsFindings(seen.missing), ...runRules(input)], settings.accept)
+  const draft = draftRollout({
+    release,
+    settings,
+    source,
+    command: 'deploy',
+    before: record,
+    world,
+    live: seen.live,
+    dryRuns: seen.dryRuns,
+    now: clock.now(),
+  })
+  const plan = planOf(release, seen, draft, findings)
+  for (const finding of findings) reporter.emit({ kind: 'finding', finding })
+  reporter.emit({ kind: 'plan', plan })
+  return { seen, findings, plan: renderPlan(plan) }
+}
+
+/** The refusal that findings come to; undefined when none blocks. */
+export function refusal(findings: Finding[]): Failure | undefined {
+  const errors = blocking(findings)
+  const [first] = errors
+  if (first === undefined) return undefined
+  const more = errors.length > 1 ? ` (and ${errors.length - 1} more)` : ''
+  const { failure } = refuse(
+    'preflight',
+    `preflight found ${errors.length === 1 ? 'an error' : `${errors.length} errors`}: ${first.reason}${more}`,
+    {
+      ...(first.object === undefined ? {} : { object: first.object }),
+      ...(first.place === undefined ? {} : { place: first.place }),
+      done: 'nothing was touched',
+      next: first.mend,
+    },
+  )
+  return failure
+}
+
+/** A rolling update that somebody else began is waited for, up to `timeout`: until it ends nobody knows what is stable. */
+export async function foreignRolloutsOver({ deps, world, wake }: Session, release: Release): Promise<void> {
+  const { clock, settings, reporter, cancel } = deps
+  const deadline = clock.now() + settings.timeoutMs
+  for (const manifest of release.parts.workloads) {
+    const { name = '', namespace = '' } = manifest.metadata
+    const active = release.active[`${namespace}/${name}`] ?? name
+    await world.watch(active, namespace, selectorText(manifest.spec.selector))
+    for (;;) {
+      const { deployment } = world.workload({ namespace, name: active })
+      if (deployment === undefined || !isRolling(deployment)) break
+      if (cancel.aborted) throw new Interrupted({ kind: 'cancelled' })
+      if (clock.now() >= deadline)
+        throw refuse(
+          'foreign-rollout',
+          `Deployment/${active} is in the middle of a rolling update by ${lastWriter(deployment)}`,
+          {
+            object: refOf(deployment),
+            next: `wait for it, or end it: kubectl -n ${namespace} rollout undo deployment ${active}`,
+          },
+        )
+      reporter.emit({
+        kind: 'waiting',
+        text: `the rolling update of Deployment/${active} by ${lastWriter(deployment)} to end`,
+      })
+      await wake.until(deadline, clock, [cancel])
+    }
+  }
+}
+
+/** In the separate form the release is painted in the colors that this rollout gives it. */
+export async function shaped({ deps, world }: ReadSession, release: Release): Promise<Release> {
+  return deps.settings.pods === 'separate' ? colored(deps.client, world, release, deps.settings) : release
+}
+
+/** Asked only where a rule depends on it: the sleep action of preStop is younger than some clusters. */
+async function serverVersion(
+  client: Client,
+  { parts }: Release,
+): Promise<{ major: number; minor: number } | undefined> {
+  const sleeps = parts.workloads.some((workload) =>
+    workload.spec.template.spec.containers.some(
+      ({ lifecycle }) => valueAt(lifecycle, ['preStop', 'sleep']) !== undefined,
+    ),
+  )
+  if (!sleeps) return undefined
+  const { major, minor } = await client.version()
+  // Some clouds write `29+`.
+  return { major: Number.parseInt(major, 10), minor: Number.parseInt(minor, 10) }
+}
