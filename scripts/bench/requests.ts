@@ -38,8 +38,8 @@ interface Line {
 }
 
 const NEXT = manifestsOf({ version: '0.2.0' })
-const CANARY: RunOptions = { strategy: 'canary', plan: '50%, approve', manifests_: NEXT }
-const BLUE_GREEN: RunOptions = { strategy: 'blue-green', plan: 'approve, switch', manifests_: NEXT }
+const CANARY: RunOptions = { strategy: 'canary', plan: '50%, approve', objects: NEXT }
+const BLUE_GREEN: RunOptions = { strategy: 'blue-green', plan: 'approve, switch', objects: NEXT }
 const PROMOTE: RunOptions = { rollout: 1 }
 
 /** Each inner list is one app, its commands in order. 0.1.0 runs before, put there by kubectl. */
@@ -49,14 +49,14 @@ const STORIES: Line[][] = [
       budget: 'rollingDeploy',
       name: 'rolling: deploy',
       command: 'deploy',
-      options: { manifests_: NEXT },
+      options: { objects: NEXT },
       outcome: 'succeeded',
     },
     {
       budget: 'unchangedDeploy',
       name: 'unchanged deploy',
       command: 'deploy',
-      options: { manifests_: NEXT },
+      options: { objects: NEXT },
       outcome: 'unchanged',
     },
     { budget: 'status', name: 'status', command: 'status', options: {}, outcome: 'unchanged' },

@@ -2,7 +2,8 @@ import { eachLimited } from '../kubernetes/apply.ts'
 import { LiveList } from '../kubernetes/watch.ts'
 import { diagnose } from '../health/diagnosis.ts'
 import { readiness } from '../health/readiness.ts'
-import { podTemplateOf } from '../manifests/workload.ts'
+import { isDeployment, podTemplateOf } from '../manifests/workload.ts'
+import { hashOf, replicaSetOf } from '../strategies/view.ts'
 import { HeadgateError } from '../shared/errors.ts'
 import { keyOf, type KubeObject, nameOf, type Pod, refOf } from '../shared/objects.ts'
 import type { Around } from './carry.ts'
@@ -19,6 +20,9 @@ import type { Survey } from './survey.ts'
 import { selectorText } from './world.ts'
 
 const AT_ONCE = 8
+
+/** Kinds that replace their pods when they change. */
+const VERSIONED = ['Deployment', 'StatefulSet', 'DaemonSet']
 
 /** What is applied before and after the steps. `seen` is the survey of a deploy; without it everything is looked at. */
 export function aroundOf(
@@ -116,12 +120,21 @@ async function awaitReady(engine: Engine, applied: KubeObject): Promise<void> {
     await Promise.all([list.ready, pods?.ready])
     for (;;) {
       engine.checkpoint()
-      const state = readiness(list.get(ref.name) ?? applied)
+      const live = list.get(ref.name) ?? applied
+      const state = readiness(live)
       if (state.done && state.failure === undefined) return
-      const diagnosis = diagnose({ pods: newest(pods?.items() ?? []), now: clock.now(), firstSeen })
+      const diagnosis = diagnose({
+        pods: ofThisVersion(engine, live, pods?.items() ?? []),
+        now: clock.now(),
+        firstSeen,
+      })
       const symptom = diagnosis.fatal ?? (engine.now >= deadline ? diagnosis.symptoms[0] : undefined)
-      if (symptom !== undefined)
-        throw new HeadgateError(await gatherEvidence(client, symptom, clock.now() - book.record.timeoutMs))
+      if (symptom !== undefined) {
+        const known = await gatherEvidence(client, symptom, clock.now() - book.record.timeoutMs)
+        if (diagnosis.fatal !== undefined) throw new HeadgateError(known)
+        const message = `${nameOf(ref)}: timed out, ${state.text}: ${known.message}`
+        throw new HeadgateError({ ...known, kind: 'timeout', code: 'timeout', message })
+      }
       if (state.failure !== undefined || engine.now >= deadline)
         throw new HeadgateError({
           kind: state.failure === undefined ? 'timeout' : 'failed',
@@ -137,14 +150,25 @@ async function awaitReady(engine: Engine, applied: KubeObject): Promise<void> {
   }
 }
 
-/** Pods of the newest version only: what is wrong with older ones is not this release's doing. */
-function newest(pods: Pod[]): Pod[] {
-  const label = (pod: Pod): string =>
-    pod.metadata.labels?.['pod-template-hash'] ?? pod.metadata.labels?.['controller-revision-hash'] ?? ''
-  const young = [...pods].sort((a, b) =>
-    (b.metadata.creationTimestamp ?? '').localeCompare(a.metadata.creationTimestamp ?? ''),
-  )[0]
-  return young === undefined ? [] : pods.filter((pod) => label(pod) === label(young))
+/**
+ * Pods of the version that was applied. Until the controller has made them there are none to judge: what is wrong with
+ * older ones is not this release's doing.
+ */
+function ofThisVersion(engine: Engine, live: KubeObject, pods: Pod[]): Pod[] {
+  const { name = '', namespace = '', generation = 0, annotations } = live.metadata
+  const status = live['status'] as { observedGeneration?: number; updateRevision?: string } | undefined
+  if (VERSIONED.includes(live.kind) && (status?.observedGeneration ?? 0) < generation) return []
+  if (isDeployment(live)) {
+    const set = replicaSetOf(engine.o.world.workload({ name, namespace }).replicaSets, live.spec.template)
+    return set === undefined ? [] : pods.filter((pod) => hashOf(pod) === hashOf(set))
+  }
+  const has = (label: string, ...values: string[]): Pod[] =>
+    pods.filter(({ metadata }) => values.includes(metadata.labels?.[label] ?? ''))
+  const revision = status?.updateRevision
+  // A StatefulSet's pods carry the whole name of their revision, those of other controllers only its hash.
+  if (revision !== undefined) return has('controller-revision-hash', revision, revision.slice(name.length + 1))
+  const number = annotations?.['deprecated.daemonset.template.generation']
+  return number === undefined ? pods : has('pod-template-generation', number)
 }
 
 /** After success and never before: objects that the release before had and this one lacks, when `prune` is set. */

@@ -25,6 +25,12 @@ export async function runSteps(engine: Engine, steps: Step[], passes: Passes): P
     const index = book.record.step
     const step = steps[index]
     if (step === undefined) break
+    if (engine.workloads.length === 0 && step.kind !== 'job') {
+      // Nothing goes through steps (new, unchanged, or down before): there is no version to weigh, check or approve.
+      reporter.emit({ kind: 'line', text: `${stepText(step)}: left out, no workload goes through steps` })
+      book.record = { ...book.record, step: index + 1 }
+      continue
+    }
     reporter.emit({ kind: 'phase', title: `Step ${index + 1} of ${steps.length}: ${stepText(step)}` })
     const goal: Goal = { kind: 'step', steps, index }
     await engine.reach(goal, book.record.timeoutMs)

@@ -82,7 +82,7 @@ const MOMENTS: Record<string, Moment> = {
     options: {
       strategy: 'recreate',
       plan: 'job migrate',
-      manifests_: manifestsOf({ version: V2, more: [MIGRATION] }),
+      objects: manifestsOf({ version: V2, more: [MIGRATION] }),
     },
     judged: NOT_JUDGED,
     when: (world) => world.emulator.list('jobs', NAMESPACE).length === 1,

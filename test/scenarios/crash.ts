@@ -19,7 +19,7 @@ export interface Story {
 /** What a run may leave that died before its first record, or after its last: the lease expires by itself. */
 const ALLOWED = [`there is no record of ${APP}`, 'the lease is held']
 
-const manifests_ = manifestsOf({ version: NEW })
+const objects = manifestsOf({ version: NEW })
 
 async function begun({ options, before, maxPods }: Story): Promise<World> {
   const world = new World()
@@ -28,14 +28,14 @@ async function begun({ options, before, maxPods }: Story): Promise<World> {
     workloads: [{ namespace: NAMESPACE, names: [APP, `${APP}-blue`, `${APP}-green`], minServing: 3, maxPods }],
     services: [{ namespace: NAMESPACE, name: APP, minReady: 3 }],
   })
-  for (const command of before) await world.run(command, { ...options, manifests_ })
+  for (const command of before) await world.run(command, { ...options, objects })
   return world
 }
 
 /** How many writes the command makes when nothing cuts it off. */
 async function countWrites(story: Story): Promise<number> {
   const world = await begun(story)
-  const { writes, result } = await world.run(story.command, { ...story.options, manifests_ })
+  const { writes, result } = await world.run(story.command, { ...story.options, objects })
   expect(result).toBeDefined()
   expect(world.breaches).toEqual([])
   return writes.length
@@ -44,7 +44,7 @@ async function countWrites(story: Story): Promise<number> {
 /** The run dies at write k; users stay served; then a new run goes on to the end, or goes back. */
 async function cutAndGoOn(story: Story, cut: NonNullable<RunOptions['cut']>, then: 'deploy' | 'abort'): Promise<void> {
   const world = await begun(story)
-  const died = await world.run(story.command, { ...story.options, manifests_, cut })
+  const died = await world.run(story.command, { ...story.options, objects, cut })
   expect(died.result).toBeUndefined()
   await world.clock.advance(5_000)
   expect(world.breaches).toEqual([])
@@ -74,7 +74,7 @@ async function endBySuccess(world: World, { options, command }: Story): Promise<
   // After an abort that died, deploying again first finishes it and then starts anew.
   for (let turn = 0; turn < 6; turn++) {
     const paused = world.record?.phase === 'paused' && !(turn === 0 && command === 'abort')
-    const { result } = await world.run(paused ? 'promote' : 'deploy', { ...options, manifests_ })
+    const { result } = await world.run(paused ? 'promote' : 'deploy', { ...options, objects })
     expect([0, 3], result?.message).toContain(result?.exitCode)
     if (world.record?.phase === 'succeeded') break
   }

@@ -16,7 +16,7 @@ import {
   V1,
   V2,
 } from './given.ts'
-import { APP, manifestsOf, NAMESPACE, type RunOptions, type World } from './world.ts'
+import { APP, manifestsOf, NAMESPACE, type RunOptions } from './world.ts'
 
 const BAD = `gihyodocker/echo-version:${V2}`
 
@@ -244,7 +244,7 @@ describe('a job that fails in recreate', () => {
   const options = (more: RunOptions = {}): RunOptions => ({
     strategy: 'recreate',
     plan: 'job migrate',
-    manifests_: manifestsOf({ version: V2, more: [job('1-job-fail')] }),
+    objects: manifestsOf({ version: V2, more: [job('1-job-fail')] }),
     ...more,
   })
   const unjudged = { judged: { workloads: [], services: [] } }
@@ -274,7 +274,7 @@ describe('a job that fails in recreate', () => {
     const world = await running(unjudged)
     await world.run('deploy', options())
     const mended = manifestsOf({ version: V2, more: [job('2-job-ok')] })
-    const { result } = await world.run('deploy', options({ manifests_: mended }))
+    const { result } = await world.run('deploy', options({ objects: mended }))
     expect(result, result?.message).toMatchObject({ outcome: 'succeeded' })
     expect(world.serving()).toEqual({ [V2]: 3 })
     expect(world.emulator.list('jobs', NAMESPACE).map(({ metadata }) => metadata.name)).toEqual(['migrate-2'])
@@ -328,9 +328,9 @@ describe('checks', () => {
   it('one with nobody to ask is inconclusive: a person decides', async () => {
     const world = await running({ judged: { workloads: IN_PLACE.workloads, services: [] } })
     world.emulator.delete('services', NAMESPACE, APP)
-    const manifests_ = [manifestOf(V2, 'Deployment')]
+    const objects = [manifestOf(V2, 'Deployment')]
     const service = { home: { name: 'home', http: { ...http, target: 'service' as const } } }
-    const { result } = await world.run('deploy', canaryOf(V2, { plan: '50%, check home', checks: service, manifests_ }))
+    const { result } = await world.run('deploy', canaryOf(V2, { plan: '50%, check home', checks: service, objects }))
     expect(result).toMatchObject({ outcome: 'paused', exitCode: 3 })
     expect(world.record?.reason).toMatch(/check home could not tell/)
     const promoted = await world.run('promote')
@@ -343,8 +343,8 @@ it('going back that meets no room lets one old pod be missing, never more', asyn
   const spec = { strategy: { type: 'RollingUpdate', rollingUpdate: { maxSurge: 1, maxUnavailable: 0 } } }
   const judged = { workloads: [], services: [{ namespace: NAMESPACE, name: APP, minReady: 2 }] }
   const world = await running({ app: { spec }, judged })
-  const manifests_ = manifestsOf({ version: V2, spec })
-  await world.run('deploy', canaryOf(V2, { manifests_, timeoutMs: 600_000 }))
+  const objects = manifestsOf({ version: V2, spec })
+  await world.run('deploy', canaryOf(V2, { objects, timeoutMs: 600_000 }))
   expect(world.serving()).toEqual({ [V1]: 1, [V2]: 2 })
   world.emulator.create({
     apiVersion: 'v1',

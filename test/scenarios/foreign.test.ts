@@ -13,7 +13,7 @@ async function restingCanary(replicas = 3): Promise<World> {
     app: { replicas },
     judged: { ...IN_PLACE, workloads: [] },
   })
-  const { result } = await world.run('deploy', canaryOf(V2, { manifests_: manifestsOf({ version: V2, replicas }) }))
+  const { result } = await world.run('deploy', canaryOf(V2, { objects: manifestsOf({ version: V2, replicas }) }))
   expect(result).toMatchObject({ outcome: 'paused' })
   return world
 }
@@ -163,7 +163,7 @@ describe('while a canary rests', () => {
   it('the next step is measured from the pods that an autoscaler left', async () => {
     const world = await running({ app: { replicas: 4 }, judged: { ...IN_PLACE, workloads: [] } })
     const plan = '25%, approve, 50%, approve'
-    await world.run('deploy', canaryOf(V2, { plan, manifests_: manifestsOf({ version: V2, replicas: 4 }) }))
+    await world.run('deploy', canaryOf(V2, { plan, objects: manifestsOf({ version: V2, replicas: 4 }) }))
     expect(world.serving()).toEqual({ [V1]: 3, [V2]: 1 })
     world.emulator.scale('deployments', NAMESPACE, APP, 8)
     await world.clock.advance(REST_MS)
@@ -207,8 +207,8 @@ describe('while a canary rests', () => {
 it('apply of a file that names minReadySeconds empties no side that users are on', async () => {
   const spec = { minReadySeconds: 2 }
   const world = await running({ app: { spec }, judged: { ...BESIDE, workloads: [] } })
-  const manifests_ = manifestsOf({ version: V2, spec })
-  await world.run('deploy', blueGreenOf(V2, { manifests_ }))
+  const objects = manifestsOf({ version: V2, spec })
+  await world.run('deploy', blueGreenOf(V2, { objects }))
   expect(world.serving()).toEqual({ [V1]: 3, [V2]: 2 })
   apply(world, V2, spec)
   await world.clock.advance(REST_MS)

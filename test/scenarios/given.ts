@@ -32,15 +32,15 @@ export async function running(
 
 /** A deploy of a version as a canary that asks a person halfway. */
 export function canaryOf(version: string, more: RunOptions = {}): RunOptions {
-  return { strategy: 'canary', plan: '50%, approve', manifests_: manifestsOf({ version }), ...more }
+  return { strategy: 'canary', plan: '50%, approve', objects: manifestsOf({ version }), ...more }
 }
 
 export function blueGreenOf(version: string, more: RunOptions = {}): RunOptions {
-  return { strategy: 'blue-green', plan: 'approve, switch, approve', manifests_: manifestsOf({ version }), ...more }
+  return { strategy: 'blue-green', plan: 'approve, switch, approve', objects: manifestsOf({ version }), ...more }
 }
 
 export function bringing(version: string, more: RunOptions = {}): RunOptions {
-  return { manifests_: manifestsOf({ version }), ...more }
+  return { objects: manifestsOf({ version }), ...more }
 }
 
 /** Version 0.2.0 waits for an approval at half of the pods. */

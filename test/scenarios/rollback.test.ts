@@ -6,7 +6,7 @@ async function twoReleases(pods: 'in-place' | 'separate'): Promise<World> {
   const world = new World()
   await world.given({ version: '0.1.0' })
   for (const version of ['0.2.0', '0.3.0'])
-    await world.run('deploy', { strategy: 'blue-green', pods, plan: 'switch', manifests_: manifestsOf({ version }) })
+    await world.run('deploy', { strategy: 'blue-green', pods, plan: 'switch', objects: manifestsOf({ version }) })
   expect(world.serving()).toEqual({ '0.3.0': 3 })
   const names = [APP, `${APP}-blue`, `${APP}-green`]
   world.expect({
@@ -36,7 +36,7 @@ describe('rollback', () => {
       strategy: 'blue-green',
       pods,
       plan: 'switch',
-      manifests_: manifests,
+      objects: manifests,
     })
     expect(result).toMatchObject({ outcome: 'unchanged' })
   })

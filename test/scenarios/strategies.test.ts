@@ -18,7 +18,7 @@ describe('canary', () => {
     const deployed = await world.run('deploy', {
       strategy: 'canary',
       plan: '50%, approve',
-      manifests_: manifestsOf({ version: '0.2.0' }),
+      objects: manifestsOf({ version: '0.2.0' }),
     })
     expect(deployed.result).toMatchObject({ outcome: 'paused', phase: 'paused', exitCode: 3 })
     expect(world.serving()).toEqual({ '0.1.0': 1, '0.2.0': 2 })
@@ -47,7 +47,7 @@ describe('canary', () => {
     await world.run('deploy', {
       strategy: 'canary',
       plan: '50%, approve',
-      manifests_: manifestsOf({ version: '0.2.0' }),
+      objects: manifestsOf({ version: '0.2.0' }),
     })
     const aborted = await world.run('abort', { rollout: 1 })
     expect(aborted.result).toMatchObject({ outcome: 'aborted', exitCode: 0 })
@@ -69,7 +69,7 @@ describe('canary', () => {
     const { result } = await world.run('deploy', {
       strategy: 'canary',
       plan: '50%, approve',
-      manifests_: manifestsOf({ version: '0.2.0-crash' }),
+      objects: manifestsOf({ version: '0.2.0-crash' }),
     })
     expect(result).toMatchObject({ outcome: 'aborted', exitCode: 1, failure: { code: 'crash-loop' } })
     expect(world.clock.now() - began).toBeLessThan(30_000)
@@ -86,7 +86,7 @@ describe('blue-green', () => {
       await world.given({ version: '0.1.0' })
       world.expect(BESIDE)
       const plan = 'approve, switch, approve'
-      await world.run('deploy', { strategy: 'blue-green', pods, plan, manifests_: manifestsOf({ version: '0.2.0' }) })
+      await world.run('deploy', { strategy: 'blue-green', pods, plan, objects: manifestsOf({ version: '0.2.0' }) })
       expect(world.serving()).toEqual({ '0.1.0': 3, '0.2.0': 3 })
       expect(world.service(`${APP}-preview`)).toBeDefined()
       await world.run('promote', { rollout: 1 })
@@ -107,7 +107,7 @@ describe('blue-green', () => {
       strategy: 'blue-green',
       pods,
       plan: 'switch, approve',
-      manifests_: manifestsOf({ version: '0.2.0' }),
+      objects: manifestsOf({ version: '0.2.0' }),
     })
     const { result } = await world.run('abort')
     expect(result).toMatchObject({ outcome: 'aborted' })
@@ -121,7 +121,7 @@ describe('rolling and recreate', () => {
   it('rolls to the new version', async () => {
     const world = new World()
     await world.given({ version: '0.1.0' })
-    const { result } = await world.run('deploy', { manifests_: manifestsOf({ version: '0.2.0' }) })
+    const { result } = await world.run('deploy', { objects: manifestsOf({ version: '0.2.0' }) })
     expect(result).toMatchObject({ outcome: 'succeeded' })
     expect(world.serving()).toEqual({ '0.2.0': 3 })
   })
@@ -141,7 +141,7 @@ describe('rolling and recreate', () => {
     const { result } = await world.run('deploy', {
       strategy: 'recreate',
       plan: 'job migrate',
-      manifests_: manifestsOf({ version: '0.2.0', more: [job] }),
+      objects: manifestsOf({ version: '0.2.0', more: [job] }),
     })
     expect(result).toMatchObject({ outcome: 'succeeded' })
     expect(world.serving()).toEqual({ '0.2.0': 3 })

@@ -78,7 +78,7 @@ describe('two deploys at once', () => {
     const world = await running()
     const options = canaryOf(V2, { plan: '50%, wait 20s' })
     const both = await world.clock.run(Promise.all([world.start('deploy', options), world.start('deploy', options)]))
-    expect(both.map(({ result }) => result?.outcome).toSorted()).toEqual(['succeeded', 'unchanged'])
+    expect(new Set(both.map(({ result }) => result?.outcome))).toEqual(new Set(['succeeded', 'unchanged']))
     expect(world.record?.rollout).toBe(1)
     expectUnharmed(world)
   })
@@ -295,7 +295,7 @@ it('two people approve at the same moment: one goes on, the other finds it done'
   const both = await world.clock.run(
     Promise.all([world.start('promote', { rollout: 1 }), world.start('promote', { rollout: 1 })]),
   )
-  expect(both.map(({ result }) => result?.outcome).toSorted()).toEqual(['paused', 'refused'])
+  expect(new Set(both.map(({ result }) => result?.outcome))).toEqual(new Set(['paused', 'refused']))
   expect(both.map(({ result }) => result?.message).join('\n')).toMatch(/another run acted while this promote waited/)
   expect(world.record).toMatchObject({ phase: 'paused', step: 3 })
   expectUnharmed(world)

@@ -62,7 +62,7 @@ export function manifestsOf({ version, replicas = 3, spec = {}, more = [] }: App
 export interface RunOptions extends Partial<Omit<Settings, 'steps' | 'command'>> {
   /** step language; the strategy's default when absent */
   plan?: string
-  manifests_?: KubeObject[]
+  objects?: KubeObject[]
   source?: Partial<RunSource>
   /** ends the process when it returns true for a write, before or after the server saw it */
   cut?: { after: number; when: 'before' | 'after' }
@@ -143,7 +143,7 @@ export class World {
 
   /** The same, not awaited: for two runs at once. */
   async start(command: Command, options: RunOptions = {}): Promise<Ran> {
-    const { plan, manifests_, source, cut, cancel, between, ...settings } = options
+    const { plan, objects, source, cut, cancel, between, ...settings } = options
     const events: ReportEvent[] = []
     const writes: string[] = []
     const died = Promise.withResolvers<undefined>()
@@ -164,7 +164,7 @@ export class World {
         identity: id,
         readManifests: () =>
           Promise.resolve([
-            { file: 'app.json', text: JSON.stringify({ apiVersion: 'v1', kind: 'List', items: manifests_ ?? [] }) },
+            { file: 'app.json', text: JSON.stringify({ apiVersion: 'v1', kind: 'List', items: objects ?? [] }) },
           ]),
         expand: (text) => text,
         fetchUrl: () => Promise.reject(new Error('no network in a scenario')),
@@ -203,7 +203,7 @@ export class World {
   }
 
   get record(): RolloutRecord | undefined {
-    const map = this.emulator.get('configmaps', NAMESPACE, `headgate-${APP}`) as ConfigMap | undefined
+    const map: ConfigMap | undefined = this.emulator.get('configmaps', NAMESPACE, `headgate-${APP}`)
     return map === undefined ? undefined : decodeRecord(map)
   }
 
