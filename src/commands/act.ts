@@ -3,12 +3,14 @@ import { aroundOf } from '../rollout/around.ts'
 import { Book, readPayload, readRecord } from '../rollout/book.ts'
 import { carry, type Ended, goBack } from '../rollout/carry.ts'
 import type { Deps } from '../rollout/deps.ts'
+import type { Engine } from '../rollout/engine.ts'
 import { decide } from '../rollout/machine.ts'
 import type { RolloutRecord } from '../rollout/record.ts'
 import { releaseOf } from '../rollout/release.ts'
 import { engineFor, openSession, type Session } from '../rollout/session.ts'
 import { type Failure, refuse } from '../shared/errors.ts'
-import type { ConfigMap } from '../shared/objects.ts'
+import { type ConfigMap, nameOf } from '../shared/objects.ts'
+import { templateDrift } from '../strategies/hold.ts'
 import { askActingRun } from './request.ts'
 import { resultOf } from './result.ts'
 
@@ -80,6 +82,9 @@ async function decided(session: Session, record: RolloutRecord, map: ConfigMap):
       const engine = await engineFor(session, book, rested)
       if (!rested) await engine.mark()
       if (decision.kind === 'abort') return endedResult(deps, book, await goBack(engine))
+      const drift = driftOf(engine)
+      if (drift !== undefined)
+        return resultOf(deps, { outcome: 'refused', message: drift.message, record, failure: drift })
       const release = releaseOf(payload, record)
       const by = deps.source.actor === '' ? 'a person' : deps.source.actor
       await book.save(
@@ -97,6 +102,22 @@ async function decided(session: Session, record: RolloutRecord, map: ConfigMap):
     case 'still-paused':
       throw new Error(`${decision.kind} is no answer to ${deps.settings.command}`)
   }
+}
+
+/** Somebody else's template: a promote would bring what nobody tested. Only going back, or an owner's word, helps. */
+function driftOf(engine: Engine): Failure | undefined {
+  const { app, rollout } = engine.o.book.record
+  for (const workload of engine.workloads) {
+    const drift = templateDrift(engine.view(workload))
+    if (drift?.kind !== 'drift') continue
+    const message = `${nameOf(drift.object)} is no longer what rollout ${rollout} of ${app} made of it: ${drift.text}`
+    return refuse('drift', message, {
+      object: drift.object,
+      done: 'nothing was touched: it rests as it did',
+      next: 'abort puts the stable version back; stop what wrote it, then deploy again',
+    }).failure
+  }
+  return undefined
 }
 
 const SENTENCES: Record<Ended['outcome'], string> = {

@@ -96,10 +96,12 @@ describe.each([
     expect(JSON.stringify(events)).toMatch(/DRIFT/)
     expect(JSON.stringify(events)).toMatch(who)
 
-    const { result: promoted } = await world.run('promote', { onFailure: 'stop' })
-    expect(promoted?.exitCode).not.toBe(0)
-    expect(promoted?.failure?.code).toBe('drift')
+    const before = world.record
+    const { result: promoted } = await world.run('promote')
+    expect(promoted).toMatchObject({ outcome: 'refused', exitCode: 2, failure: { code: 'drift' } })
     expect(promoted?.message).toMatch(who)
+    expect(world.record).toEqual(before)
+    expect(world.serving()).toEqual(pair)
     expect(promoted?.failure?.next).toMatch(/abort/)
 
     await world.run('abort')
