@@ -77,17 +77,23 @@ function applyOnCluster(): (Figure | Skipped)[] {
 
 const budgets = readBudgets(path.join(ROOT, 'bench', 'budgets.json'))
 const grown: string[] = []
-for (const measure of [
+const measures = [
   measureSize,
   () => measureStart(ROOT),
   countRequests,
   () => measureMemory(ROOT),
   applyOnEmulator,
   applyOnCluster,
-])
-  for (const figure of await measure()) {
-    if ('why' in figure) console.log(`${figure.name.padEnd(44)}    SKIPPED  ${figure.why}`)
-    else grown.push(...[show(figure, budgets) ?? []].flat())
+]
+for (const measure of measures)
+  try {
+    for (const figure of await measure()) {
+      if ('why' in figure) console.log(`${figure.name.padEnd(44)}    SKIPPED  ${figure.why}`)
+      else grown.push(...[show(figure, budgets) ?? []].flat())
+    }
+  } catch (error) {
+    // What cannot be measured is no better than what grew, but it must not hide the other figures.
+    grown.push(error instanceof Error ? error.message : String(error))
   }
 for (const text of grown) console.error(text)
 console.log(grown.length === 0 ? 'all within their budgets' : `${grown.length} over budget; see bench/budgets.json`)

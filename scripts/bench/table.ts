@@ -34,7 +34,7 @@ export function show(figure: Figure, budgets: Budgets): string | undefined {
 }
 
 function round(value: number): string {
-  return Number.isInteger(value) ? String(value) : value.toFixed(value < 10 ? 2 : 0)
+  return Number.isInteger(value) ? String(value) : value.toFixed(value < 1 ? 3 : value < 10 ? 2 : 0)
 }
 
 export function median(values: readonly number[]): number {
