@@ -86,7 +86,8 @@ async function awaitJob(engine: Engine, name: string, namespace: string): Promis
 export async function endJobs(engine: Engine, timeoutMs: number): Promise<void> {
   const { book, client, reporter } = engine.o
   const deadline = engine.now + timeoutMs
-  for (const key of book.record.jobs) {
+  const { jobs, rollout } = book.record
+  for (const key of jobs.filter((job) => job.endsWith(`-${rollout}`))) {
     const [, , namespace = book.record.namespace, name = ''] = key.split('|')
     const ref = { apiVersion: 'batch/v1', kind: 'Job', namespace, name }
     const live = await client.get<Job>(ref)

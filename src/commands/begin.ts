@@ -51,7 +51,7 @@ export async function begin(
   await adoptWorkloads(session, release, look.seen)
   const book = await open(session, release, look.seen, record, current)
   const engine = await engineFor(session, book, false)
-  const around = aroundOf(session, engine, release, look.seen, before?.jobs ?? [])
+  const around = aroundOf(session, engine, release, look.seen)
   const ended = await carry(engine, { approvedUntil: 0, everything: deps.settings.full }, around)
   return { ...endedResult(deps, book, ended), findings: look.findings, plan: look.plan }
 }

@@ -25,13 +25,7 @@ const AT_ONCE = 8
 const VERSIONED = ['Deployment', 'StatefulSet', 'DaemonSet']
 
 /** What is applied before and after the steps. `seen` is the survey of a deploy; without it everything is looked at. */
-export function aroundOf(
-  session: Session,
-  engine: Engine,
-  release: Release,
-  seen: Survey | undefined,
-  oldJobs: string[] = [],
-): Around {
+export function aroundOf(session: Session, engine: Engine, release: Release, seen: Survey | undefined): Around {
   const { parts } = release
   const steps = new Set(
     engine.workloads.map(({ name, namespace }) =>
@@ -47,7 +41,6 @@ export function aroundOf(
     objects.filter((object) => !keys.has(keyOf(refOf(object))))
   const applier = new Applier(session, engine, seen)
   return {
-    oldJobs,
     before: async () => {
       // A promote goes on after these were applied; only a deploy brings objects.
       if (seen === undefined) return

@@ -20,8 +20,6 @@ export interface Around {
   before: () => Promise<void>
   /** objects that point at workloads and Services, then prune: after the finish */
   after: () => Promise<void>
-  /** keys of Jobs of the rollout before */
-  oldJobs: string[]
 }
 
 /** Longest time in ms that a cancelled run may spend on going back: the runner kills it 7.5 s after its first signal. */
@@ -35,7 +33,7 @@ export async function carry(engine: Engine, passes: Passes, around: Around): Pro
     if ((await runSteps(engine, book.record.plan, passes)) === 'paused') return { outcome: 'paused' }
     await finish(engine)
     await around.after()
-    await succeed(engine, around.oldJobs)
+    await succeed(engine)
     return { outcome: book.record.command === 'rollback' ? 'rolled-back' : 'succeeded' }
   } catch (error) {
     return ended(engine, error)

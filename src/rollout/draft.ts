@@ -112,7 +112,7 @@ export function draftRollout(input: DraftInput): Draft {
     updatedAt: at,
     timeline: [{ at, kind: 'started', text: `${input.command} of release ${release.digest.slice(0, 10)}` }],
     payloads: [],
-    jobs: [],
+    jobs: before?.jobs ?? [],
   }
   return { record, payload }
 }

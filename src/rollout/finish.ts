@@ -34,13 +34,14 @@ export function leftovers(before: readonly KubeObject[], now: readonly KubeObjec
 }
 
 /** Success: the record says so, then what only the rollouts before needed goes. */
-export async function succeed(engine: Engine, jobs: string[]): Promise<void> {
+export async function succeed(engine: Engine): Promise<void> {
   const { book } = engine.o
   const { record } = book
   const previous: ReleaseRef | undefined =
     record.serving?.digest === record.release.digest ? record.previous : record.serving
   const kept = new Set([record.release.rollout, previous?.rollout])
   const old = record.payloads.filter(({ rollout }) => !kept.has(rollout))
+  const ours = (job: string): boolean => job.endsWith(`-${record.rollout}`)
   const { previous: _before, failure: _failure, reason: _reason, ...rest } = record
   book.record = { ...rest, ...(previous === undefined ? {} : { previous }) }
   await book.save(
@@ -49,10 +50,15 @@ export async function succeed(engine: Engine, jobs: string[]): Promise<void> {
       serving: record.release,
       step: record.steps.length,
       payloads: record.payloads.filter(({ rollout }) => kept.has(rollout)),
+      jobs: record.jobs.filter(ours),
     },
     { kind: 'finished', text: 'the new version serves alone' },
   )
-  await sweep(engine, old, jobs)
+  await sweep(
+    engine,
+    old,
+    record.jobs.filter((job) => !ours(job)),
+  )
 }
 
 /** Removes payloads and Jobs that no command can need any more. A failure here is told and harms nothing. */

@@ -136,7 +136,7 @@ export interface RolloutRecord {
   timeline: TimelineEntry[]
   /** payloads kept beside the record, oldest first */
   payloads: PayloadRef[]
-  /** names of generated Jobs of this rollout, removed by the next */
+  /** keys of generated Jobs: of this rollout, and of those before until one succeeds and removes them */
   jobs: string[]
   /** imageIDs that the new pods ran when they were looked at, by `workload/container`: what was tested */
   tested?: Record<string, string>
