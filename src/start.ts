@@ -20,10 +20,9 @@ import type { Reporter, Result } from './report/events.ts'
 import { renderJson } from './report/json.ts'
 import { type OutputName, outputsOf } from './report/outputs.ts'
 import type { ReportView } from './report/view.ts'
-import { COMMANDS, type Command, type Settings } from './rollout/settings.ts'
-import type { Settings } from './rollout/settings.ts'
+import { COMMANDS, type Settings } from './rollout/settings.ts'
 import { systemClock } from './shared/clock.ts'
-import { type Failure, failureOf } from './shared/errors.ts'
+import { failureOf } from './shared/errors.ts'
 import { VERSION } from './shared/version.ts'
 
 /** What differs between a GitHub runner and a command line. */
@@ -62,7 +61,9 @@ export async function start(context: RunContext, host: Host): Promise<Done> {
   try {
     read = await settingsOf(context)
   } catch (error) {
-    return done(endedBy(error, { command: 'deploy' } as Settings, reporter))
+    // What is wrong may be the command itself; else it is what people look for in the answer.
+    const command = COMMANDS.find((each) => each === context.raw.command) ?? 'deploy'
+    return done(endedBy(error, { command }, reporter))
   }
   for (const text of read.notices) reporter.emit({ kind: 'line', text })
   if (read.githubToken !== undefined) host.mask(read.githubToken)
@@ -75,7 +76,11 @@ export async function start(context: RunContext, host: Host): Promise<Done> {
 }
 
 /** What ended a command before it could end itself. */
-function endedBy(error: unknown, settings: Settings, reporter: Reporter): Result {
+function endedBy(
+  error: unknown,
+  settings: Pick<Settings, 'command' | 'app' | 'namespace'>,
+  reporter: Reporter,
+): Result {
   const failure = failureOf(error)
   const outcome = failure.kind === 'refused' ? 'refused' : 'failed'
   const result = resultOf({ settings }, { outcome, message: failure.message, failure })

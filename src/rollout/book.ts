@@ -154,7 +154,7 @@ export class Book {
 
   #patch({ metadata }: ConfigMap, data: Record<string, string | null>): Promise<ConfigMap> {
     const { resourceVersion } = metadata
-    const body = { metadata: { ...(resourceVersion === undefined ? {} : { resourceVersion }) }, data }
+    const body = { metadata: resourceVersion === undefined ? {} : { resourceVersion }, data }
     const ref = recordRef(this.record.app, this.record.namespace)
     return this.#client.patch<ConfigMap>(ref, { type: 'merge', body }, { fieldManager: MOVER })
   }

@@ -1,23 +1,21 @@
-import { diagnose } from '../health/diagnosis.ts'
-import type { Diagnosis, Symptom } from '../health/symptom.ts'
-import { servingAt } from '../health/pods.ts'
 import type { Client } from '../kubernetes/client.ts'
 import { ApiError } from '../kubernetes/errors.ts'
 import type { LeaseHolder, LeaseRequest } from '../kubernetes/lease.ts'
 import type { Reporter } from '../report/events.ts'
 import type { Clock } from '../shared/clock.ts'
-import { type Failure, HeadgateError } from '../shared/errors.ts'
+import { HeadgateError } from '../shared/errors.ts'
 import { keyOf, type KubeObject, nameOf, refOf, type Service } from '../shared/objects.ts'
 import { MOVER, SENTENCE } from '../strategies/hold.ts'
 import type { Move, Write } from '../strategies/move.ts'
 import { COLOR } from '../strategies/color.ts'
 import { type Goal, nextMove } from '../strategies/strategy.ts'
-import { type SeparateView, type ServiceView, sideOf, type WorkloadView } from '../strategies/view.ts'
-import { gatherEvidence } from './evidence.ts'
+import type { SeparateView, ServiceView, WorkloadView } from '../strategies/view.ts'
 import { Interrupted, type Interruption } from './interrupt.ts'
 import type { Book } from './book.ts'
 import { movedImage } from './images.ts'
+import { Judge } from './judge.ts'
 import type { WorkloadRecord } from './record.ts'
+import { Teller } from './teller.ts'
 import type { Wake } from './wake.ts'
 import type { World } from './world.ts'
 
@@ -53,9 +51,6 @@ const WAITING: Interruption['kind'][] = [...MOVING, 'promote']
 /** Writes in a row that may meet a newer object: its status changes with every pod. */
 const MOST_STALE = 25
 
-/** What a move waits for right after a write. */
-const CONTROLLER = 'the Deployment controller'
-
 /**
  * Asks the strategy for the next move of each workload, makes it, and asks again from what it sees then. It keeps nothing
  * that a new run would miss: everything is derived from record and cluster.
@@ -63,14 +58,15 @@ const CONTROLLER = 'the Deployment controller'
 export class Engine {
   readonly o: EngineOptions
   readonly #startedAt: number
-  readonly #firstSeen = new Map<string, number>()
-  #waiting = ''
+  readonly #judge: Judge
+  readonly #teller: Teller
   #stale = 0
-  #mix = ''
 
   constructor(options: EngineOptions) {
     this.o = options
     this.#startedAt = options.clock.now()
+    this.#judge = new Judge(this, this.#startedAt)
+    this.#teller = new Teller(this)
   }
 
   get now(): number {
@@ -177,19 +173,19 @@ export class Engine {
       this.checkpoint(obey)
       const moves = this.workloads.map((workload) => this.#next(workload, goal))
       if (await this.#sendAll(moves)) continue
-      this.#tellMix()
+      this.#teller.mix()
       const waits = moves.filter((move) => move.kind === 'wait')
-      const diagnosis = this.#judge(goal.kind === 'back' ? 'stable' : 'next')
+      const diagnosis = this.#judge.of(goal.kind === 'back' ? 'stable' : 'next')
       // Also where all pods are ready at this instant: one that has crashed twice on the way here is no good pod.
       if (goal.kind !== 'back' && diagnosis.fatal !== undefined)
-        throw await this.#bad(diagnosis.fatal, diagnosis.symptoms)
+        throw await this.#judge.bad(diagnosis.fatal, diagnosis.symptoms)
       const moved = goal.kind === 'back' ? undefined : movedImage(this)
       if (moved !== undefined) throw new HeadgateError(moved)
       if (waits.length === 0) return
       deadline = Math.max(deadline, ...waits.map((move) => (move.wakeAt ?? 0) + limitMs))
-      if (this.now >= deadline) throw await this.#timeout(waits[0]?.text ?? '', limitMs, diagnosis)
-      this.#tellWaiting(waits.map((move) => move.text).join('; '), diagnosis)
-      await this.sleep(this.#wakeAt(deadline, waits, diagnosis))
+      if (this.now >= deadline) throw await this.#judge.timeout(waits[0]?.text ?? '', limitMs, diagnosis)
+      this.#teller.waiting(waits.map((move) => move.text).join('; '), diagnosis)
+      await this.sleep(this.#judge.wakeAt(deadline, waits, diagnosis))
     }
   }
 
@@ -198,11 +194,11 @@ export class Engine {
     const end = this.now + ms
     while (this.now < end) {
       await this.reach(goal, this.o.book.record.timeoutMs, WAITING)
-      const diagnosis = this.#judge('next')
-      if (diagnosis.fatal !== undefined) throw await this.#bad(diagnosis.fatal, diagnosis.symptoms)
+      const diagnosis = this.#judge.of('next')
+      if (diagnosis.fatal !== undefined) throw await this.#judge.bad(diagnosis.fatal, diagnosis.symptoms)
       if (this.now >= end) return
-      this.#tellWaiting(`the wait to end`, diagnosis)
-      await this.sleep(this.#wakeAt(end, [], diagnosis))
+      this.#teller.waiting(`the wait to end`, diagnosis)
+      await this.sleep(this.#judge.wakeAt(end, [], diagnosis))
     }
   }
 
@@ -291,104 +287,5 @@ export class Engine {
     if (known !== undefined && known.metadata.resourceVersion !== write.object.metadata.resourceVersion) return
     const fresh = await this.o.client.get(refOf(write.object))
     if (fresh !== undefined) this.o.world.put(fresh)
-  }
-
-  #judge(which: 'stable' | 'next'): Diagnosis {
-    const all: Diagnosis = { symptoms: [] }
-    for (const workload of this.workloads) {
-      const view = this.view(workload)
-      const side = sideOf(view, which)
-      const one = diagnose({
-        pods: side.pods,
-        ...(side.replicaSet === undefined ? {} : { replicaSet: side.replicaSet }),
-        ...(view.deployment === undefined ? {} : { deployment: view.deployment }),
-        now: this.now,
-        firstSeen: this.#firstSeen,
-      })
-      all.symptoms.push(...one.symptoms)
-      if (one.fatal !== undefined) all.fatal ??= one.fatal
-      if (one.nextCheckAt !== undefined)
-        all.nextCheckAt = Math.min(all.nextCheckAt ?? Number.POSITIVE_INFINITY, one.nextCheckAt)
-    }
-    return all
-  }
-
-  #wakeAt(deadline: number, waits: { wakeAt?: number }[], diagnosis: Diagnosis): number {
-    const moments = [deadline, ...waits.map((move) => move.wakeAt ?? deadline), diagnosis.nextCheckAt ?? deadline]
-    for (const workload of this.workloads) {
-      const { pods, versions, separate } = this.view(workload)
-      const seconds = Math.min(versions.nextFields.minReadySeconds, versions.stableFields.minReadySeconds)
-      for (const pod of [...pods, ...(separate?.pods ?? [])])
-        for (const least of [seconds, versions.nextFields.minReadySeconds, versions.stableFields.minReadySeconds]) {
-          const at = servingAt(pod, least)
-          if (at !== undefined && at > this.now) moments.push(at)
-        }
-    }
-    return Math.min(...moments.filter((at) => at > this.now), deadline)
-  }
-
-  async #bad(symptom: Symptom, all: Symptom[]): Promise<HeadgateError> {
-    const others = all.filter(({ key }) => key !== symptom.key)
-    const failure = await gatherEvidence(this.o.client, symptom, this.#startedAt, others)
-    return new HeadgateError(failure)
-  }
-
-  async #timeout(what: string, limitMs: number, { symptoms }: Diagnosis): Promise<HeadgateError> {
-    const [worst] = symptoms
-    const message = `timed out after ${Math.round(limitMs / 1000)}s waiting for ${what}`
-    const known: Failure | undefined =
-      worst === undefined ? undefined : await gatherEvidence(this.o.client, worst, this.#startedAt, symptoms.slice(1))
-    const failure: Failure = {
-      kind: 'timeout',
-      code: 'timeout',
-      message: known === undefined ? message : `${message}: ${known.message}`,
-      ...(known?.object === undefined ? {} : { object: known.object }),
-      ...(known?.evidence === undefined ? {} : { evidence: known.evidence }),
-      next:
-        known?.next ?? 'look at the pods and their events, or raise the input timeout if the release just needs longer',
-    }
-    return new HeadgateError(failure)
-  }
-
-  #tellWaiting(text: string, { symptoms }: Diagnosis): void {
-    const [worst] = symptoms
-    // The controller answers in milliseconds; only when it does not is it worth a line, and then a symptom says so.
-    if (text === CONTROLLER && worst === undefined) return
-    const line = worst === undefined ? text : `${text} (${worst.sentence})`
-    if (line === this.#waiting) return
-    this.#waiting = line
-    this.o.reporter.emit({ kind: 'waiting', text: line })
-  }
-
-  /** From the moment nothing serves until something does again; kept in the record, so that a new run goes on measuring. */
-  #measureDowntime(serving: number): void {
-    const { book, reporter } = this.o
-    const { record } = book
-    if (record.strategy !== 'recreate') return
-    if (serving === 0 && record.downSince === undefined)
-      book.record = { ...record, downSince: new Date(this.now).toISOString() }
-    if (serving === 0 || record.downSince === undefined) return
-    const { downSince, ...rest } = record
-    const downtimeSeconds = Math.round((this.now - Date.parse(downSince)) / 100) / 10
-    book.record = { ...rest, downtimeSeconds }
-    reporter.emit({ kind: 'line', text: `nothing served for ${downtimeSeconds} s` })
-  }
-
-  #tellMix(): void {
-    const sum = { stable: 0, canary: 0 }
-    const [first] = this.workloads
-    if (first === undefined) return
-    for (const workload of this.workloads) {
-      const view = this.view(workload)
-      sum.stable += sideOf(view, 'stable').serving
-      sum.canary += sideOf(view, 'next').serving
-    }
-    this.#measureDowntime(sum.stable + sum.canary)
-    const text = `${sum.stable}/${sum.canary}`
-    if (text === this.#mix) return
-    this.#mix = text
-    const stable = { version: first.stableVersion, pods: sum.stable }
-    const canary = { version: first.newVersion, pods: sum.canary }
-    this.o.reporter.emit({ kind: 'mix', mix: { at: this.now, stable, canary } })
   }
 }

@@ -1,0 +1,74 @@
+import { diagnose } from '../health/diagnosis.ts'
+import { servingAt } from '../health/pods.ts'
+import type { Diagnosis, Symptom } from '../health/symptom.ts'
+import { type Failure, HeadgateError } from '../shared/errors.ts'
+import { sideOf } from '../strategies/view.ts'
+import type { Engine } from './engine.ts'
+import { gatherEvidence } from './evidence.ts'
+
+/** Says how the pods of one version are, over all workloads, and makes errors of what it finds. */
+export class Judge {
+  readonly #engine: Engine
+  /** ms since 1970; older events are not about this run */
+  readonly #since: number
+  readonly #firstSeen = new Map<string, number>()
+
+  constructor(engine: Engine, since: number) {
+    this.#engine = engine
+    this.#since = since
+  }
+
+  of(which: 'stable' | 'next'): Diagnosis {
+    const all: Diagnosis = { symptoms: [] }
+    for (const workload of this.#engine.workloads) {
+      const view = this.#engine.view(workload)
+      const side = sideOf(view, which)
+      const one = diagnose({
+        pods: side.pods,
+        ...(side.replicaSet === undefined ? {} : { replicaSet: side.replicaSet }),
+        ...(view.deployment === undefined ? {} : { deployment: view.deployment }),
+        now: this.#engine.now,
+        firstSeen: this.#firstSeen,
+      })
+      all.symptoms.push(...one.symptoms)
+      if (one.fatal !== undefined) all.fatal ??= one.fatal
+      if (one.nextCheckAt !== undefined)
+        all.nextCheckAt = Math.min(all.nextCheckAt ?? Number.POSITIVE_INFINITY, one.nextCheckAt)
+    }
+    return all
+  }
+
+  /** The next moment (ms since 1970) at which something may be different without any change in the cluster. */
+  wakeAt(deadline: number, waits: { wakeAt?: number }[], diagnosis: Diagnosis): number {
+    const { now, workloads } = this.#engine
+    const moments = [...waits.map((move) => move.wakeAt ?? deadline), diagnosis.nextCheckAt ?? deadline]
+    for (const workload of workloads) {
+      const { pods, versions, separate } = this.#engine.view(workload)
+      for (const pod of [...pods, ...(separate?.pods ?? [])])
+        for (const { minReadySeconds } of [versions.nextFields, versions.stableFields])
+          moments.push(servingAt(pod, minReadySeconds) ?? deadline)
+    }
+    return Math.min(...moments.filter((at) => at > now), deadline)
+  }
+
+  async bad(symptom: Symptom, all: Symptom[]): Promise<HeadgateError> {
+    const others = all.filter(({ key }) => key !== symptom.key)
+    return new HeadgateError(await gatherEvidence(this.#engine.o.client, symptom, this.#since, others))
+  }
+
+  async timeout(what: string, limitMs: number, { symptoms }: Diagnosis): Promise<HeadgateError> {
+    const [worst, ...others] = symptoms
+    const message = `timed out after ${Math.round(limitMs / 1000)}s waiting for ${what}`
+    const known: Failure | undefined =
+      worst === undefined ? undefined : await gatherEvidence(this.#engine.o.client, worst, this.#since, others)
+    return new HeadgateError({
+      kind: 'timeout',
+      code: 'timeout',
+      message: known === undefined ? message : `${message}: ${known.message}`,
+      ...(known?.object === undefined ? {} : { object: known.object }),
+      ...(known?.evidence === undefined ? {} : { evidence: known.evidence }),
+      next:
+        known?.next ?? 'look at the pods and their events, or raise the input timeout if the release just needs longer',
+    })
+  }
+}
