@@ -134,13 +134,21 @@ export interface RecordFacts {
   phase: string
 }
 
+/** A record's text never changes in place: what was read once is not read again at each change of the cluster. */
+const READ = new WeakMap<ConfigMap, RecordFacts | undefined>()
+
+function factsOf(map: ConfigMap): RecordFacts | undefined {
+  const text = map.data?.['record']
+  if (text === undefined || map.metadata.name?.startsWith('headgate-') !== true) return undefined
+  const { app, phase } = JSON.parse(text) as RecordFacts
+  return { app, phase, namespace: map.metadata.namespace ?? '' }
+}
+
 /** Records of all apps, as written. */
 export function records(snapshot: Snapshot): RecordFacts[] {
-  return (snapshot.configMaps ?? []).flatMap(({ data, metadata }) => {
-    const text = data?.['record']
-    if (text === undefined || metadata.name?.startsWith('headgate-') !== true) return []
-    const { app, phase } = JSON.parse(text) as RecordFacts
-    return [{ app, phase, namespace: metadata.namespace ?? '' }]
+  return (snapshot.configMaps ?? []).flatMap((map) => {
+    if (!READ.has(map)) READ.set(map, factsOf(map))
+    return READ.get(map) ?? []
   })
 }
 

@@ -92,7 +92,7 @@ describe('one request alone', () => {
   it('whose answer is lost after the server acted: nothing is done twice, and it ends well', async () => {
     for (const [index, isWrite] of (await cleanRequests()).entries()) {
       // All of them at once are tried above; one alone is another story only where it moves something.
-      if (!isWrite || index % 2 === 0) continue
+      if (!isWrite || index % 3 > 0) continue
       const { world, ran, what } = await faulted(index + 1, LOST)
       try {
         expectWell(world, ran)
@@ -105,7 +105,7 @@ describe('one request alone', () => {
 
   it('answered 500: users are served, and the next run brings it to its end', async () => {
     for (const [index, isWrite] of (await cleanRequests()).entries()) {
-      if (isWrite ? index % 2 === 1 : index % 9 > 0) continue
+      if (isWrite ? index % 3 !== 1 : index % 11 > 0) continue
       const { world, ran, what } = await faulted(index + 1, BROKEN)
       try {
         const { outcome, failure } = ran.at(-1)?.result ?? {}
