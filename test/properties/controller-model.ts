@@ -226,8 +226,14 @@ export class Cluster {
     const owner = live.metadata.name ?? ''
     const { template, minReadySeconds = 0 } = live.spec
     const set = {
-      ...{ name: `${owner}-${hash}`, owner, hash, template, minReadySeconds },
-      ...{ replicas: 0, desired: live.spec.replicas ?? 1, max: 0 },
+      name: `${owner}-${hash}`,
+      owner,
+      hash,
+      template,
+      minReadySeconds,
+      replicas: 0,
+      desired: live.spec.replicas ?? 1,
+      max: 0,
     }
     this.#sets.push(set)
     return set

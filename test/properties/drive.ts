@@ -42,8 +42,10 @@ export class Drive {
     this.#versions = {
       stable: setup.separate === 'colored' ? template('web:1', colored) : OLD,
       next: setup.separate === undefined ? NEW : template('web:2', { [COLOR]: this.#color }),
-      ...{ stableFields: fields, nextFields: fields },
-      ...{ stableType: 'RollingUpdate', nextType: 'RollingUpdate' },
+      stableFields: fields,
+      nextFields: fields,
+      stableType: 'RollingUpdate',
+      nextType: 'RollingUpdate',
       namesMinReady: setup.namesMinReady ?? false,
     }
     this.#names = Array.from({ length: setup.services ?? 1 }, (_, index) => (index === 0 ? 'web' : `web${index}`))
@@ -87,12 +89,22 @@ export class Drive {
     const beside = separate === undefined ? {} : { separate: { ...this.#workload(fresh), ...this.#made(fresh) } }
     return {
       record: {
-        ...{ namespace: 'shop', name: separate === undefined ? this.#old : fresh, mode: 'steps', replicas, pairs: [] },
-        ...{ stableVersion: '1', newVersion: '2' },
+        namespace: 'shop',
+        name: separate === undefined ? this.#old : fresh,
+        mode: 'steps',
+        replicas,
+        pairs: [],
+        stableVersion: '1',
+        newVersion: '2',
         ...(separate === undefined ? {} : { stableName: this.#old }),
       },
       versions: this.#versions,
-      ...{ rollout: 1, app: 'web', capacity, now: cluster.now, settleMs: 3_000, sentence: 'Headgate moves this.' },
+      rollout: 1,
+      app: 'web',
+      capacity,
+      now: cluster.now,
+      settleMs: 3_000,
+      sentence: 'Headgate moves this.',
       ...this.#workload(this.#old),
       ...beside,
       services: this.#names.map((name) => this.#service(name)),

@@ -73,7 +73,7 @@ function expectWhole(drive: Drive, which: 'stable' | 'next', { fields, minReadyS
   }
 }
 
-const RUNS = { numRuns: 40 }
+const RUNS = { numRuns: 30 }
 
 describe('a canary', () => {
   it('keeps capacity, stays within its room, never turns a weight back, and comes to its end', () => {

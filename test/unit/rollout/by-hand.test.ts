@@ -9,8 +9,15 @@ import { record } from '../report/views.ts'
 import { deploymentOf, FIELDS, NEW, OLD, template } from '../strategies/views.ts'
 
 const workload: WorkloadRecord = {
-  ...{ namespace: 'shop', name: 'web', mode: 'steps', stableHash: 'old1', newHash: 'new2', replicas: 3, pairs: [] },
-  ...{ stableVersion: '1', newVersion: '2' },
+  namespace: 'shop',
+  name: 'web',
+  mode: 'steps',
+  stableHash: 'old1',
+  newHash: 'new2',
+  replicas: 3,
+  pairs: [],
+  stableVersion: '1',
+  newVersion: '2',
 }
 const ports = [{ port: 80 }]
 const service = { namespace: 'shop', name: 'web', selector: { app: 'web' }, ports, workload: 'web' }
@@ -19,8 +26,13 @@ const rollout = (change: Partial<RolloutRecord>): RolloutRecord =>
 
 function payload(change: Partial<Versions> = {}, objects: Deployment[] = [deploymentOf()]): Payload {
   const versions: Versions = {
-    ...{ stable: OLD, next: NEW, stableFields: FIELDS, nextFields: FIELDS },
-    ...{ stableType: 'RollingUpdate', nextType: 'RollingUpdate', namesMinReady: false },
+    stable: OLD,
+    next: NEW,
+    stableFields: FIELDS,
+    nextFields: FIELDS,
+    stableType: 'RollingUpdate',
+    nextType: 'RollingUpdate',
+    namesMinReady: false,
     ...change,
   }
   return { version: 1, rollout: 7, digest: 'd', objects, versions: { 'shop/web': versions }, before: {}, jobs: [] }
@@ -158,7 +170,7 @@ describe('the way back by hand', () => {
     'is a script that a shell reads (%s), whatever the template holds',
     (strategy) => {
       const nasty = template('web:1')
-      nasty.spec.containers[0] = { name: 'main', env: [{ name: 'A', value: `it's "$(touch x)" \`y\` \\ ${'\n'}done` }] }
+      nasty.spec.containers[0] = { name: 'main', env: [{ name: 'A', value: 'it\'s "$(touch x)" `y` \\ \ndone' }] }
       const script = undoScript(rollout({ strategy }), payload({ stable: nasty }))
       expect(spawnSync('bash', ['-n'], { input: script, encoding: 'utf8' })).toMatchObject({ status: 0, stderr: '' })
       const patched = told(script).find((line) => line.startsWith('shop patch deployment'))

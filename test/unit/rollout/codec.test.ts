@@ -21,8 +21,13 @@ const config: KubeObject = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { na
 
 function payload(change: Partial<Payload> = {}): Payload {
   const versions = {
-    ...{ stable: OLD, next: NEW, stableFields: FIELDS, nextFields: FIELDS },
-    ...{ stableType: 'RollingUpdate', nextType: 'RollingUpdate', namesMinReady: false },
+    stable: OLD,
+    next: NEW,
+    stableFields: FIELDS,
+    nextFields: FIELDS,
+    stableType: 'RollingUpdate',
+    nextType: 'RollingUpdate',
+    namesMinReady: false,
   }
   const base = { version: 1 as const, rollout: 7, digest: 'd', jobs: ['migrate'] }
   return { ...base, objects: [config], versions: { 'shop/web': versions }, before: {}, ...change }

@@ -25,10 +25,26 @@ const STEPS: Settings['steps'] = [
 
 function settings(change: Partial<Settings> = {}): Settings {
   return {
-    ...{ command: 'deploy', full: false, gates: 'readiness', strategy: 'canary', steps: STEPS, pods: 'in-place' },
-    ...{ capacity: 'keep', manifests: [], images: [], workloads: {}, checks: {}, accept: [], takeOver: [] },
-    ...{ timeoutMs: 600_000, onFailure: 'abort', onCancel: 'stop', onFailedJob: 'stop', supersede: 'newer' },
-    ...{ prune: false, comment: 'auto' },
+    command: 'deploy',
+    full: false,
+    gates: 'readiness',
+    strategy: 'canary',
+    steps: STEPS,
+    pods: 'in-place',
+    capacity: 'keep',
+    manifests: [],
+    images: [],
+    workloads: {},
+    checks: {},
+    accept: [],
+    takeOver: [],
+    timeoutMs: 600_000,
+    onFailure: 'abort',
+    onCancel: 'stop',
+    onFailedJob: 'stop',
+    supersede: 'newer',
+    prune: false,
+    comment: 'auto',
     ...change,
   }
 }
@@ -73,14 +89,15 @@ function input(scene: Scene = {}): DraftInput {
     services: () => scene.services ?? [],
   }
   return {
-    ...{
-      release,
-      settings: own,
-      source: source({ sha: scene.sha ?? 'abc' }),
-      command: scene.command ?? 'deploy',
-      before,
-    },
-    ...{ world: world as World, live: map, now: NOW },
+    release,
+    settings: own,
+    source: source({ sha: scene.sha ?? 'abc' }),
+    command: scene.command ?? 'deploy',
+    before,
+
+    world: world as World,
+    live: map,
+    now: NOW,
     dryRuns: new Map(release.objects.map(({ object }) => [keyOf(refOf(object)), dry(object)])),
   }
 }
@@ -126,8 +143,18 @@ describe('the draft of a rollout', () => {
   it('numbers it, plans its pairs and keeps both versions', () => {
     const { record: made, payload } = draft({ before: record({ phase: 'succeeded', rollout: 7, owner: 'acme/shop' }) })
     expect(made).toMatchObject({
-      ...{ version: 1, app: 'shop', namespace: 'shop', owner: 'acme/shop', rollout: 8, phase: 'progressing', step: 0 },
-      ...{ steps: ['33%', 'wait 1m', '66%'], command: 'deploy', previousImages: ['web:1'], payloads: [], jobs: [] },
+      version: 1,
+      app: 'shop',
+      namespace: 'shop',
+      owner: 'acme/shop',
+      rollout: 8,
+      phase: 'progressing',
+      step: 0,
+      steps: ['33%', 'wait 1m', '66%'],
+      command: 'deploy',
+      previousImages: ['web:1'],
+      payloads: [],
+      jobs: [],
     })
     expect(made.release).toEqual({
       digest: expect.stringMatching(/^[0-9a-f]{64}$/),
@@ -137,18 +164,28 @@ describe('the draft of a rollout', () => {
     })
     expect(made.workloads).toEqual([
       {
-        ...{ namespace: 'shop', name: 'web', mode: 'steps', stableHash: 'old1', replicas: 3 },
+        namespace: 'shop',
+        name: 'web',
+        mode: 'steps',
+        stableHash: 'old1',
+        replicas: 3,
         pairs: [
           [2, 1],
           [1, 2],
         ],
-        ...{ stableVersion: '1', newVersion: '2' },
+        stableVersion: '1',
+        newVersion: '2',
       },
     ])
     expect(payload.versions).toEqual({
       'shop/web': {
-        ...{ stable: OLD, next: NEW, stableFields: FIELDS, nextFields: FIELDS },
-        ...{ stableType: 'RollingUpdate', nextType: 'RollingUpdate', namesMinReady: true },
+        stable: OLD,
+        next: NEW,
+        stableFields: FIELDS,
+        nextFields: FIELDS,
+        stableType: 'RollingUpdate',
+        nextType: 'RollingUpdate',
+        namesMinReady: true,
       },
     })
     expect([payload.rollout, payload.digest]).toEqual([8, made.release.digest])
@@ -226,7 +263,9 @@ describe('the draft of a rollout', () => {
 
   it('names the Jobs of its steps', () => {
     const job: KubeObject = {
-      ...{ apiVersion: 'batch/v1', kind: 'Job', metadata: { name: 'migrate', namespace: 'shop' } },
+      apiVersion: 'batch/v1',
+      kind: 'Job',
+      metadata: { name: 'migrate', namespace: 'shop' },
       spec: { template: { spec: { containers: [] } } },
     }
     const steps: Settings['steps'] = [{ kind: 'job', names: ['migrate'] }]
@@ -284,7 +323,10 @@ describe('the Services that take part', () => {
     const made = draft({ services: [service('web', { app: 'web' }), bare, service('api', { app: 'api' })] })
     expect(made.record.services).toEqual([
       {
-        ...{ namespace: 'shop', name: 'web', selector: { app: 'web' }, workload: 'web' },
+        namespace: 'shop',
+        name: 'web',
+        selector: { app: 'web' },
+        workload: 'web',
         ports: [{ port: 80, targetPort: 8080, protocol: 'TCP' }],
       },
       { namespace: 'shop', name: 'b', selector: { app: 'web' }, ports: [], workload: 'web' },
@@ -296,7 +338,11 @@ describe('the plan', () => {
   function plan(scene: Scene = {}, survey: Partial<Survey> = {}): ReturnType<typeof planOf> {
     const made = input(scene)
     const seen: Survey = {
-      ...{ live: new Map(made.live), dryRuns: new Map(made.dryRuns), lists: {}, missing: [], needs: [] },
+      live: new Map(made.live),
+      dryRuns: new Map(made.dryRuns),
+      lists: {},
+      missing: [],
+      needs: [],
       autoscaled: new Set(),
       ...survey,
     }

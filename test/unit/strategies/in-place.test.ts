@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { roomForAbort, wholeMove } from '../../../src/strategies/in-place.ts'
 import { nextMove, stopMove } from '../../../src/strategies/strategy.ts'
 import { BACK, FINISH, weightGoal } from '../../properties/drive.ts'
-import { deploymentOf, FIELDS, NEW, OLD, said, template, type ViewSpec, viewOf, written } from './views.ts'
+import { deploymentOf, NEW, OLD, said, template, type ViewSpec, viewOf, written } from './views.ts'
 
 const hold: ViewSpec = { template: 'new', hold: { maxSurge: 0, maxUnavailable: 1 }, locked: true }
 const toNew: ViewSpec = { template: 'new', old: { wanted: 0 }, next: { wanted: 3 } }

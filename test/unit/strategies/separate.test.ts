@@ -53,7 +53,9 @@ function view(spec: ViewSpec, { deployment, side, existed = false, uid }: Fresh 
       deployment: made,
       replicaSets: side === undefined ? [] : [replicaSet('new2', GREEN, side)],
       pods: side === undefined ? [] : podsOf('new2', side),
-      ...{ color: 'green', manifest, existed },
+      color: 'green',
+      manifest,
+      existed,
     },
   }
 }

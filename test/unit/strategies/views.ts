@@ -177,7 +177,10 @@ export function serviceOf(spec: ServiceSpec = {}): ServiceView {
   }
   return {
     record: {
-      ...{ namespace: 'shop', name, selector: { app: 'web' }, workload: 'web' },
+      namespace: 'shop',
+      name,
+      selector: { app: 'web' },
+      workload: 'web',
       ports: [{ port: 80, targetPort: 8080, protocol: 'TCP' }],
       ...spec.before,
     },
@@ -192,14 +195,24 @@ export function serviceOf(spec: ServiceSpec = {}): ServiceView {
 export function viewOf(spec: ViewSpec = {}): WorkloadView {
   const { replicas = 3, gone = false, capacity = 'keep' } = spec
   const versions: Versions = {
-    ...{ stable: OLD, next: NEW, stableFields: FIELDS, nextFields: FIELDS },
-    ...{ stableType: 'RollingUpdate', nextType: 'RollingUpdate', namesMinReady: false },
+    stable: OLD,
+    next: NEW,
+    stableFields: FIELDS,
+    nextFields: FIELDS,
+    stableType: 'RollingUpdate',
+    nextType: 'RollingUpdate',
+    namesMinReady: false,
     ...spec.versions,
   }
   return {
     record: {
-      ...{ namespace: 'shop', name: 'web', mode: 'steps', replicas, pairs: [] },
-      ...{ stableVersion: '1', newVersion: '2' },
+      namespace: 'shop',
+      name: 'web',
+      mode: 'steps',
+      replicas,
+      pairs: [],
+      stableVersion: '1',
+      newVersion: '2',
       ...spec.record,
     },
     versions,
