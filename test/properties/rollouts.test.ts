@@ -113,6 +113,19 @@ describe('a canary', () => {
     )
   })
 
+  it('keeps capacity when it is stopped anywhere and gone on with by another run', () => {
+    fc.assert(
+      fc.property(setups, fc.array(fc.nat(40), { minLength: 1, maxLength: 4 }), (drawn, stops) => {
+        const drive = driven({ ...drawn, capacity: 'keep' }, 'canary')
+        drive.seen = () => expect(alive(drive).serving).toBeGreaterThanOrEqual(drawn.replicas)
+        for (const count of stops) drive.some(weightGoal(...drawn.weights), count).stop()
+        drive.reach(weightGoal(...drawn.weights)).rest()
+        expect(drive.deployment.spec.paused).toBe(true)
+      }),
+      RUNS,
+    )
+  })
+
   it('goes back to the stable version from every point, locked there or not, with the user’s own bounds', () => {
     fc.assert(
       fc.property(setups, fc.nat(150), fc.boolean(), fc.boolean(), (drawn, count, stopped, finishing) => {
