@@ -39,7 +39,8 @@ export function canaryMove(view: WorkloadView, percent: number): Move {
   const there = now[0] <= target[0] && now[1] >= target[1]
   if (isLocked(deployment)) {
     if (there) return settled(view, target)
-    return move(view, nextPair(now, target, options) ?? target, replicas)
+    // A cancel locks wherever it comes, and a pod may have died since: fewer old ones only when the new ones serve.
+    return unready(view, now[1], replicas) ?? move(view, nextPair(now, target, options) ?? target, replicas)
   }
   return underWay(view, commandedPair(deployment), target, options)
 }
@@ -47,11 +48,15 @@ export function canaryMove(view: WorkloadView, percent: number): Move {
 function underWay(view: WorkloadView, commanded: Pair, target: Pair, options: MoveOptions): Move {
   const [stable, canary] = pairNow(view)
   if (stable > commanded[0] || canary < commanded[1]) return wait(`${commanded[1]} new and ${commanded[0]} old pods`)
-  const side = sideOf(view, 'next')
-  if (side.serving < Math.min(canary, options.replicas))
-    return wait(`new pods to be ready, ${side.serving} of ${canary}`)
+  const waiting = unready(view, canary, options.replicas)
+  if (waiting !== undefined) return waiting
   const next = nextPair([stable, canary], target, options)
   return next === undefined ? lock(view) : move(view, next, options.replicas)
+}
+
+function unready(view: WorkloadView, canary: number, replicas: number): Move | undefined {
+  const { serving } = sideOf(view, 'next')
+  return serving < Math.min(canary, replicas) ? wait(`new pods to be ready, ${serving} of ${canary}`) : undefined
 }
 
 /** Locked and in place: the new side must also serve, since a check or a person now relies on it. */

@@ -56,6 +56,22 @@ describe('the next move of a canary', () => {
     },
     { what: 'the next weight', spec: rested, percent: 66, move: 'write: move to 2 old + 2 new' },
     {
+      what: 'the next weight, but the new pod has died since',
+      spec: { ...rested, next: { wanted: 1, ready: 0 } },
+      percent: 66,
+      move: 'wait: new pods to be ready, 0 of 1',
+    },
+    {
+      what: 'locked by a cancel before the first new pod was ready',
+      spec: { ...step(1, 0), locked: true, next: { wanted: 1, ready: 0 } },
+      move: 'wait: new pods to be ready, 0 of 1',
+    },
+    {
+      what: 'locked by a cancel before an old pod went',
+      spec: { ...step(1, 0), locked: true, next: { wanted: 1 } },
+      move: 'write: move to 2 old + 1 new',
+    },
+    {
       what: 'a pod more from an autoscaler',
       spec: { ...rested, replicas: 4, old: { wanted: 3 }, next: { wanted: 1 } },
       percent: 25,
