@@ -1,6 +1,6 @@
 /**
  * The cluster that the contract is checked against: the emulator, or with `HEADGATE_CONTRACT=real` the one that
- * `KUBECONFIG` names (tokens of other users: `tok-<user>`, as the lab has them). What both must answer lies in
+ * `KUBECONFIG` names (with the tokens of `test/cluster/keys.ts`). What both must answer lies in
  * `recorded/`; `HEADGATE_RECORD=1` writes it anew from the real one.
  */
 import { readFileSync } from 'node:fs'
@@ -8,6 +8,7 @@ import https from 'node:https'
 import { load } from 'js-yaml'
 import type { HttpRequest, HttpResponse, Transport } from '../../src/kubernetes/transport.ts'
 import type { Json, JsonMap } from '../../src/shared/objects.ts'
+import { tokenOf } from '../cluster/keys.ts'
 import { RealClock, VirtualClock } from '../emulator/clock.ts'
 import { Emulator } from '../emulator/emulator.ts'
 import { isMap, mapAt, mapsAt, textAt } from '../emulator/values.ts'
@@ -161,7 +162,7 @@ function realCluster(): Cluster {
   const transport =
     (user: string): Transport =>
     (request) =>
-      send(server, agent, `tok-${user}`, request)
+      send(server, agent, tokenOf(user), request)
   const namespace = `c-${process.pid}-${++count}`
   return clusterOn(namespace, transport, { now: () => clock.now(), sleep: (ms) => clock.sleep(ms), run: (fn) => fn() })
 }

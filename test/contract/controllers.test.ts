@@ -83,7 +83,7 @@ contract('jobs', async (cluster, note) => {
         spec: {
           restartPolicy: 'Never',
           terminationGracePeriodSeconds: 1,
-          containers: [{ name: 'app', image: 'e/job:job-ok', env: [{ name: 'LAB_RUN_S', value: '60' }] }],
+          containers: [{ name: 'app', image: 'e/job:job-ok', env: [{ name: 'POD_TEST_RUN_MS', value: '60000' }] }],
         },
       },
     }),

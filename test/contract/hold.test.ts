@@ -226,7 +226,7 @@ contract('pods that go', async (start, note) => {
   note('endpoints', await web.endpoints())
   const broken = start('broken')
   await broken.create({ replicas: 3 })
-  note('canary never ready', await broken.hold(1, 0, broken.image('2.0.0', { LAB_NEVER_READY: 'true' })))
+  note('canary never ready', await broken.hold(1, 0, broken.image('2.0.0', { POD_TEST_NEVER_READY: 'true' })))
   note('its endpoints', await broken.endpoints())
 })
 
@@ -253,7 +253,7 @@ contract('blue green', async (start, note) => {
 contract('deadlines and pauses', async (start, note, cluster) => {
   const web = start('web')
   await web.create({ replicas: 2, spec: { progressDeadlineSeconds: 3 } })
-  await web.patch(web.image('2.0.0', { LAB_NEVER_READY: 'true' }))
+  await web.patch(web.image('2.0.0', { POD_TEST_NEVER_READY: 'true' }))
   await cluster.sleep(8_000)
   note('deadline exceeded', (await web.facts()).conditions)
   await web.patch({ template: { ...web.template('1.0.0') } }, MERGE)

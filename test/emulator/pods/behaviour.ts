@@ -76,27 +76,27 @@ export function behaviourOfTag(image: string): PodBehaviour {
 }
 
 /**
- * The same by options, as the lab has them: the annotation `lab.test/never-ready`, or else the variable
- * `LAB_NEVER_READY` of the container.
+ * The same by options, as the test kubelet has them: the annotation `pod.test/never-ready`, or else the variable
+ * `POD_TEST_NEVER_READY` of the container.
  */
 export function behaviourOfOptions(pod: Pod, container: Container): PodBehaviour {
   const option = (key: string): string | undefined => {
-    const variable = `LAB_${key.toUpperCase().replaceAll('-', '_')}`
+    const variable = `POD_TEST_${key.toUpperCase().replaceAll('-', '_')}`
     const value = container.env?.find((item) => item['name'] === variable)?.['value']
-    return pod.metadata.annotations?.[`lab.test/${key}`] ?? (typeof value === 'string' ? value : undefined)
+    return pod.metadata.annotations?.[`pod.test/${key}`] ?? (typeof value === 'string' ? value : undefined)
   }
-  const ms = (key: string, unit = 1): number | undefined => {
+  const ms = (key: string): number | undefined => {
     const text = option(key)
-    return text === undefined ? undefined : Number(text) * unit
+    return text === undefined ? undefined : Number(text)
   }
   const found: [keyof PodBehaviour, number | boolean | undefined][] = [
     ['neverReady', option('never-ready') === 'true' ? true : undefined],
     ['readyAfterMs', ms('ready-after-ms')],
     ['pullMs', ms('pull-ms')],
     ['startMs', ms('start-delay-ms')],
-    ['crashAfterMs', ms('crash-after-s', 1_000)],
+    ['crashAfterMs', ms('crash-after-ms')],
     ['exitCode', ms('exit-code')],
-    ['runMs', ms('run-s', 1_000)],
+    ['runMs', ms('run-ms')],
     ['ignoreSigterm', option('shutdown') === 'ignore' ? true : undefined],
   ]
   return Object.fromEntries(found.filter(([, value]) => value !== undefined))
