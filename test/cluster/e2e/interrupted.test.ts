@@ -11,7 +11,7 @@ const RUNNER_PATIENCE_MS = 7_500
 const ENOUGH = 500
 
 /** A request that changed something in the cluster, as the debug log tells it. */
-const WRITE = /::debug::(POST|PATCH|PUT|DELETE) \S+ 2\d\d/
+const WRITE = /::debug::(POST|PATCH|PUT|DELETE) (?!\S*(dryRun=All|selfsubject))\S+ 2\d\d/
 
 interface Cut {
   inputs: Inputs
@@ -27,17 +27,17 @@ function cuts(inputs: Inputs, command: Cut['command'], writes: readonly number[]
 }
 
 const SAMPLE: Cut[] = [
-  ...cuts(CANARY, 'deploy', [6, 8]),
-  ...cuts(BLUE_GREEN, 'deploy', [7, 8]),
+  ...cuts(CANARY, 'deploy', [4, 6]),
   ...cuts(CANARY, 'promote', [4]),
-  ...cuts(BLUE_GREEN, 'promote', [5, 7]),
+  ...cuts(BLUE_GREEN, 'deploy', [6, 5]),
+  ...cuts(BLUE_GREEN, 'promote', [7, 5]),
 ]
 
 const MANY: Cut[] = [
   ...cuts(CANARY, 'deploy', [1, 2, 3, 4, 5, 6, 7, 8, 9]),
-  ...cuts(CANARY, 'promote', [1, 3, 4, 5]),
-  ...cuts(BLUE_GREEN, 'deploy', [1, 3, 5, 6, 7, 8, 9]),
-  ...cuts(BLUE_GREEN, 'promote', [1, 3, 4, 5, 6, 7, 8, 9, 10, 11]),
+  ...cuts(CANARY, 'promote', [2, 4, 5, 6]),
+  ...cuts(BLUE_GREEN, 'deploy', [1, 3, 4, 5, 6, 7, 8]),
+  ...cuts(BLUE_GREEN, 'promote', [2, 4, 5, 6, 7, 8, 9, 10, 11, 12]),
 ]
 
 async function goOn(stage: Stage, inputs: Inputs): Promise<void> {
@@ -56,8 +56,8 @@ async function goBack(stage: Stage): Promise<void> {
   expect(aborted.exitCode, aborted.log).toBe(0)
   // The cut may have come before anything was begun, or after the end.
   expect(['aborted', 'unchanged']).toContain(aborted.outputs['outcome'])
-  const phase = (await stage.record().catch(() => undefined))?.phase
-  await stage.serves(phase === 'succeeded' ? '0.2.0' : '0.1.0', 10_000)
+  const { phase, rollout } = await stage.record()
+  await stage.serves(phase === 'succeeded' && rollout === 2 ? '0.2.0' : '0.1.0', 10_000)
 }
 
 describe.concurrent('a killed run', () => {
@@ -82,7 +82,7 @@ describe.concurrent('a killed run', () => {
         await stage.usersAsk(100)
         await (next === 'deploy' ? goOn(stage, inputs) : goBack(stage))
         await stage.nobodyNoticed(ENOUGH)
-        if ((await stage.record().catch(() => undefined)) !== undefined) await stage.tidy()
+        await stage.tidy()
       }),
     )
   }

@@ -1,7 +1,7 @@
 /** The native rolling update, watched; and recreate, for versions that cannot live beside each other. */
 import { describe, expect, test } from 'vitest'
 import { ECHO_IMAGE } from './echo.ts'
-import { APP, onStage, type Stage } from './stage.ts'
+import { APP, mix, onStage, type Stage } from './stage.ts'
 import type { Manifest } from './world.ts'
 
 function job(name: string, tag: string): Manifest {
@@ -32,14 +32,14 @@ describe.concurrent('a rolling update', () => {
       }))
 
   test('is stopped in the middle by a cancel, and goes back', () =>
-    onStage('rolling, cancelled, aborted', { replicas: 6 }, async (stage) => {
+    onStage('rolling, cancelled, aborted', { replicas: 6, behaviour: { 'ready-after-ms': '1500' } }, async (stage) => {
       await stage.runsByHeadgate('0.1.0')
       const before = await stage.trace()
       await stage.usersCome()
       stage.guard(7)
       stage.checkout('0.2.0')
       const run = stage.start({ strategy: 'rolling' })
-      await run.says(/waiting for .*[23] of 6/)
+      await stage.observer.until('it is in the middle', (snapshot) => (mix(snapshot)['0.2.0'] ?? 0) >= 2)
       run.kill('SIGINT')
       expect(await run.done).toMatchObject({ exitCode: 130, outputs: { outcome: 'stopped', phase: 'stopped' } })
       expect((await stage.world.deployment(APP)).spec.paused).toBe(true)
