@@ -9,6 +9,8 @@ const LONG = process.env['HEADGATE_E2E_LONG'] === '1'
 /** A runner kills what has not ended 7.5 s after its first signal. */
 const RUNNER_PATIENCE_MS = 7_500
 const ENOUGH = 500
+/** A lease's whole life, and a little more. */
+const LEASE_MS = 35_000
 
 /** A request that changed something in the cluster, as the debug log tells it. */
 const WRITE = /::debug::(POST|PATCH|PUT|DELETE) (?!\S*(dryRun=All|selfsubject))\S+ 2\d\d/
@@ -82,7 +84,8 @@ describe.concurrent('a killed run', () => {
         await stage.usersAsk(100)
         await (next === 'deploy' ? goOn(stage, inputs) : goBack(stage))
         await stage.nobodyNoticed(ENOUGH)
-        await stage.tidy()
+        // Where there was nothing to abort, nobody has taken the lease of the dead run.
+        await stage.tidy(LEASE_MS)
       }),
     )
   }

@@ -231,10 +231,10 @@ export class Stage {
   }
 
   /** Then: nothing remains but the release's objects, record and payloads. */
-  async tidy(): Promise<void> {
+  async tidy(withinMs = 5_000): Promise<void> {
     // The end is reported before the last pod object is gone for the observer's stream.
     await this.observer
-      .until('nothing is left over', (snapshot) => remains(snapshot, this.world.namespace, APP).length === 0, 5_000)
+      .until('nothing is left over', (snapshot) => remains(snapshot, this.world.namespace, APP).length === 0, withinMs)
       .catch(() => {})
     expect(remains(this.observer.snapshot(), this.world.namespace, APP)).toEqual([])
   }
