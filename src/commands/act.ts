@@ -1,3 +1,4 @@
+import { templateEquals } from '../manifests/workload.ts'
 import type { Result } from '../report/events.ts'
 import { aroundOf } from '../rollout/around.ts'
 import { Book, readPayload, readRecord } from '../rollout/book.ts'
@@ -9,8 +10,11 @@ import type { RolloutRecord } from '../rollout/record.ts'
 import { releaseOf } from '../rollout/release.ts'
 import { engineFor, openSession, type Session } from '../rollout/session.ts'
 import { type Failure, refuse } from '../shared/errors.ts'
-import { type ConfigMap, nameOf } from '../shared/objects.ts'
-import { templateDrift } from '../strategies/hold.ts'
+import { type ConfigMap, nameOf, refOf } from '../shared/objects.ts'
+import { isHeld, templateDrift } from '../strategies/hold.ts'
+import type { Move } from '../strategies/move.ts'
+import { weightAt } from '../strategies/strategy.ts'
+import type { WorkloadView } from '../strategies/view.ts'
 import { askActingRun } from './request.ts'
 import { resultOf } from './result.ts'
 
@@ -108,7 +112,8 @@ async function decided(session: Session, record: RolloutRecord, map: ConfigMap):
 function driftOf(engine: Engine): Failure | undefined {
   const { app, rollout } = engine.o.book.record
   for (const workload of engine.workloads) {
-    const drift = templateDrift(engine.view(workload))
+    const view = engine.view(workload)
+    const drift = templateDrift(view) ?? undoneByHand(view, engine.o.book.record)
     if (drift?.kind !== 'drift') continue
     const message = `${nameOf(drift.object)} is no longer what rollout ${rollout} of ${app} made of it: ${drift.text}`
     return refuse('drift', message, {
@@ -118,6 +123,16 @@ function driftOf(engine: Engine): Failure | undefined {
     }).failure
   }
   return undefined
+}
+
+/** Paused on a hold, and the old template is back: somebody went back by hand, and what was looked at is gone. */
+function undoneByHand({ deployment, versions, separate }: WorkloadView, record: RolloutRecord): Move | undefined {
+  const begun = record.strategy === 'blue-green' || weightAt(record.plan, record.step) > 0
+  if (deployment === undefined || separate !== undefined || record.phase !== 'paused' || !begun) return undefined
+  if (record.strategy !== 'blue-green' && record.strategy !== 'canary') return undefined
+  // An apply of the old file alone moves no pod while it is held and locked; only without the hold the pods are gone.
+  if (isHeld(deployment) || !templateEquals(deployment.spec.template, versions.stable)) return undefined
+  return { kind: 'drift', object: refOf(deployment), text: 'the old version was put back by hand' }
 }
 
 const SENTENCES: Record<Ended['outcome'], string> = {

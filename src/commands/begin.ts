@@ -17,6 +17,9 @@ import { endedResult } from './act.ts'
 import { foreignRolloutsOver, preflight, refusal, shaped } from './preflight.ts'
 import { resultOf } from './result.ts'
 
+/** What a refusal must not hide: the rollout before has made room already. */
+const AFTER_ABORT = 'the rollout before went back to the stable version; nothing of this one was touched'
+
 /** A new rollout from the first look at the cluster to its end. */
 export async function begin(
   session: Session,
@@ -37,7 +40,8 @@ export async function begin(
   reporter.emit({ kind: 'phase', title: 'Preflight' })
   await foreignRolloutsOver(session, release)
   const look = await preflight(session, release, record)
-  const stop = refusal(look.findings)
+  const found = refusal(look.findings)
+  const stop = found === undefined || !decision.abortFirst ? found : { ...found, done: AFTER_ABORT }
   if (stop !== undefined)
     return resultOf(deps, {
       outcome: 'refused',

@@ -3,15 +3,17 @@ import { aroundOf } from '../rollout/around.ts'
 import { Book, readPayload, readRecord } from '../rollout/book.ts'
 import { carry } from '../rollout/carry.ts'
 import type { Deps } from '../rollout/deps.ts'
-import { decide } from '../rollout/machine.ts'
+import { decide, wayOf } from '../rollout/machine.ts'
 import type { RolloutRecord } from '../rollout/record.ts'
 import { loadRelease, type Release, releaseOf } from '../rollout/release.ts'
 import { engineFor, openSession, type Session } from '../rollout/session.ts'
 import { survey } from '../rollout/survey.ts'
 import type { ConfigMap } from '../shared/objects.ts'
+import { stepText } from '../strategies/step.ts'
 import { endedResult } from './act.ts'
 import { begin } from './begin.ts'
 import { homeOf } from './find-app.ts'
+import { differs } from './preflight.ts'
 import { resultOf } from './result.ts'
 
 /** Brings the release in the manifests live by the chosen strategy. */
@@ -36,7 +38,9 @@ async function decided(
   const { deps } = session
   const { settings, source, reporter } = deps
   const { full, supersede } = settings
-  const decision = decide({ command: 'deploy', record, digest: release.digest, full, supersede, source })
+  const { strategy, pods } = settings
+  const way = wayOf({ strategy, pods, steps: settings.steps.map(stepText) })
+  const decision = decide({ command: 'deploy', record, digest: release.digest, way, full, supersede, source })
   switch (decision.kind) {
     case 'refused':
       return resultOf(deps, {
@@ -47,7 +51,7 @@ async function decided(
         ...release,
       })
     case 'unchanged':
-      return resultOf(deps, { outcome: 'unchanged', message: decision.message, record })
+      return unchanged(session, release, decision.message, record, map)
     case 'still-paused':
       return resultOf(deps, { outcome: 'paused', message: decision.message, record })
     case 'resume':
@@ -63,6 +67,22 @@ async function decided(
     case 'abort':
       throw new Error(`${decision.kind} is no answer to deploy`)
   }
+}
+
+/** Live is what the cluster says, not what the record remembers: where somebody changed it since, it is brought again. */
+async function unchanged(
+  session: Session,
+  release: Release,
+  message: string,
+  record: RolloutRecord | undefined,
+  map: ConfigMap | undefined,
+): Promise<Result> {
+  const { deps } = session
+  const other = await differs(session, release)
+  if (other === undefined) return resultOf(deps, { outcome: 'unchanged', message, record })
+  const because = `${other} is no longer as the release has it`
+  deps.reporter.emit({ kind: 'line', text: `${message}, but ${because}: it is brought again` })
+  return begin(session, release, { kind: 'start', abortFirst: false, because }, record, map)
 }
 
 async function resume(session: Session, record: RolloutRecord, map: ConfigMap): Promise<Result> {

@@ -1,11 +1,12 @@
 import type { Client } from '../kubernetes/client.ts'
+import { sameContent } from '../kubernetes/diff.ts'
 import { valueAt } from '../manifests/workload.ts'
 import type { Finding } from '../preflight/finding.ts'
 import { rightsFindings } from '../preflight/rights.ts'
 import { applyAcceptance, blocking, runRules } from '../preflight/rules.ts'
 import { renderPlan } from '../report/plan.ts'
 import { colored } from '../rollout/colors.ts'
-import { draftRollout } from '../rollout/draft.ts'
+import { draftRollout, dryRunOf } from '../rollout/draft.ts'
 import { Interrupted } from '../rollout/interrupt.ts'
 import { planOf } from '../rollout/plan.ts'
 import type { RolloutRecord } from '../rollout/record.ts'
@@ -14,7 +15,7 @@ import type { ReadSession, Session } from '../rollout/session.ts'
 import { type Survey, survey } from '../rollout/survey.ts'
 import { selectorText } from '../rollout/world.ts'
 import { type Failure, refuse } from '../shared/errors.ts'
-import { refOf } from '../shared/objects.ts'
+import { keyOf, nameOf, refOf } from '../shared/objects.ts'
 import { isRolling, lastWriter } from '../strategies/hold.ts'
 
 export interface Look {
@@ -139,4 +140,19 @@ async function serverVersion(
   const { major, minor } = await client.version()
   // Some clouds write `29+`.
   return { major: Number.parseInt(major, 10), minor: Number.parseInt(minor, 10) }
+}
+
+/** The first object of the release that is not as an apply would leave it; undefined when all are. */
+export async function differs(session: ReadSession, plain: Release): Promise<string | undefined> {
+  const { deps, world } = session
+  const release = await shaped(session, plain)
+  const { client, settings } = deps
+  const { live, dryRuns } = await survey({ client, world, release, settings, command: settings.command })
+  const steps = new Set(release.parts.stepJobs.map((job) => keyOf(refOf(job))))
+  const other = release.objects.find(({ object }) => {
+    const key = keyOf(refOf(object))
+    const [now, dry] = [live.get(key), dryRunOf(dryRuns, object)]
+    return !steps.has(key) && (now === undefined || dry === undefined || !sameContent(now, dry))
+  })
+  return other === undefined ? undefined : nameOf(refOf(other.object))
 }

@@ -19,5 +19,6 @@ export async function rbac(files: SourceText[], settings: Settings, namespace: s
   const { strategy, pods, prune, steps } = settings
   const objects = release.objects.map(({ object }) => object)
   const { app } = release
-  return roleFor(neededRights({ commands: COMMANDS, app, namespace, strategy, pods, prune, objects, steps }))
+  const needs = neededRights({ commands: COMMANDS, app, namespace, strategy, pods, prune, objects, steps })
+  return roleFor(needs, `headgate-${app}`)
 }

@@ -110,6 +110,8 @@ function users(view: ReportView): string {
     case 'succeeded':
       return `served by ${after}${seen}`
     case 'aborted':
+      if (record.downtimeSeconds !== undefined)
+        return `**were not served for ${record.downtimeSeconds} s**, and are again: by ${before}${seen}`
       return `not affected: served by ${before} as before${seen}`
     case 'failed':
       return `**perhaps affected**${seen === '' ? ': look at the pods' : seen}`

@@ -21,6 +21,8 @@ export interface Question {
   record: RolloutRecord | undefined
   /** digest of the release that a deploy brings */
   digest?: string
+  /** how a deploy wants to bring it, as one text: strategy, form and steps */
+  way?: string
   /** the number given to promote, abort or rollback */
   rollout?: number
   full: boolean
@@ -70,6 +72,8 @@ function decideDeploy(question: Question, phase: Phase): Decision {
   const { record, digest } = question
   if (record === undefined) return { kind: 'start', abortFirst: false, because: 'first rollout of this app' }
   const same = record.release.digest === digest
+  // Going on by other steps than asked for could pass an approval that somebody has just added.
+  const sameWay = question.way === undefined || question.way === wayOf(record)
   switch (phase) {
     case 'none':
     case 'aborted':
@@ -82,11 +86,11 @@ function decideDeploy(question: Question, phase: Phase): Decision {
       return supersedable(question) ?? { kind: 'start', abortFirst: false, because: 'another release' }
     case 'progressing':
     case 'stopped':
-      if (same)
+      if (same && sameWay)
         return { kind: 'resume', because: phase === 'stopped' ? 'it was stopped' : 'its run ended in the middle' }
       return supersedable(question) ?? superseding(record)
     case 'paused':
-      if (same)
+      if (same && sameWay)
         return {
           kind: 'still-paused',
           message: `rollout ${record.rollout} waits: ${record.reason ?? 'for an approval'}`,
@@ -102,6 +106,11 @@ function decideDeploy(question: Question, phase: Phase): Decision {
         }
       )
   }
+}
+
+/** Strategy, form and steps of a rollout as one text. */
+export function wayOf({ strategy, pods, steps }: Pick<RolloutRecord, 'strategy' | 'pods' | 'steps'>): string {
+  return `${strategy} ${pods}: ${steps.join(', ')}`
 }
 
 function superseding(record: RolloutRecord): Decision {

@@ -1,11 +1,11 @@
-import { diff, type FieldChange as Change } from '../kubernetes/diff.ts'
+import { type FieldChange as Change, diff } from '../kubernetes/diff.ts'
 import type { Finding } from '../preflight/finding.ts'
-import { roleFor, type Need } from '../preflight/rights.ts'
+import { type Need, roleFor } from '../preflight/rights.ts'
 import type { FieldChange, Plan, PlannedObject, PlannedStep } from '../report/plan.ts'
 import { stringifyJson } from '../shared/json.ts'
 import { type Json, keyOf, refOf } from '../shared/objects.ts'
-import { weightAt } from '../strategies/strategy.ts'
 import { stepText } from '../strategies/step.ts'
+import { weightAt } from '../strategies/strategy.ts'
 import { type Draft, dryRunOf, takesPart } from './draft.ts'
 import type { RolloutRecord } from './record.ts'
 import type { Release } from './release.ts'
@@ -23,7 +23,7 @@ export function planOf(release: Release, seen: Survey, { record, payload }: Draf
     objects: plannedObjects(release, seen),
     services: servicesOf(release, seen, record),
     findings,
-    role: roleFor(seen.needs),
+    role: roleFor(seen.needs, `headgate-${release.app}`),
     missingRights: seen.missing.map(rightText),
     notes: notesOf(record, Object.keys(payload.versions).length),
   }

@@ -113,13 +113,16 @@ export function switchStep(view: WorkloadView): Move {
   const old = sideOf(view, 'stable')
   const fresh = sideOf(view, 'next')
   const left = view.services.find((service) => !pinnedTo(service, fresh))
-  if (left === undefined) return settling(view) ?? lockedDone(view, deployment)
+  const switched = left === undefined && view.services.length > 0
+  if (switched) return settling(view) ?? lockedDone(view, deployment)
   const beside = standBeside(view, deployment, false)
   if (beside.kind !== 'done') return beside
   const raised = raiseOld(old)
   if (raised !== undefined) return raised
   if (fresh.serving < old.serving)
     return wait(`the new set to serve with as many pods as the old one, ${fresh.serving} of ${old.serving}`)
+  // Without a Service there are no users to lead; the new set stands whole all the same before the old one goes.
+  if (left === undefined) return done
   return fresh.hash === undefined ? wait('the new ReplicaSet') : pinMove(left, 'next', fresh.hash)
 }
 
