@@ -13793,7 +13793,9 @@ function users(view) {
 	const seen = mix === void 0 ? "" : `; ${podSentence(mix, after, before)}`;
 	switch (record.phase) {
 		case "succeeded": return `served by ${after}${seen}`;
-		case "aborted": return `not affected: served by ${before} as before${seen}`;
+		case "aborted":
+			if (record.downtimeSeconds !== void 0) return `**were not served for ${record.downtimeSeconds} s**, and are again: by ${before}${seen}`;
+			return `not affected: served by ${before} as before${seen}`;
 		case "failed": return `**perhaps affected**${seen === "" ? ": look at the pods" : seen}`;
 		case "progressing":
 		case "paused":
@@ -14807,12 +14809,13 @@ function switchStep(view) {
 	const old = sideOf(view, "stable");
 	const fresh = sideOf(view, "next");
 	const left = view.services.find((service) => !pinnedTo(service, fresh));
-	if (left === void 0) return settling(view) ?? lockedDone(view, deployment);
+	if (left === void 0 && view.services.length > 0) return settling(view) ?? lockedDone(view, deployment);
 	const beside = standBeside(view, deployment, false);
 	if (beside.kind !== "done") return beside;
 	const raised = raiseOld(old);
 	if (raised !== void 0) return raised;
 	if (fresh.serving < old.serving) return wait(`the new set to serve with as many pods as the old one, ${fresh.serving} of ${old.serving}`);
+	if (left === void 0) return done;
 	return fresh.hash === void 0 ? wait("the new ReplicaSet") : pinMove(left, "next", fresh.hash);
 }
 function lockedDone(view, deployment) {
@@ -17304,17 +17307,46 @@ async function runSteps(engine, steps, passes) {
 			kind: "line",
 			text: `${stepText(step)}: ${verdict.text}`
 		});
+		const over = {
+			kind: "step",
+			text: `${stepText(step)}: ${verdict.text}`,
+			step: index
+		};
+		if (asksNext(engine, steps, index + 1, skip)) {
+			reporter.emit({
+				kind: "phase",
+				title: `Step ${index + 2} of ${steps.length}: approve`
+			});
+			const rest = {
+				step: index + 1,
+				phase: "paused",
+				reason: APPROVAL
+			};
+			await book.save({
+				...tested(engine),
+				...rest
+			}, over, {
+				kind: "paused",
+				text: APPROVAL,
+				step: index + 1
+			});
+			reporter.emit({
+				kind: "line",
+				text: `Paused: ${APPROVAL}`
+			});
+			return "paused";
+		}
 		await book.save({
 			...tested(engine),
 			step: index + 1,
 			phase: "progressing"
-		}, {
-			kind: "step",
-			text: `${stepText(step)}: ${verdict.text}`,
-			step: index
-		});
+		}, over);
 	}
 	return "done";
+}
+const APPROVAL = "waits for an approval";
+function asksNext(engine, steps, next, passes) {
+	return steps[next]?.kind === "approve" && next >= passes.approvedUntil && engine.requested("promote") === void 0;
 }
 function promotedBy(error) {
 	return error instanceof Interrupted && error.interruption.kind === "promote" ? error.interruption.request : void 0;
@@ -17344,7 +17376,7 @@ async function doStep(engine, step, goal, passes) {
 			engine.checkpoint(["promote"]);
 			return {
 				kind: "pause",
-				text: "waits for an approval"
+				text: APPROVAL
 			};
 		case "check":
 			if (passes.everything) return {
@@ -18555,12 +18587,12 @@ var Book = class {
 			await this.#client.create(object, { fieldManager: MOVER$2 });
 		}
 	}
-	async save(change, timeline) {
+	async save(change, ...timeline) {
 		const at = new Date(this.#clock.now()).toISOString();
-		const entries = timeline === void 0 ? [] : [{
+		const entries = timeline.map((entry) => ({
 			at,
-			...timeline
-		}];
+			...entry
+		}));
 		const { id, pullRequest } = this.#comment();
 		const next = {
 			...this.record,
@@ -19843,6 +19875,7 @@ function decideDeploy(question, phase) {
 		because: "first rollout of this app"
 	};
 	const same = record.release.digest === digest;
+	const sameWay = question.way === void 0 || question.way === wayOf$1(record);
 	switch (phase) {
 		case "none":
 		case "aborted": return supersedable(question) ?? {
@@ -19862,13 +19895,13 @@ function decideDeploy(question, phase) {
 			};
 		case "progressing":
 		case "stopped":
-			if (same) return {
+			if (same && sameWay) return {
 				kind: "resume",
 				because: phase === "stopped" ? "it was stopped" : "its run ended in the middle"
 			};
 			return supersedable(question) ?? superseding(record);
 		case "paused":
-			if (same) return {
+			if (same && sameWay) return {
 				kind: "still-paused",
 				message: `rollout ${record.rollout} waits: ${record.reason ?? "for an approval"}`
 			};
@@ -19880,6 +19913,9 @@ function decideDeploy(question, phase) {
 			because: `the abort of rollout ${record.rollout} is finished first`
 		};
 	}
+}
+function wayOf$1({ strategy, pods, steps }) {
+	return `${strategy} ${pods}: ${steps.join(", ")}`;
 }
 function superseding(record) {
 	return {
@@ -23299,7 +23335,11 @@ async function decided$1(session, record, map) {
 			});
 			const release = releaseOf(payload, record);
 			const by = deps.source.actor === "" ? "a person" : deps.source.actor;
-			await book.save({ phase: "progressing" }, {
+			const asked = record.plan[record.step]?.kind === "approve";
+			await book.save({
+				phase: "progressing",
+				...asked ? { step: record.step + 1 } : {}
+			}, {
 				kind: "approved",
 				text: `${decision.full ? "promoted in full" : "approved"} by ${by}`,
 				step: record.step
@@ -23317,7 +23357,8 @@ async function decided$1(session, record, map) {
 function driftOf(engine) {
 	const { app, rollout } = engine.o.book.record;
 	for (const workload of engine.workloads) {
-		const drift = templateDrift(engine.view(workload));
+		const view = engine.view(workload);
+		const drift = templateDrift(view) ?? undoneByHand(view, engine.o.book.record);
 		if (drift?.kind !== "drift") continue;
 		return refuse("drift", `${nameOf(drift.object)} is no longer what rollout ${rollout} of ${app} made of it: ${drift.text}`, {
 			object: drift.object,
@@ -23325,6 +23366,17 @@ function driftOf(engine) {
 			next: "abort puts the stable version back; stop what wrote it, then deploy again"
 		}).failure;
 	}
+}
+function undoneByHand({ deployment, versions, separate }, record) {
+	const begun = record.strategy === "blue-green" || weightAt(record.plan, record.step) > 0;
+	if (deployment === void 0 || separate !== void 0 || record.phase !== "paused" || !begun) return void 0;
+	if (record.strategy !== "blue-green" && record.strategy !== "canary") return void 0;
+	if (isHeld(deployment) || !templateEquals(deployment.spec.template, versions.stable)) return void 0;
+	return {
+		kind: "drift",
+		object: refOf(deployment),
+		text: "the old version was put back by hand"
+	};
 }
 const SENTENCES = {
 	succeeded: "the new version serves alone",
@@ -25390,7 +25442,7 @@ async function choose(client, world, deployment, settings) {
 		active
 	};
 	return {
-		color: await unchanged(client, deployment, active, serving, settings) ? serving : serving === "blue" ? "green" : "blue",
+		color: await unchanged$1(client, deployment, active, serving, settings) ? serving : serving === "blue" ? "green" : "blue",
 		active
 	};
 }
@@ -25405,7 +25457,7 @@ async function find$1(client, namespace, names) {
 		if (found !== void 0) return found;
 	}
 }
-async function unchanged(client, deployment, active, color, settings) {
+async function unchanged$1(client, deployment, active, color, settings) {
 	const [painted] = withColors([deployment], () => color);
 	if (painted === void 0) return false;
 	const { result } = await dryRun(client, painted, active, {
@@ -25426,7 +25478,7 @@ function planOf(release, seen, { record, payload }, findings) {
 		objects: plannedObjects(release, seen),
 		services: servicesOf(release, seen, record),
 		findings,
-		role: roleFor(seen.needs),
+		role: roleFor(seen.needs, `headgate-${release.app}`),
 		missingRights: seen.missing.map(rightText),
 		notes: notesOf(record, Object.keys(payload.versions).length)
 	};
@@ -25614,7 +25666,27 @@ async function serverVersion(client, { parts }) {
 		minor: Number.parseInt(minor, 10)
 	};
 }
+async function differs$1(session, plain) {
+	const { deps, world } = session;
+	const release = await shaped(session, plain);
+	const { client, settings } = deps;
+	const { live, dryRuns } = await survey({
+		client,
+		world,
+		release,
+		settings,
+		command: settings.command
+	});
+	const steps = new Set(release.parts.stepJobs.map((job) => keyOf$1(refOf(job))));
+	const other = release.objects.find(({ object }) => {
+		const key = keyOf$1(refOf(object));
+		const [now, dry] = [live.get(key), dryRunOf(dryRuns, object)];
+		return !steps.has(key) && (now === void 0 || dry === void 0 || !sameContent(now, dry));
+	});
+	return other === void 0 ? void 0 : nameOf(refOf(other.object));
+}
 // src/commands/begin.ts
+const AFTER_ABORT = "the rollout before went back to the stable version; nothing of this one was touched";
 async function begin(session, plain, decision, before, map) {
 	const { deps } = session;
 	const { reporter } = deps;
@@ -25631,7 +25703,11 @@ async function begin(session, plain, decision, before, map) {
 	});
 	await foreignRolloutsOver(session, release);
 	const look = await preflight(session, release, record);
-	const stop = refusal(look.findings);
+	const found = refusal(look.findings);
+	const stop = found === void 0 || !decision.abortFirst ? found : {
+		...found,
+		done: AFTER_ABORT
+	};
 	if (stop !== void 0) return resultOf(deps, {
 		outcome: "refused",
 		message: stop.message,
@@ -25727,10 +25803,17 @@ async function decided(session, release, record, map) {
 	const { deps } = session;
 	const { settings, source, reporter } = deps;
 	const { full, supersede } = settings;
+	const { strategy, pods } = settings;
+	const way = wayOf$1({
+		strategy,
+		pods,
+		steps: settings.steps.map(stepText)
+	});
 	const decision = decide({
 		command: "deploy",
 		record,
 		digest: release.digest,
+		way,
 		full,
 		supersede,
 		source
@@ -25743,11 +25826,7 @@ async function decided(session, release, record, map) {
 			failure: decision.failure,
 			...release
 		});
-		case "unchanged": return resultOf(deps, {
-			outcome: "unchanged",
-			message: decision.message,
-			record
-		});
+		case "unchanged": return unchanged(session, release, decision.message, record, map);
 		case "still-paused": return resultOf(deps, {
 			outcome: "paused",
 			message: decision.message,
@@ -25764,6 +25843,25 @@ async function decided(session, release, record, map) {
 		case "promote":
 		case "abort": throw new Error(`${decision.kind} is no answer to deploy`);
 	}
+}
+async function unchanged(session, release, message, record, map) {
+	const { deps } = session;
+	const other = await differs$1(session, release);
+	if (other === void 0) return resultOf(deps, {
+		outcome: "unchanged",
+		message,
+		record
+	});
+	const because = `${other} is no longer as the release has it`;
+	deps.reporter.emit({
+		kind: "line",
+		text: `${message}, but ${because}: it is brought again`
+	});
+	return begin(session, release, {
+		kind: "start",
+		abortFirst: false,
+		because
+	}, record, map);
 }
 async function resume(session, record, map) {
 	const { deps } = session;
@@ -41122,6 +41220,6 @@ async function rbac(files, settings, namespace) {
 		prune,
 		objects,
 		steps
-	}));
+	}), `headgate-${app}`);
 }
 export { VERSION as a, readAction as c, notice as d, saveState as f, summary as g, setSecret as h, start as i, failureOf as l, setOutput as m, readCommandLine as n, readManifestFiles as o, setFailed as p, settingsOf as r, renderSummary as s, rbac as t, getState as u };

@@ -105,9 +105,9 @@ export class Book {
   }
 
   /** Changes the record and writes it. `timeline` adds one line of history. */
-  async save(change: Partial<RolloutRecord>, timeline?: Omit<TimelineEntry, 'at'>): Promise<void> {
+  async save(change: Partial<RolloutRecord>, ...timeline: Omit<TimelineEntry, 'at'>[]): Promise<void> {
     const at = new Date(this.#clock.now()).toISOString()
-    const entries = timeline === undefined ? [] : [{ at, ...timeline }]
+    const entries = timeline.map((entry) => ({ at, ...entry }))
     const { id, pullRequest } = this.#comment()
     const next: RolloutRecord = {
       ...this.record,

@@ -53,12 +53,25 @@ export async function runSteps(engine: Engine, steps: Step[], passes: Passes): P
       return 'paused'
     }
     reporter.emit({ kind: 'line', text: `${stepText(step)}: ${verdict.text}` })
-    await book.save(
-      { ...tested(engine), step: index + 1, phase: 'progressing' },
-      { kind: 'step', text: `${stepText(step)}: ${verdict.text}`, step: index },
-    )
+    const over = { kind: 'step', text: `${stepText(step)}: ${verdict.text}`, step: index }
+    if (asksNext(engine, steps, index + 1, skip)) {
+      // Done and waiting in one write: nothing happens between them.
+      reporter.emit({ kind: 'phase', title: `Step ${index + 2} of ${steps.length}: approve` })
+      const rest = { step: index + 1, phase: 'paused' as const, reason: APPROVAL }
+      await book.save({ ...tested(engine), ...rest }, over, { kind: 'paused', text: APPROVAL, step: index + 1 })
+      reporter.emit({ kind: 'line', text: `Paused: ${APPROVAL}` })
+      return 'paused'
+    }
+    await book.save({ ...tested(engine), step: index + 1, phase: 'progressing' }, over)
   }
   return 'done'
+}
+
+const APPROVAL = 'waits for an approval'
+
+/** The next step asks a person, and nobody has said yes to it yet. */
+function asksNext(engine: Engine, steps: Step[], next: number, passes: Passes): boolean {
+  return steps[next]?.kind === 'approve' && next >= passes.approvedUntil && engine.requested('promote') === undefined
 }
 
 function promotedBy(error: unknown): LeaseRequest | undefined {
@@ -80,7 +93,7 @@ async function doStep(engine: Engine, step: Step, goal: Goal & { kind: 'step' },
       if (goal.index < passes.approvedUntil) return { kind: 'pass', text: 'approved' }
       // Somebody may have said go on while the step before was still under way.
       engine.checkpoint(['promote'])
-      return { kind: 'pause', text: 'waits for an approval' }
+      return { kind: 'pause', text: APPROVAL }
     case 'check':
       if (passes.everything) return { kind: 'pass', text: 'passed by promote' }
       return checks(engine, step.names, goal.index < passes.approvedUntil)
