@@ -14,7 +14,7 @@ async function bind(stage: Stage, flags: readonly string[]): Promise<string> {
   const role = stage.workspace.path('role.yaml')
   writeFileSync(role, log)
   await stage.world.kubectl('apply', '-f', role)
-  await stage.world.kubectl('create', 'rolebinding', 'headgate', '--role=headgate', `--user=${USER}`)
+  await stage.world.kubectl('create', 'rolebinding', 'headgate', '--role=headgate-echo-version', `--user=${USER}`)
   return stage.world.cluster.kubeconfig(USER)
 }
 
