@@ -13181,7 +13181,7 @@ function cut$1(text, limit) {
 	return `${kept}… (${text.length - kept.length} more characters)`;
 }
 function md(text, limit = 2e3) {
-	return oneLine$1(text, limit).replace(/[\\`*_[\]|~$]/g, String.raw`\$&`).replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;").replace(/@(?=\w)/g, `@${ZERO_WIDTH}`).replace(/#(?=\d)/g, `#${ZERO_WIDTH}`).replace(/\bGH-(?=\d)/gi, `$&${ZERO_WIDTH}`).replace(/:(?=\/\/)/g, `:${ZERO_WIDTH}`).replace(/\bwww(?=\.)/gi, `www${ZERO_WIDTH}`);
+	return oneLine$1(text, limit).replace(/[\\`*_[\]|~$]/g, String.raw`\$&`).replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;").replace(/@(?=[\w\\])/g, `@${ZERO_WIDTH}`).replace(/#(?=\d)/g, `#${ZERO_WIDTH}`).replace(/\bGH-(?=\d)/gi, `$&${ZERO_WIDTH}`).replace(/:(?=\/\/)/g, `:${ZERO_WIDTH}`).replace(/\bwww(?=\.)/gi, `www${ZERO_WIDTH}`);
 }
 function code(text, limit = 500) {
 	const line = oneLine$1(text, limit).replaceAll("|", String.raw`\|`);
@@ -13225,18 +13225,22 @@ function list$2(words) {
 function limited$1(markdown, limit, notice) {
 	if (markdown.length <= limit) return markdown;
 	const kept = [];
-	let size = notice.length + 40;
+	let size = 0;
 	for (const line of markdown.split("\n")) {
 		size += line.length + 1;
-		if (size > limit - 200) break;
+		if (size > limit - notice.length) break;
 		kept.push(line);
 	}
-	return [
-		...kept,
-		...closing(kept),
-		"",
-		notice
-	].join("\n");
+	for (;;) {
+		const text = [
+			...kept,
+			...closing(kept),
+			"",
+			notice
+		].join("\n");
+		if (text.length <= limit || kept.length === 0) return text;
+		kept.pop();
+	}
 }
 function closing(lines) {
 	let open;

@@ -40,7 +40,7 @@ export function md(text: string, limit = 2_000): string {
     .replaceAll('&', '&amp;')
     .replaceAll('<', '&lt;')
     .replaceAll('>', '&gt;')
-    .replace(/@(?=\w)/g, `@${ZERO_WIDTH}`)
+    .replace(/@(?=[\w\\])/g, `@${ZERO_WIDTH}`)
     .replace(/#(?=\d)/g, `#${ZERO_WIDTH}`)
     .replace(/\bGH-(?=\d)/gi, `$&${ZERO_WIDTH}`)
     .replace(/:(?=\/\/)/g, `:${ZERO_WIDTH}`)
@@ -112,14 +112,18 @@ export function list(words: readonly string[]): string {
 export function limited(markdown: string, limit: number, notice: string): string {
   if (markdown.length <= limit) return markdown
   const kept: string[] = []
-  let size = notice.length + 40
+  let size = 0
   for (const line of markdown.split('\n')) {
     size += line.length + 1
-    // Room for what may have to be closed.
-    if (size > limit - 200) break
+    if (size > limit - notice.length) break
     kept.push(line)
   }
-  return [...kept, ...closing(kept), '', notice].join('\n')
+  // What ends the open parts has a length of its own: a fence is as long as the longest run of backticks inside it.
+  for (;;) {
+    const text = [...kept, ...closing(kept), '', notice].join('\n')
+    if (text.length <= limit || kept.length === 0) return text
+    kept.pop()
+  }
 }
 
 /** The lines that end what these lines leave open. */

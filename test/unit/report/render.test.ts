@@ -199,6 +199,14 @@ describe('the comment', () => {
     )
   })
 
+  it('stays below the limit when what has to be closed is a fence of two thousand backticks', () => {
+    const lines = ['`'.repeat(1_999), ...Array.from({ length: 3_000 }, () => 'x'.repeat(60))]
+    const evidence = [{ title: 'log', lines }]
+    const text = renderComment(view({ record: record({ phase: 'failed', failure: { ...pullFailure, evidence } }) }))
+    expect(text.length).toBeLessThanOrEqual(COMMENT_LIMIT)
+    expect(text).toContain(`\n${'`'.repeat(2_000)}\n\n</details>`)
+  })
+
   it('is cut on a line, closes what is open and says where the rest is', () => {
     const lines = Array.from({ length: 3_000 }, (_, index) => `line ${index} ${'x'.repeat(60)}`)
     const text = renderComment(
