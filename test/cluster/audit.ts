@@ -2,8 +2,10 @@
 import { readFileSync, statSync } from 'node:fs'
 
 export interface AuditedRequest {
-  /** RFC 3339 with microseconds */
+  /** when it came in, RFC 3339 with microseconds */
   at: string
+  /** when it was answered */
+  answered: string
   user: string
   userAgent: string
   verb: string
@@ -31,6 +33,7 @@ export interface AuditFilter {
 interface Line {
   stage: string
   requestReceivedTimestamp: string
+  stageTimestamp: string
   user?: { username?: string }
   impersonatedUser?: { username?: string }
   userAgent?: string
@@ -44,6 +47,7 @@ function toRequest(line: Line): AuditedRequest {
   const { resource = '', subresource, namespace = '', name = '' } = line.objectRef ?? {}
   return {
     at: line.requestReceivedTimestamp,
+    answered: line.stageTimestamp,
     user: line.impersonatedUser?.username ?? line.user?.username ?? '',
     userAgent: line.userAgent ?? '',
     verb: line.verb,
