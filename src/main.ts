@@ -24,5 +24,6 @@ try {
   // A pause is the end of this job and no failure: going on is another run's work.
   process.exitCode = result.outcome === 'paused' ? 0 : result.exitCode
 } catch (error) {
+  core.setOutput('outcome', 'failed')
   core.setFailed(error instanceof Error ? error : String(error))
 }

@@ -10,6 +10,7 @@ import { openGitHub } from './github/github.ts'
 import type { RunContext } from './input/action.ts'
 import { parseConfig } from './input/config.ts'
 import { readConfigFile, readManifestFiles } from './input/files.ts'
+import { refuseProblems } from './input/problems.ts'
 import { readSettings, type SettingsRead } from './input/settings.ts'
 import { expandVariables } from './input/variables.ts'
 import { Client } from './kubernetes/client.ts'
@@ -176,6 +177,7 @@ function clientOf({ transport }: Connection, reporter: Reporter): Client {
 
 /** Inputs and config file together; throws a refusal for what is wrong in them. */
 export async function settingsOf(context: RunContext): Promise<SettingsRead> {
+  if (context.typos.length > 0) throw refuseProblems('input', context.typos)
   const file = await readConfigFile(context.workspace, context.raw.config)
   return readSettings(context.raw, file === undefined ? undefined : parseConfig(file.text, file.file))
 }

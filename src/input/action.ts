@@ -1,18 +1,22 @@
 import { readFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { refuse } from '../shared/errors.ts'
+import { join } from 'node:path'
+import type { Place } from '../shared/errors.ts'
 import type { Json } from '../shared/objects.ts'
 import { parseJson } from '../shared/json.ts'
 import { nearest } from '../shared/nearest.ts'
 import { valueAt } from '../manifests/workload.ts'
 import type { RunSource } from '../rollout/settings.ts'
 import { INPUTS, isInputName, type RawInputs } from './inputs.ts'
+import type { Problem } from './problems.ts'
 
 export type Environment = Record<string, string | undefined>
 
 /** The only view of the process environment that the rest of the program gets. */
 export interface RunContext {
   raw: RawInputs
+  /** inputs whose names are typos; refused before anything else is read */
+  typos: Problem[]
   source: RunSource
   /** directory that manifests are read from */
   workspace: string
@@ -34,15 +38,18 @@ const API = 'https://api.github.com'
 
 /**
  * Inputs and run of a GitHub Action: INPUT_* (upper case, dashes stay), GITHUB_* and the event file. An INPUT_ that is near
- * to one of ours is refused as a typo (`input`): the runner itself only warns about inputs that an action does not have.
+ * to one of ours is a typo: the runner itself only warns about inputs that an action does not have. Never throws, so that
+ * every run ends with an outcome.
  */
 export async function readAction(env: Environment): Promise<RunContext> {
   const { workspace, ...rest } = contextOf(env, env['GITHUB_WORKSPACE'] ?? '.')
-  return { raw: inputsOf(env), source: sourceOf(env, await eventOf(env)), workspace, ...rest }
+  const { raw, typos } = inputsOf(env)
+  const problems = await Promise.all(typos.map((typo) => typoProblem(env, workspace, typo)))
+  return { raw, typos: problems, source: sourceOf(env, await eventOf(env)), workspace, ...rest }
 }
 
 /** What action and command line see in the same way. */
-export function contextOf(env: Environment, workspace: string): Omit<RunContext, 'raw' | 'source'> {
+export function contextOf(env: Environment, workspace: string): Omit<RunContext, 'raw' | 'typos' | 'source'> {
   const summaryFile = env['GITHUB_STEP_SUMMARY']
   return {
     workspace,
@@ -55,17 +62,39 @@ export function contextOf(env: Environment, workspace: string): Omit<RunContext,
   }
 }
 
-function inputsOf(env: Environment): RawInputs {
+interface Typo {
+  name: string
+  near: string
+}
+
+function inputsOf(env: Environment): { raw: RawInputs; typos: Typo[] } {
   const raw: RawInputs = {}
+  const typos: Typo[] = []
   const names = INPUTS.map((input) => input.name)
   for (const [key, value = ''] of Object.entries(env)) {
     if (!key.startsWith('INPUT_') || value.trim() === '') continue
     const name = key.slice('INPUT_'.length).toLowerCase()
     if (isInputName(name)) raw[name] = value.trim()
     const near = isInputName(name) ? undefined : nearest(name, names)
-    if (near !== undefined) throw refuse('input', `unknown input "${name}"; did you mean ${near}?`)
+    if (near !== undefined) typos.push({ name, near })
   }
-  return raw
+  return { raw, typos }
+}
+
+async function typoProblem(env: Environment, workspace: string, { name, near }: Typo): Promise<Problem> {
+  const place = await placeOfInput(env, workspace, name)
+  const message = `unknown input "${name}"; did you mean ${near}?`
+  return place === undefined ? { message } : { message, place }
+}
+
+/** The line of the checked out workflow that gives the input; undefined where it cannot be told. */
+async function placeOfInput(env: Environment, workspace: string, name: string): Promise<Place | undefined> {
+  const file = /(\.github\/workflows\/[^/@]+\.ya?ml)@/.exec(env['GITHUB_WORKFLOW_REF'] ?? '')?.[1]
+  if (file === undefined) return undefined
+  const text = await readFile(join(workspace, file), 'utf8').catch(() => '')
+  const lines = text.split('\n').map((line) => line.toLowerCase().trimStart())
+  const line = lines.findIndex((each) => [`${name}:`, `"${name}":`, `'${name}':`].some((key) => each.startsWith(key)))
+  return line < 0 ? undefined : { file, line: line + 1 }
 }
 
 async function eventOf(env: Environment): Promise<Json> {

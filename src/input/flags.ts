@@ -49,6 +49,7 @@ export async function readCommandLine(argv: readonly string[], env: Environment,
     rbac: command === 'rbac',
     context: {
       ...context,
+      typos: [],
       raw: {
         ...(token === undefined || token === '' ? {} : { 'github-token': token }),
         ...raw,

@@ -1,10 +1,10 @@
-import { mkdtemp, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { readAction, sourceOf } from '../../../src/input/action.ts'
 import { INPUTS } from '../../../src/input/inputs.ts'
-import { failureOf } from '../../../src/shared/errors.ts'
+import { start } from '../../../src/start.ts'
 
 const runner = {
   GITHUB_SERVER_URL: 'https://ghe.example',
@@ -33,14 +33,33 @@ describe('action', () => {
     expect(raw).toEqual(Object.fromEntries(INPUTS.map(({ name }) => [name, `${name}!`])))
   })
 
-  it('leaves empty inputs out, and refuses a typo', async () => {
-    expect((await readAction({ INPUT_APP: ' ', INPUT_STEPS: '' })).raw).toEqual({})
-    const error = await readAction({ INPUT_STRATGY: 'canary' }).catch((thrown: unknown) => failureOf(thrown))
-    expect(error).toMatchObject({
-      kind: 'refused',
-      code: 'input',
-      message: 'unknown input "stratgy"; did you mean strategy?',
+  it('leaves empty inputs out, and knows a typo with its line in the workflow', async () => {
+    expect(await readAction({ INPUT_APP: ' ', INPUT_STEPS: '' })).toMatchObject({ raw: {}, typos: [] })
+    const message = 'unknown input "stratgy"; did you mean strategy?'
+    expect((await readAction({ INPUT_STRATGY: 'canary' })).typos).toEqual([{ message }])
+    const GITHUB_WORKSPACE = await mkdtemp(join(tmpdir(), 'headgate-'))
+    const file = '.github/workflows/deploy.yml'
+    const env = { INPUT_STRATGY: 'x', GITHUB_WORKSPACE, GITHUB_WORKFLOW_REF: `shop/web/${file}@refs/heads/main` }
+    expect((await readAction(env)).typos).toEqual([{ message }])
+    await mkdir(join(GITHUB_WORKSPACE, '.github/workflows'), { recursive: true })
+    await writeFile(join(GITHUB_WORKSPACE, file), 'jobs:\n  a:\n    with:\n      Stratgy: canary\n')
+    expect((await readAction(env)).typos).toEqual([{ message, place: { file, line: 4 } }])
+  })
+
+  it('ends a typo as refused, with its outcome and exit code', async () => {
+    const RUNNER_TEMP = await mkdtemp(join(tmpdir(), 'headgate-'))
+    const said: string[] = []
+    const { result, outputs } = await start(await readAction({ INPUT_STRATGY: 'canary', RUNNER_TEMP }), {
+      write: (text) => void said.push(text),
+      github: true,
+      color: false,
+      cancel: new AbortController().signal,
+      mask: () => {},
+      remember: () => {},
     })
+    expect(result).toMatchObject({ outcome: 'refused', exitCode: 2, failure: { code: 'input' } })
+    expect(outputs).toMatchObject({ outcome: 'refused', phase: 'none' })
+    expect(said.join('')).toContain('did you mean strategy?')
   })
 
   it('knows the run, a pull request by its own commit', async () => {
