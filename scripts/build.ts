@@ -1,5 +1,5 @@
 /**
- * Builds `dist/`: three tiny entries and one shared chunk of fixed name, readable, the same bytes every time.
+ * Builds `dist/`: tiny entries and one shared chunk of fixed name, readable, the same bytes every time.
  *
  *   node scripts/build.ts                 into dist/
  *   node scripts/build.ts --check         into a temporary folder, then compared with dist/
@@ -12,7 +12,8 @@ import { type Plugin, rolldown } from 'rolldown'
 
 const ROOT = resolve(import.meta.dirname, '..')
 const DIST = join(ROOT, 'dist')
-const ENTRIES = ['main', 'post', 'cli']
+/** `cli` looks at the version of Node and imports nothing, then loads `command-line`. */
+const ENTRIES = ['main', 'post', 'cli', 'command-line']
 const SHARED = 'headgate.js'
 const MB = 1_000_000
 /** A bundle above this is a mistake: something came in whole that is used in part. */

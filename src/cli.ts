@@ -1,40 +1,10 @@
 #!/usr/bin/env node
-import { readCommandLine } from './input/flags.ts'
-import { rbac } from './commands/rbac.ts'
-import type { RunContext } from './input/action.ts'
-import { readManifestFiles } from './input/files.ts'
-import { settingsOf, start } from './start.ts'
-import { VERSION } from './shared/version.ts'
-import { failureOf } from './shared/errors.ts'
-
-const cancel = new AbortController()
-for (const signal of ['SIGINT', 'SIGTERM'] as const)
-  process.on(signal, () => cancel.abort(new Error(`${signal} received`)))
-
-try {
-  const line = await readCommandLine(process.argv.slice(2), process.env, process.cwd())
-  if (line.kind === 'run' && line.rbac) process.stdout.write(await role(line.context))
-  else if (line.kind !== 'run') process.stdout.write(line.kind === 'help' ? line.text : `${VERSION}\n`)
-  else {
-    const { result } = await start(line.context, {
-      write: (text) => process.stdout.write(text),
-      github: false,
-      color: process.stdout.isTTY,
-      cancel: cancel.signal,
-      mask: () => {},
-      remember: () => {},
-    })
-    process.exitCode = result.exitCode
-  }
-} catch (error) {
-  const { message, next } = failureOf(error)
-  process.stderr.write(`headgate: ${message}${next === undefined ? '' : `\n${next}`}\n`)
+/**
+ * The rest is loaded only where it can be: an older Node would die of a SyntaxError in it, before a word is said. So
+ * nothing may be imported here at the top.
+ */
+if (Number.parseInt(process.versions.node, 10) >= 24) await import('./command-line.ts')
+else {
+  process.stderr.write(`headgate needs Node 24 or later; this is ${process.version}\n`)
   process.exitCode = 2
-}
-
-/** `headgate rbac`: needs the manifests, and no cluster. */
-async function role(context: RunContext): Promise<string> {
-  const { settings } = await settingsOf(context)
-  const files = await readManifestFiles(context.workspace, settings.manifests)
-  return rbac(files, settings, settings.namespace ?? 'default')
 }
