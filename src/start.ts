@@ -14,7 +14,7 @@ import { refuseProblems } from './input/problems.ts'
 import { readSettings, type SettingsRead } from './input/settings.ts'
 import { expandVariables } from './input/variables.ts'
 import { Client } from './kubernetes/client.ts'
-import { type Connection, connect } from './kubernetes/connection.ts'
+import { type Connection, connect, serverName } from './kubernetes/connection.ts'
 import { type Collector, collector } from './report/collector.ts'
 import { consoleReporter } from './report/console.ts'
 import type { Reporter, Result } from './report/events.ts'
@@ -166,8 +166,9 @@ async function connected(
   return connection
 }
 
-function clientOf({ transport }: Connection, reporter: Reporter): Client {
-  return new Client(transport, systemClock, {
+function clientOf(connection: Connection, reporter: Reporter): Client {
+  return new Client(connection.transport, systemClock, {
+    server: serverName(connection),
     userAgent: `headgate/${VERSION}`,
     onRequest: ({ method, path: to, status, ms }) =>
       reporter.emit({ kind: 'line', level: 'debug', text: `${method} ${to} ${status} ${ms} ms` }),

@@ -141,15 +141,13 @@ export function networkCode(error: unknown): string | undefined {
 }
 
 /** A request that got no answer, with the reason in words. */
-export function unreachable(request: { method: string; path: string }, error: unknown): ApiError {
+export function unreachable(request: { method: string; path: string }, error: unknown, server?: string): ApiError {
   const code = networkCode(error)
   const why = SENTENCES[code ?? ''] ?? (error instanceof Error ? error.message : String(error))
   const kind =
     code !== undefined && /TIMEOUT|TIMEDOUT/.test(code) && !NEVER_SENT.includes(code) ? 'timeout' : 'unreachable'
   const message = `the API server gave no answer: ${why}${code === undefined ? '' : ` (${code})`}`
   const path = { method: request.method, path: request.path }
-  return new ApiError(
-    { status: 0, kind, message, request: path, ...(code === undefined ? {} : { reason: code }) },
-    { cause: error },
-  )
+  const known = { ...(code === undefined ? {} : { reason: code }), ...(server === undefined ? {} : { server }) }
+  return new ApiError({ status: 0, kind, message, request: path, ...known }, { cause: error })
 }

@@ -29,6 +29,8 @@ export interface Kind {
 export interface ClientOptions {
   /** default `headgate` */
   userAgent?: string
+  /** which server this is, for people: told where it does not answer */
+  server?: string
   /** called once per try, with the time until the status line in milliseconds; status 0 when no answer came */
   onRequest?: (request: { method: string; path: string; status: number; ms: number }) => void
   /** text of each `Warning` header, e.g. that an API version is deprecated */
@@ -296,6 +298,7 @@ export class Client {
   /** What a failed request is reported as: the reason of an aborted signal first, our own errors as they are. */
   #broken(request: HttpRequest, error: unknown): unknown {
     if (request.signal?.aborted) return request.signal.reason
-    return error instanceof ApiError || error instanceof HeadgateError ? error : unreachable(request, error)
+    if (error instanceof ApiError || error instanceof HeadgateError) return error
+    return unreachable(request, error, this.#options.server)
   }
 }

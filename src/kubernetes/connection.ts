@@ -55,6 +55,12 @@ export async function connect(options: ConnectOptions): Promise<Connection> {
   }
 }
 
+/** `kube.example:6443 (context main)`: which cluster a person has to look at. */
+export function serverName({ server, contextName }: Pick<Connection, 'server' | 'contextName'>): string {
+  const { hostname, port, protocol } = new URL(server)
+  return `${hostname}:${port || (protocol === 'https:' ? '443' : '80')} (context ${contextName})`
+}
+
 /** One request; renewed credentials once when the server does not accept those at hand. */
 async function send(credentials: Credentials, server: string, request: HttpRequest): Promise<HttpResponse> {
   const used = await credentials.current()

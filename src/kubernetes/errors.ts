@@ -38,6 +38,8 @@ export interface ApiErrorDetails {
   request: { method: string; path: string }
   /** what the server asked to wait, in milliseconds */
   retryAfterMs?: number
+  /** which server it was, for people; told where no answer came */
+  server?: string
 }
 
 /** An answer of the API server that is not a success, or no answer at all (status 0). */
@@ -48,6 +50,7 @@ export class ApiError extends Error {
   readonly causes: ApiErrorCause[]
   readonly request: { method: string; path: string }
   readonly retryAfterMs: number | undefined
+  readonly server: string | undefined
 
   constructor(details: ApiErrorDetails, options?: { cause?: unknown }) {
     super(details.message, options)
@@ -58,6 +61,7 @@ export class ApiError extends Error {
     this.causes = details.causes ?? []
     this.request = details.request
     this.retryAfterMs = details.retryAfterMs
+    this.server = details.server
   }
 }
 
@@ -151,7 +155,7 @@ function sentence(error: ApiError, subject: string): Failure {
       return {
         kind: neverSent(error) ? 'refused' : 'failed',
         code: 'unreachable',
-        message: `the cluster cannot be reached: ${error.message.replace('the API server gave no answer: ', '')}`,
+        message: `the cluster${error.server === undefined ? '' : ` at ${error.server}`} cannot be reached: ${error.message.replace('the API server gave no answer: ', '')}`,
         next: 'check the server address of the kubeconfig and whether this runner may reach it (network, VPN, proxy, allow-list)',
       }
   }

@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, describe, expect, test } from 'vitest'
-import { connect, type Connection, type ConnectOptions } from '../../../src/kubernetes/connection.ts'
+import { connect, type Connection, type ConnectOptions, serverName } from '../../../src/kubernetes/connection.ts'
 import { proxyFor } from '../../../src/kubernetes/proxy.ts'
 
 const closing: (() => Promise<unknown>)[] = []
@@ -55,6 +55,14 @@ describe('finding the cluster', () => {
       namespace: 'shop',
       secrets: ['first-token'],
     })
+  })
+
+  test.each([
+    ['https://kube.test:6443', 'kube.test:6443 (context main)'],
+    ['https://kube.test/k8s/clusters/c-1', 'kube.test:443 (context main)'],
+    ['http://127.0.0.1', '127.0.0.1:80 (context main)'],
+  ])('the server of %s is told as %s', (server, name) => {
+    expect(serverName({ server, contextName: 'main' })).toBe(name)
   })
 
   test('another context by name, whose namespace is the default', async () => {

@@ -84,6 +84,15 @@ describe('no answer', () => {
     expect([error.kind, error.reason, neverSent(error)]).toEqual(['unreachable', 'ECONNREFUSED', true])
   })
 
+  test('which server it was is told', () => {
+    const request = { method: 'GET', path: PATH }
+    expect(explain(unreachable(request, refused(), 'kube.test:6443 (context main)'))).toMatchObject({
+      code: 'unreachable',
+      message: expect.stringMatching(/^the cluster at kube\.test:6443 \(context main\) cannot be reached: (?!the API)/),
+    })
+    expect(explain(unreachable(request, refused())).message).toMatch(/^the cluster cannot be reached: /)
+  })
+
   test('a broken connection may have carried the request', () => {
     expect(neverSent(unreachable({ method: 'POST', path: PATH }, refused('ECONNRESET')))).toBe(false)
   })
