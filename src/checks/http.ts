@@ -2,6 +2,7 @@ import type { Engine } from '../rollout/engine.ts'
 import type { Check, HttpCheck } from '../rollout/settings.ts'
 import type { WorkloadRecord } from '../rollout/record.ts'
 import { isServing } from '../health/pods.ts'
+import { previewName } from '../strategies/services.ts'
 import { sideOf } from '../strategies/view.ts'
 import type { CheckVerdict } from './verdict.ts'
 
@@ -90,7 +91,7 @@ function workloadTargets(engine: Engine, workload: WorkloadRecord, http: HttpChe
   const preview = book.record.strategy === 'blue-green'
   if (http.target === 'service' || preview) {
     if (service === undefined) return []
-    const name = http.target === 'service' ? service.record.name : `${service.record.name}-preview`
+    const name = http.target === 'service' ? service.record.name : previewName(service.record.name)
     const port = http.port ?? service.live?.spec.ports?.[0]?.port ?? 80
     const target = { kind: 'Service' as const, namespace: workload.namespace, name, port }
     return [{ name: `Service/${name}`, ask: () => client.proxy(target, http.path, options) }]

@@ -15,6 +15,7 @@ import { isHeld, templateDrift } from '../strategies/hold.ts'
 import type { Move } from '../strategies/move.ts'
 import { weightAt } from '../strategies/strategy.ts'
 import type { WorkloadView } from '../strategies/view.ts'
+import { unsetVariables } from './early.ts'
 import { askActingRun } from './request.ts'
 import { resultOf } from './result.ts'
 
@@ -27,6 +28,10 @@ export async function act(deps: Deps, app: string, namespace: string, seen: Roll
   if (early.kind === 'refused' && !askable)
     return resultOf(deps, { outcome: 'refused', message: early.failure.message, record: seen, failure: early.failure })
   if (early.kind === 'unchanged') return resultOf(deps, { outcome: 'unchanged', message: early.message, record: seen })
+  const asks = early.kind === 'promote' && !early.full
+  const unset = asks ? unsetVariables(deps, seen.checks, seen.plan.slice(seen.step)) : undefined
+  if (unset !== undefined)
+    return resultOf(deps, { outcome: 'refused', message: unset.message, record: seen, failure: unset })
   const asked = await askActingRun(deps, app, namespace, seen)
   if ('outcome' in asked) return asked
   if (early.kind === 'refused')

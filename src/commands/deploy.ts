@@ -3,23 +3,25 @@ import { aroundOf } from '../rollout/around.ts'
 import { Book, readPayload, readRecord } from '../rollout/book.ts'
 import { carry } from '../rollout/carry.ts'
 import type { Deps } from '../rollout/deps.ts'
-import { decide, wayOf } from '../rollout/machine.ts'
 import type { RolloutRecord } from '../rollout/record.ts'
 import { loadRelease, type Release, releaseOf } from '../rollout/release.ts'
 import { engineFor, openSession, type Session } from '../rollout/session.ts'
 import { survey } from '../rollout/survey.ts'
 import type { ConfigMap } from '../shared/objects.ts'
-import { stepText } from '../strategies/step.ts'
 import { endedResult } from './act.ts'
 import { begin } from './begin.ts'
+import { requireVariables, requireWorkloads } from './early.ts'
 import { homeOf } from './find-app.ts'
 import { differs } from './preflight.ts'
 import { resultOf } from './result.ts'
+import { deployDecision } from './under-way.ts'
 
 /** Brings the release in the manifests live by the chosen strategy. */
 export async function deploy(deps: Deps): Promise<Result> {
   const files = await deps.readManifests()
   const release = await loadRelease(files, deps.settings, homeOf(deps), deps.client.discovery)
+  requireWorkloads(release, deps.settings)
+  requireVariables(deps, deps.settings)
   const session = await openSession(deps, release.app, release.namespace, deps.settings.timeoutMs)
   try {
     const found = await readRecord(deps.client, release.app, release.namespace)
@@ -36,11 +38,8 @@ async function decided(
   map: ConfigMap | undefined,
 ): Promise<Result> {
   const { deps } = session
-  const { settings, source, reporter } = deps
-  const { full, supersede } = settings
-  const { strategy, pods } = settings
-  const way = wayOf({ strategy, pods, steps: settings.steps.map(stepText) })
-  const decision = decide({ command: 'deploy', record, digest: release.digest, way, full, supersede, source })
+  const { reporter } = deps
+  const decision = deployDecision(deps, release, record)
   switch (decision.kind) {
     case 'refused':
       return resultOf(deps, {

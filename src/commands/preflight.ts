@@ -2,9 +2,10 @@ import type { Client } from '../kubernetes/client.ts'
 import { sameContent } from '../kubernetes/diff.ts'
 import { valueAt } from '../manifests/workload.ts'
 import type { Finding } from '../preflight/finding.ts'
+import { previewFindings } from '../preflight/preview.ts'
 import { rightsFindings } from '../preflight/rights.ts'
 import { applyAcceptance, blocking, runRules } from '../preflight/rules.ts'
-import { renderPlan } from '../report/plan.ts'
+import { type Plan, renderPlan } from '../report/plan.ts'
 import { colored } from '../rollout/colors.ts'
 import { draftRollout, dryRunOf } from '../rollout/draft.ts'
 import { Interrupted } from '../rollout/interrupt.ts'
@@ -17,6 +18,7 @@ import { selectorText } from '../rollout/world.ts'
 import { type Failure, refuse } from '../shared/errors.ts'
 import { keyOf, nameOf, refOf } from '../shared/objects.ts'
 import { isRolling, lastWriter } from '../strategies/hold.ts'
+import { type UnderWay, wentBack } from './under-way.ts'
 
 export interface Look {
   seen: Survey
@@ -30,10 +32,12 @@ export async function preflight(
   session: ReadSession,
   release: Release,
   record: RolloutRecord | undefined,
+  known?: UnderWay,
 ): Promise<Look> {
   const { deps, world } = session
   const { client, settings, reporter, clock, source } = deps
   const seen = await survey({ client, world, release, settings, command: settings.command })
+  if (known?.rest !== undefined) wentBack(session, release, seen, known.rest)
   const { strategy, steps, pods, capacity, timeoutMs, takeOver } = settings
   const plain = Object.keys(settings.workloads)
   const input = {
@@ -54,7 +58,6 @@ export async function preflight(
     serverVersion: await serverVersion(client, release),
     now: clock.now(),
   }
-  const findings = applyAcceptance([...rightsFindings(seen.missing), ...runRules(input)], settings.accept)
   const draft = draftRollout({
     release,
     settings,
@@ -66,10 +69,18 @@ export async function preflight(
     dryRuns: seen.dryRuns,
     now: clock.now(),
   })
-  const plan = planOf(release, seen, draft, findings)
+  const previews = strategy === 'blue-green' ? previewFindings(draft.record.services, release.objects) : []
+  const found = [...rightsFindings(seen.missing), ...(known?.findings ?? []), ...previews, ...runRules(input)]
+  const findings = applyAcceptance(found, settings.accept)
+  const plan = withKnown(planOf(release, seen, draft, findings), known)
   for (const finding of findings) reporter.emit({ kind: 'finding', finding })
   reporter.emit({ kind: 'plan', plan })
   return { seen, findings, plan: renderPlan(plan) }
+}
+
+function withKnown(plan: Plan, known: UnderWay | undefined): Plan {
+  if (known === undefined) return plan
+  return { ...plan, rollout: known.goesOn ?? plan.rollout, notes: [...known.notes, ...plan.notes] }
 }
 
 /** The refusal that findings come to; undefined when none blocks. */

@@ -2,6 +2,7 @@ import { Discovery } from '../kubernetes/discovery.ts'
 import { neededRights, roleFor } from '../preflight/rights.ts'
 import { loadRelease, type SourceText } from '../rollout/release.ts'
 import { COMMANDS, type Settings } from '../rollout/settings.ts'
+import { requireWorkloads } from './early.ts'
 
 /**
  * The least Role for every command of this app, as YAML, from the manifests alone: whoever has no rights yet cannot ask
@@ -16,6 +17,7 @@ export async function rbac(files: SourceText[], settings: Settings, namespace: s
         builtin.known(apiVersion, kind) ?? { apiVersion, kind, plural: `${kind.toLowerCase()}s`, namespaced: true },
       ),
   })
+  requireWorkloads(release, settings)
   const { strategy, pods, prune, steps } = settings
   const objects = release.objects.map(({ object }) => object)
   const { app } = release

@@ -7,6 +7,7 @@ import { releaseFrom } from '../rollout/release.ts'
 import { openSession, type Session } from '../rollout/session.ts'
 import type { Settings } from '../rollout/settings.ts'
 import { begin } from './begin.ts'
+import { requireVariables } from './early.ts'
 import { findRecord } from './find-app.ts'
 import { resultOf } from './result.ts'
 
@@ -39,6 +40,7 @@ export async function rollback(deps: Deps): Promise<Result> {
     deps.reporter.emit({ kind: 'line', text: decision.because })
     const payload = await readPayload(deps.client, found.record, previous.rollout)
     const settings = settingsFor(deps.settings, found.record)
+    requireVariables(deps, settings)
     const own: Session = { ...session, deps: { ...deps, settings } }
     // The payload holds the objects as they were painted; the digest is that of what the repository has.
     const release = { ...releaseFrom(payload, app, namespace, settings.steps), digest: previous.digest }

@@ -88,7 +88,7 @@ function settingsOf(values: Values, config: Config | undefined): Settings {
     capacity: capacityOf(values, strategy),
     manifests: manifestsOf(values),
     images: imagesOf(values),
-    workloads: config?.values.workloads ?? {},
+    workloads: workloadsOf(config),
     checks: config?.checks ?? {},
     accept: values.lines('accept'),
     takeOver: values.lines('take-over'),
@@ -138,6 +138,17 @@ function manifestsOf(values: Values): string[] {
       `${values.command} needs them: name a file, directory or glob, in the input or the config file`,
     )
   return manifests
+}
+
+/** With their places: only the manifests tell whether there is such a workload. */
+function workloadsOf(config: Config | undefined): Settings['workloads'] {
+  const workloads = Object.entries(config?.values.workloads ?? {})
+  return Object.fromEntries(
+    workloads.map(([name, { strategy }]) => [
+      name,
+      { strategy, ...(config === undefined ? {} : { place: config.placeOf(['workloads', name]) }) },
+    ]),
+  )
 }
 
 function imagesOf(values: Values): string[] {

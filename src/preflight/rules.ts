@@ -62,6 +62,7 @@ const FINAL = [
   'paused-by-other',
   'controlled',
   'read-write-once-pod',
+  'preview-name',
   'record-size',
   'rights',
   'lease',

@@ -1,3 +1,4 @@
+import type { Place } from '../shared/errors.ts'
 import type { Step, Strategy } from '../strategies/step.ts'
 
 export const COMMANDS = ['deploy', 'promote', 'abort', 'rollback', 'status', 'plan'] as const
@@ -45,7 +46,7 @@ export interface Settings {
   /** `repository:tag`, `repository@digest` or `repository=reference` */
   images: string[]
   /** strategy of one workload where it differs from the app's: `plain` is applied and awaited, without steps */
-  workloads: Record<string, { strategy: 'plain' }>
+  workloads: Record<string, { strategy: 'plain'; place?: Place }>
   checks: Record<string, Check>
   /** ids of findings that are accepted by name */
   accept: string[]

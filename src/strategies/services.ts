@@ -82,6 +82,11 @@ export function settling(view: WorkloadView): Move | undefined {
   return until > view.now ? wait('the Service change to settle', until) : undefined
 }
 
+/** Name of the Service that leads to the new version of blue/green alone. */
+export function previewName(service: string): string {
+  return `${service}-preview`
+}
+
 /**
  * A preview Service, built fresh: name, ports and selector only, never a copy with its load balancer, node ports or
  * annotations.
@@ -98,7 +103,7 @@ export function previewService(view: WorkloadView, service: ServiceView, extra: 
     apiVersion: 'v1',
     kind: 'Service',
     metadata: {
-      name: `${service.record.name}-preview`,
+      name: previewName(service.record.name),
       namespace: service.record.namespace,
       labels: { [APP_LABEL]: view.app },
     },
@@ -114,7 +119,7 @@ export function previewMove(view: WorkloadView, extra: Record<string, string>): 
       return {
         kind: 'write',
         write: { verb: 'create', object },
-        text: `Service/${service.record.name}-preview created`,
+        text: `Service/${previewName(service.record.name)} created`,
       }
     const selector = { ...service.preview.spec.selector }
     const wanted = (object as Service).spec.selector ?? {}
@@ -126,7 +131,7 @@ export function previewMove(view: WorkloadView, extra: Record<string, string>): 
           object: service.preview,
           operations: [{ op: 'add', path: '/spec/selector', value: wanted }],
         },
-        text: `Service/${service.record.name}-preview to the new version`,
+        text: `Service/${previewName(service.record.name)} to the new version`,
       }
   }
   return undefined

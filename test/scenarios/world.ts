@@ -69,6 +69,8 @@ export interface RunOptions extends Partial<Omit<Settings, 'steps' | 'command'>>
   cancel?: AbortSignal
   /** what lies between this run and the server */
   between?: (inner: Transport) => Transport
+  /** puts environment variables in for `${NAME}` */
+  expand?: (text: string) => string
 }
 
 export interface Ran {
@@ -143,7 +145,7 @@ export class World {
 
   /** The same, not awaited: for two runs at once. */
   async start(command: Command, options: RunOptions = {}): Promise<Ran> {
-    const { plan, objects, source, cut, cancel, between, ...settings } = options
+    const { plan, objects, source, cut, cancel, between, expand, ...settings } = options
     const events: ReportEvent[] = []
     const writes: string[] = []
     const died = Promise.withResolvers<undefined>()
@@ -166,7 +168,7 @@ export class World {
           Promise.resolve([
             { file: 'app.json', text: JSON.stringify({ apiVersion: 'v1', kind: 'List', items: objects ?? [] }) },
           ]),
-        expand: (text) => text,
+        expand: expand ?? ((text) => text),
         fetchUrl: () => Promise.reject(new Error('no network in a scenario')),
         settleMs: 3_000,
         comment: () => ({ id: undefined, pullRequest: undefined }),

@@ -115,7 +115,7 @@ prune: true
       manifests: ['a', 'b'],
       strategy: 'canary',
       capacity: 'replace',
-      workloads: { worker: { strategy: 'plain' } },
+      workloads: { worker: { strategy: 'plain', place: { file: 'c.yaml', line: 6, column: 14 } } },
       checks: { up: { name: 'up' } },
       accept: ['replicas-one'],
       takeOver: ['x', 'z'],

@@ -1,0 +1,48 @@
+import { hint, type Problem, refuseProblems } from '../input/problems.ts'
+import type { Deps } from '../rollout/deps.ts'
+import type { Release } from '../rollout/release.ts'
+import type { Check, Settings } from '../rollout/settings.ts'
+import { type Failure, failureOf, HeadgateError } from '../shared/errors.ts'
+import type { Step } from '../strategies/step.ts'
+
+/** Refuses (`config`) a workload of the config file that the manifests do not have: its setting would do nothing. */
+export function requireWorkloads({ parts }: Release, { workloads }: Settings): void {
+  const names = [...parts.workloads, ...parts.otherWorkloads].map(({ metadata }) => metadata.name ?? '')
+  const problems = Object.entries(workloads).flatMap(([name, { place }]): Problem[] => {
+    if (names.includes(name)) return []
+    const message = `workloads: no workload "${name}" in the manifests; ${hint(name, names)}`
+    return [{ message, ...(place === undefined ? {} : { place }) }]
+  })
+  if (problems.length > 0) throw refuseProblems('config', problems)
+}
+
+/** What the environment lacks for the checks of these steps (`variable-unset`), told before the first one needs it. */
+export function unsetVariables(
+  { expand }: Pick<Deps, 'expand'>,
+  checks: Record<string, Check>,
+  steps: readonly Step[],
+): Failure | undefined {
+  const names = new Set(steps.flatMap((step) => (step.kind === 'check' ? step.names : [])))
+  const texts = [...names].flatMap((name) => {
+    const http = checks[name]?.http
+    return http === undefined ? [] : [...(http.url === undefined ? [] : [http.url]), ...Object.values(http.headers)]
+  })
+  const failures = new Map<string, Failure>()
+  for (const text of texts) {
+    try {
+      expand(text)
+    } catch (error) {
+      const failure = failureOf(error)
+      failures.set(failure.message, failure)
+    }
+  }
+  const [first] = failures.values()
+  if (first === undefined) return undefined
+  return refuseProblems('variable-unset', [...failures.values()], first.next).failure
+}
+
+/** Refuses (`variable-unset`) before anything is touched what a check would refuse in the middle. */
+export function requireVariables(deps: Deps, { checks, steps }: Pick<Settings, 'checks' | 'steps'>): void {
+  const failure = unsetVariables(deps, checks, steps)
+  if (failure !== undefined) throw new HeadgateError(failure)
+}

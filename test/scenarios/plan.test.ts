@@ -1,0 +1,83 @@
+import { describe, expect, it } from 'vitest'
+import type { Plan } from '../../src/report/plan.ts'
+import { blueGreenOf, canaryOf, expectUnharmed, pausedCanary, running, V2, V3 } from './given.ts'
+import { APP, type Ran } from './world.ts'
+
+function planIn({ events }: Ran): Plan {
+  const found = events.find((event) => event.kind === 'plan')
+  if (found === undefined) throw new Error('no plan')
+  return found.plan
+}
+
+/** Changes of one object as `path: before > after`. */
+function changesOf(plan: Plan, kind: string): string[] {
+  const object = plan.objects.find(({ ref }) => ref.kind === kind && ref.name === APP)
+  return (object?.changes ?? []).map(({ path, before, after }) => `${path}: ${before ?? ''} > ${after ?? ''}`)
+}
+
+const IMAGE = '.spec.template.spec.containers[name="app"].image'
+const TO_V3 = `${IMAGE}: gihyodocker/echo-version:0.1.0 > gihyodocker/echo-version:0.3.0`
+
+describe('a plan while a rollout rests', () => {
+  it('says that a deploy takes its place, and compares with the stable version', async () => {
+    const world = await pausedCanary()
+    const ran = await world.run('plan', canaryOf(V3, { plan: '25%, approve' }))
+    const plan = planIn(ran)
+    expect(ran.result?.message).toBe('nothing was touched; a deploy would go through')
+    expect(plan.notes[0]).toBe(
+      'Rollout 1 is paused at step 2/2 approve. A deploy takes its place: it goes back to the stable version first, as abort does, and the changes here are those against that.',
+    )
+    expect(changesOf(plan, 'Deployment')).toEqual([TO_V3])
+    expect(plan.rollout).toBe(2)
+    expect(plan.steps).toEqual([
+      { text: '25%', pods: { stable: 2, canary: 1 } },
+      { text: 'approve', pods: { stable: 2, canary: 1 } },
+      { text: 'finish', pods: { stable: 0, canary: 3 } },
+    ])
+    expect(plan.services.taking).toEqual([APP])
+    expect(ran.writes).toEqual([])
+    expectUnharmed(world)
+  })
+
+  it('knows that the release is the one that rests', async () => {
+    const world = await pausedCanary()
+    const ran = await world.run('plan', canaryOf(V2))
+    expect(planIn(ran)).toMatchObject({
+      rollout: 1,
+      notes: [expect.stringContaining('this very release'), expect.anything()],
+    })
+  })
+
+  it('says that a deploy would be refused', async () => {
+    const world = await pausedCanary()
+    const { result } = await world.run('plan', canaryOf(V3, { supersede: 'refuse' }))
+    expect(result?.message).toBe(
+      'nothing was touched; a deploy would be refused (rollout 1 is paused and supersede is refuse)',
+    )
+    expect(result?.outcome).toBe('planned')
+  })
+
+  it('takes the Services as they will be, after a switch', async () => {
+    const world = await running()
+    await world.run('deploy', blueGreenOf(V2, { plan: 'switch, approve' }))
+    const plan = planIn(await world.run('plan', canaryOf(V3)))
+    expect(plan.services.taking).toEqual([APP])
+    expect(changesOf(plan, 'Service')).toEqual([])
+    expect(changesOf(plan, 'Deployment')).toEqual([TO_V3])
+  })
+})
+
+describe('a plan while a run is at work', () => {
+  it('names the run that would stop a deploy', async () => {
+    const world = await running()
+    const cut = { after: 12, when: 'after' } as const
+    await world.run('deploy', canaryOf(V2, { plan: '50%, wait 10m', cut }))
+    const { result } = await world.run('plan', canaryOf(V3))
+    const found = result?.findings.find(({ id }) => id === 'lease')
+    expect(found).toMatchObject({ severity: 'error', reason: expect.stringContaining('octo/shop/101/1') })
+    expect(result?.message).toMatch(/would be refused \(\d errors?\)$/)
+    await world.clock.advance(31_000)
+    const later = await world.run('plan', canaryOf(V3))
+    expect(later.result?.findings.some(({ id }) => id === 'lease')).toBe(false)
+  })
+})
