@@ -79,7 +79,7 @@ export async function start(context: RunContext, host: Host): Promise<Done> {
 /** What ended a command before it could end itself. */
 function endedBy(
   error: unknown,
-  settings: Pick<Settings, 'command' | 'app' | 'namespace'>,
+  settings: Pick<Settings, 'command' | 'app' | 'namespace' | 'cluster'>,
   reporter: Reporter,
 ): Result {
   const failure = failureOf(error)

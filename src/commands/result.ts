@@ -39,7 +39,7 @@ export function exitCodeOf(outcome: Outcome, failure: Failure | undefined, cance
 }
 
 export function resultOf(
-  deps: { settings: Pick<Settings, 'command' | 'app' | 'namespace'> },
+  deps: { settings: Pick<Settings, 'command' | 'app' | 'namespace' | 'cluster'> },
   parts: ResultParts,
 ): Result {
   const { outcome, message, record, failure, findings = [], plan, cancelled } = parts
@@ -54,7 +54,7 @@ export function resultOf(
     ...(failure === undefined ? {} : { failure }),
     findings,
     ...(plan === undefined ? {} : { plan }),
-    next: record === undefined ? '' : nextCommand(record),
+    next: record === undefined ? '' : nextCommand(record, deps.settings.cluster),
     exitCode: exitCodeOf(outcome, failure, cancelled),
   }
 }

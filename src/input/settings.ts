@@ -5,6 +5,7 @@ import { type Command, COMMANDS, type Settings } from '../rollout/settings.ts'
 import { DEFAULT_STEPS, STRATEGIES, type Step, type Strategy } from '../strategies/step.ts'
 import type { Config } from './config.ts'
 import { INPUTS, type RawInputs } from './inputs.ts'
+import { isContent } from '../kubernetes/kubeconfig.ts'
 import { hint, refuseProblems } from './problems.ts'
 import { readSteps } from './steps.ts'
 import { reads, Values, type Written } from './values.ts'
@@ -27,7 +28,7 @@ const OF_STRATEGY = ['steps', 'pods', 'capacity'] as const
 export function readSettings(raw: RawInputs, config?: Config): SettingsRead {
   const values = new Values(raw, config, commandOf(raw))
   const notices = [...unreadInputs(raw, values.command), ...foreignStrategy(values, config)]
-  const settings = settingsOf(values, config)
+  const settings = settingsOf(raw, values, config)
   if (values.problems.length > 0) throw refuseProblems('input', values.problems)
   const { kubeconfig, context, 'github-token': githubToken } = raw
   return {
@@ -66,7 +67,7 @@ function foreignStrategy(values: Values, config: Config | undefined): string[] {
   ]
 }
 
-function settingsOf(values: Values, config: Config | undefined): Settings {
+function settingsOf(raw: RawInputs, values: Values, config: Config | undefined): Settings {
   const strategy = values.choice('strategy', STRATEGIES, 'rolling')
   const app = values.checked(
     'app',
@@ -86,6 +87,8 @@ function settingsOf(values: Values, config: Config | undefined): Settings {
     steps: stepsOf(values, strategy, config),
     pods: podsOf(values, strategy),
     capacity: capacityOf(values, strategy),
+    ...(config === undefined || raw.config === undefined ? {} : { config: raw.config }),
+    ...clusterOf(raw),
     manifests: manifestsOf(values),
     images: imagesOf(values),
     workloads: workloadsOf(config),
@@ -138,6 +141,15 @@ function manifestsOf(values: Values): string[] {
       `${values.command} needs them: name a file, directory or glob, in the input or the config file`,
     )
   return manifests
+}
+
+/** What may be printed: a kubeconfig's path, not its content. */
+function clusterOf({ kubeconfig, context }: RawInputs): Pick<Settings, 'cluster'> {
+  const cluster = {
+    ...(kubeconfig === undefined || isContent(kubeconfig) ? {} : { kubeconfig }),
+    ...(context === undefined ? {} : { context }),
+  }
+  return Object.keys(cluster).length === 0 ? {} : { cluster }
 }
 
 /** With their places: only the manifests tell whether there is such a workload. */

@@ -51,7 +51,8 @@ function nothing(): never {
   )
 }
 
-function isContent(text: string): boolean {
+/** Whether an input holds a kubeconfig itself, and not its path. */
+export function isContent(text: string): boolean {
   return text.includes('\n') || /^\s*[{]/.test(text) || /^\s*apiVersion\s*:/.test(text)
 }
 

@@ -1,6 +1,9 @@
 import type { RolloutRecord } from '../rollout/record.ts'
-import type { RunSource } from '../rollout/settings.ts'
+import type { RunSource, Settings } from '../rollout/settings.ts'
 import { shellWord } from './text.ts'
+
+/** The command line tool, called as the README calls it. */
+const CLI = 'node dist/cli.js'
 
 /** One thing that a person can do next. */
 export interface Way {
@@ -22,9 +25,9 @@ export function waysOf(record: RolloutRecord): Way[] {
     case 'paused':
       return [promote, abort]
     case 'stopped':
-      return [again(record, 'Retry the step'), act(record, 'promote', 'Go on past every gate', true), abort]
+      return [...again(record, 'Retry the step'), act(record, 'promote', 'Go on past every gate', true), abort]
     case 'progressing':
-      return [again(record, 'Go on, if the run has died'), abort]
+      return [...again(record, 'Go on, if the run has died'), abort]
     case 'aborting':
     case 'failed':
       return [{ ...abort, text: 'Finish the way back' }]
@@ -35,11 +38,22 @@ export function waysOf(record: RolloutRecord): Way[] {
   }
 }
 
-/** The command that goes on from where the rollout rests, with its number; empty when nothing is under way. */
-export function nextCommand(record: RolloutRecord): string {
+/**
+ * The command that goes on from where the rollout rests, with its number; empty when nothing is under way. `cluster`: how
+ * this run was told its cluster, which the next one at the same command line has to be told as well.
+ */
+export function nextCommand(record: RolloutRecord, cluster: ClusterFlags = {}): string {
   if (record.phase === 'succeeded' || record.phase === 'aborted') return ''
   const way = waysOf(record)[0]
-  return way?.gh ?? way?.cli ?? ''
+  return way === undefined ? '' : commandOf(way, cluster)
+}
+
+/** How the command line was told its cluster. */
+export type ClusterFlags = NonNullable<Settings['cluster']>
+
+/** One way as the command that a person copies. */
+export function commandOf({ gh, cli }: Way, { kubeconfig, context }: ClusterFlags = {}): string {
+  return gh ?? [cli, ...flag('kubeconfig', kubeconfig), ...flag('context', context)].join(' ')
 }
 
 /** Page of the workflow, where its file is known, else of the run; undefined outside of GitHub. */
@@ -57,7 +71,10 @@ function act(record: RolloutRecord, command: string, text: string, full = false)
   // GitHub refuses a dispatch with an input that the workflow does not declare, so only what every recipe declares.
   const fields = [`command=${command}`, `rollout=${rollout}`, ...(full ? ['full=true'] : [])]
   const cli = [
-    `headgate ${command} --app ${shellWord(app)} --namespace ${shellWord(namespace)} --rollout ${rollout}`,
+    `${CLI} ${command}`,
+    ...flag('app', app),
+    ...flag('namespace', namespace),
+    ...flag('rollout', String(rollout)),
     ...(full ? ['--full'] : []),
   ].join(' ')
   if (source.repository === '' || source.workflow === '') return { text, cli }
@@ -66,11 +83,27 @@ function act(record: RolloutRecord, command: string, text: string, full = false)
   return { text, cli, gh, ...(url === undefined ? {} : { url }) }
 }
 
-function again(record: RolloutRecord, text: string): Way {
-  const { app, namespace, source, lastRun } = record
-  const cli = `headgate deploy --app ${shellWord(app)} --namespace ${shellWord(namespace)}`
+/** Deploying the same release in the same way goes on with it; a rollback was begun from a release that no file has. */
+function again(record: RolloutRecord, text: string): Way[] {
+  const { app, namespace, source, lastRun, strategy, steps, pods, inputs } = record
+  if (record.command === 'rollback') return []
+  const cli = [
+    `${CLI} deploy`,
+    ...flag('app', app),
+    ...flag('namespace', namespace),
+    ...(inputs?.manifests ?? []).flatMap((path) => flag('manifests', path)),
+    ...(inputs?.images ?? []).flatMap((image) => flag('images', image)),
+    ...flag('config', inputs?.config),
+    ...flag('strategy', strategy),
+    ...flag('steps', steps.length === 0 ? undefined : steps.join(', ')),
+    ...flag('pods', pods === 'separate' ? pods : undefined),
+  ].join(' ')
   const run = lastRun.runId === '' ? source : lastRun
-  if (run.runId === '' || run.repository === '') return { text, cli }
+  if (run.runId === '' || run.repository === '') return [{ text, cli }]
   const gh = `gh run rerun ${shellWord(run.runId)} -R ${shellWord(run.repository)}`
-  return { text, cli, gh, ...(run.runUrl === '' ? {} : { url: run.runUrl }) }
+  return [{ text, cli, gh, ...(run.runUrl === '' ? {} : { url: run.runUrl }) }]
+}
+
+function flag(name: string, value: string | undefined): string[] {
+  return value === undefined ? [] : [`--${name} ${shellWord(value)}`]
 }

@@ -168,6 +168,6 @@ export class Book {
   /** What `kubectl describe` shows on everything that this rollout moves. */
   sentence(): string {
     const { app, namespace, rollout } = this.record
-    return `Headgate moves this object (rollout ${rollout} of app ${app}). Until it ends, apply nothing to it. Where it stands: headgate status --app ${app} -n ${namespace}. Back to the old version: headgate abort, or without it: ${undoCommand(this.record)}`
+    return `Headgate moves this object (rollout ${rollout} of app ${app}). Until it ends, apply nothing to it. Where it stands: headgate status --app ${app} --namespace ${namespace}. Back to the old version: headgate abort --app ${app} --namespace ${namespace}, or without it: ${undoCommand(this.record)}`
   }
 }

@@ -156,10 +156,16 @@ function fromSettings(
     prune,
     steps: settings.steps.map(stepText),
     plan: [...settings.steps],
+    ...inputsOf(settings),
     ...(settings.environment === undefined ? {} : { environment: settings.environment }),
     ...(settings.environmentUrl === undefined ? {} : { environmentUrl: settings.environmentUrl }),
     ...(settings.pullRequest === undefined ? {} : { pullRequest: settings.pullRequest }),
   }
+}
+
+/** A rollback is given none. */
+function inputsOf({ manifests, images, config }: Settings): Pick<RolloutRecord, 'inputs'> {
+  return manifests.length === 0 ? {} : { inputs: { manifests, images, ...(config === undefined ? {} : { config }) } }
 }
 
 function carriedOver(before: RolloutRecord | undefined): Partial<RolloutRecord> {

@@ -122,6 +122,8 @@ export interface RolloutRecord {
   prune: boolean
   environment?: string
   environmentUrl?: string
+  /** what the run that started it was given, so that the command that deploys again can be told */
+  inputs?: { manifests: string[]; images: string[]; config?: string }
   /** the run that started the rollout, and the one that acted last */
   source: RunSource
   lastRun: RunSource

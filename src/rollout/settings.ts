@@ -41,6 +41,10 @@ export interface Settings {
   steps: Step[]
   pods: 'in-place' | 'separate'
   capacity: 'keep' | 'replace'
+  /** path of the config file, where it was named */
+  config?: string
+  /** how a command line was told its cluster; never a kubeconfig's content */
+  cluster?: { kubeconfig?: string; context?: string }
   /** files, directories and globs below the workspace */
   manifests: string[]
   /** `repository:tag`, `repository@digest` or `repository=reference` */

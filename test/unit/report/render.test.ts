@@ -247,7 +247,7 @@ describe('the comment', () => {
     const text = renderComment(view({ record: record({ phase: 'paused', source: outside, lastRun: outside }) }))
     expect(text).toContain('commit abcdef0')
     expect(text).not.toContain('http')
-    expect(text).toContain('headgate promote --app echo-version --namespace shop --rollout 7')
+    expect(text).toContain('node dist/cli.js promote --app echo-version --namespace shop --rollout 7')
   })
 
   it('shows findings of a refusal without a plan', () => {

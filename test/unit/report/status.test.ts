@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { RolloutRecord } from '../../../src/rollout/record.ts'
+import { readCommandLine } from '../../../src/input/flags.ts'
+import { readSettings } from '../../../src/input/settings.ts'
 import { byHandOf } from '../../../src/report/escape.ts'
 import { outputsOf } from '../../../src/report/outputs.ts'
 import { stateOf, stepLabel, stepRows, versionsOf, weightOf } from '../../../src/report/status.ts'
@@ -164,9 +166,38 @@ describe('ways', () => {
     expect(nextCommand(record({ phase: 'stopped' }))).toBe('gh run rerun 4711 -R acme/shop')
     const outside = source({ repository: '', serverUrl: '', workflow: '', runId: '', runUrl: '' })
     const alone = record({ phase: 'paused', source: outside, lastRun: outside })
-    expect(nextCommand(alone)).toBe('headgate promote --app echo-version --namespace shop --rollout 7')
-    expect(nextCommand({ ...alone, phase: 'stopped' })).toBe('headgate deploy --app echo-version --namespace shop')
+    expect(nextCommand(alone)).toBe('node dist/cli.js promote --app echo-version --namespace shop --rollout 7')
+    const inputs = { manifests: ['k8s/', "it's/*.yaml"], images: ['web:2'], config: 'c.yaml' }
+    expect(nextCommand({ ...alone, phase: 'stopped', inputs })).toBe(
+      String.raw`node dist/cli.js deploy --app echo-version --namespace shop --manifests k8s/ --manifests 'it'\''s/*.yaml' --images web:2 --config c.yaml --strategy canary --steps '25%, wait 1m, 50%, approve'`,
+    )
+    expect(nextCommand(alone, { kubeconfig: '/k', context: 'a b' })).toBe(
+      "node dist/cli.js promote --app echo-version --namespace shop --rollout 7 --kubeconfig /k --context 'a b'",
+    )
+    expect(nextCommand(record({ phase: 'paused' }), { context: 'x' })).not.toContain('--context')
     expect([nextCommand(record({ phase: 'succeeded' })), nextCommand(record({ phase: 'aborted' }))]).toEqual(['', ''])
+  })
+
+  it('prints commands that the command line reads', async () => {
+    const inputs = { manifests: ['k8s/', 'b.yaml'], images: ['web:2'] }
+    const outside = source({ repository: '', workflow: '', runId: '' })
+    for (const phase of PHASES)
+      for (const { cli } of waysOf(record({ phase, inputs, source: outside, lastRun: outside }))) {
+        const words = [...cli.replace('node dist/cli.js ', '').matchAll(/'([^']*)'|(\S+)/g)]
+        const line = await readCommandLine(
+          words.map(([, quoted, plain]) => quoted ?? plain ?? ''),
+          {},
+          '/',
+        )
+        expect(line.kind === 'run' && readSettings(line.context.raw).settings.app, cli).toBe('echo-version')
+      }
+  })
+
+  it('offers no deploy after a rollback: no file has its release', () => {
+    const texts = (phase: 'stopped' | 'progressing') =>
+      waysOf(record({ phase, command: 'rollback' })).map(({ text }) => text)
+    expect(texts('stopped')).toEqual(['Go on past every gate', 'Go back to the version before'])
+    expect(texts('progressing')).toEqual(['Go back to the version before'])
   })
 
   it('quotes a workflow that has only a name', () => {

@@ -67,6 +67,7 @@ export function record(change: Partial<RolloutRecord> = {}): RolloutRecord {
     release: { digest: 'feedc0de99'.padEnd(64, '0'), rollout: 7, images: ['gihyodocker/echo-version:0.2.0'] },
     previous: { digest: 'abad1dea00'.padEnd(64, '0'), rollout: 6, images: ['gihyodocker/echo-version:0.1.0'] },
     previousImages: ['gihyodocker/echo-version:0.1.0'],
+    inputs: { manifests: ['k8s/'], images: ['gihyodocker/echo-version:0.2.0'] },
     workloads: [
       {
         namespace: 'shop',
