@@ -1,7 +1,7 @@
 import { stringifyJson } from '../shared/json.ts'
 import type { Deployment } from '../shared/objects.ts'
+import { ORIGINALS, SENTENCE } from '../strategies/annotations.ts'
 import { COLOR } from '../strategies/color.ts'
-import { ORIGINALS, SENTENCE } from '../strategies/hold.ts'
 import { HASH_LABEL } from '../strategies/services.ts'
 import type { Payload } from './codec.ts'
 import type { RolloutRecord, ServiceRecord, WorkloadRecord } from './record.ts'
@@ -38,7 +38,7 @@ export function undoScript(record: RolloutRecord, payload: Payload): string {
   const lines = [
     'set -e',
     ...users,
-    ...(pinned ? ['sleep 3'] : []),
+    ...(pinned ? ['sleep 3', ...moved.flatMap(freed)] : []),
     ...moved.flatMap((workload) => workloadLines(record, payload, workload)),
     ...(pinned && !draining ? record.services.map((each) => service(each)) : []),
     ...moved.map(
@@ -50,6 +50,18 @@ export function undoScript(record: RolloutRecord, payload: Payload): string {
 
 function stableHash(record: RolloutRecord, { workload }: ServiceRecord): string | undefined {
   return record.workloads.find(({ name }) => name === workload)?.stableHash
+}
+
+/**
+ * The old ReplicaSet as it was before the switch, so that the old template finds it again. It may never have been kept,
+ * or be gone by now.
+ */
+function freed({ namespace, name, stableHash }: WorkloadRecord): string[] {
+  if (stableHash === undefined) return []
+  const change = { spec: { template: { metadata: { annotations: { [SENTENCE]: null } } } } }
+  return [
+    `kubectl -n ${namespace} patch replicaset ${name}-${stableHash} --type=merge -p ${quoted(stringifyJson(change))} || true`,
+  ]
 }
 
 function workloadLines(

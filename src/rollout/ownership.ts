@@ -2,7 +2,8 @@ import type { Client } from '../kubernetes/client.ts'
 import { jsonEquals } from '../shared/json.ts'
 import { type JsonPatchOperation, pointer } from '../shared/json-patch.ts'
 import { type KubeObject, type ManagedFieldsEntry, refOf } from '../shared/objects.ts'
-import { MOVER, ORIGINALS, SENTENCE } from '../strategies/hold.ts'
+import { ORIGINALS, SENTENCE } from '../strategies/annotations.ts'
+import { MOVER } from '../strategies/hold.ts'
 
 const CONTROLLER = 'kube-controller-manager'
 

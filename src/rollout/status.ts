@@ -1,6 +1,9 @@
+import { type Acting, actingRun } from '../kubernetes/acting.ts'
 import type { Client } from '../kubernetes/client.ts'
 import { templateEquals } from '../manifests/workload.ts'
 import { isServing } from '../health/pods.ts'
+import { reasonOf, stepName } from '../report/status.ts'
+import { type ClusterFlags, commandOf, nextCommand, waysOf } from '../report/way.ts'
 import { formatDuration } from '../shared/duration.ts'
 import type { Deployment, Pod, ReplicaSet, Service } from '../shared/objects.ts'
 import { isHeld, isLocked, lastWriter } from '../strategies/hold.ts'
@@ -8,7 +11,7 @@ import { hashOf } from '../strategies/view.ts'
 import { HASH_LABEL } from '../strategies/services.ts'
 import { undoCommand } from './by-hand.ts'
 import { readPayload } from './book.ts'
-import type { RolloutRecord, WorkloadRecord } from './record.ts'
+import type { RolloutRecord, ServiceRecord, WorkloadRecord } from './record.ts'
 import { selectorText } from './world.ts'
 
 export interface StatusLine {
@@ -16,23 +19,69 @@ export interface StatusLine {
   level: 'info' | 'warning'
 }
 
-/** What a person wants to know of a rollout that may be resting: what serves, whether it is locked, whether it drifted. */
-export async function statusLines(client: Client, record: RolloutRecord, now: number): Promise<StatusLine[]> {
-  const info = (text: string): StatusLine => ({ text, level: 'info' })
+const OVER = ['succeeded', 'aborted']
+
+/**
+ * What a person wants to know of a rollout that may be resting: where it stands, who is at work on it, what serves,
+ * whether it is locked, whether it drifted, and what can be done.
+ */
+export async function statusLines(
+  client: Client,
+  record: RolloutRecord,
+  now: number,
+  cluster?: ClusterFlags,
+): Promise<StatusLine[]> {
+  const over = OVER.includes(record.phase)
+  const where = over ? '' : `, ${stepSentence(record)}`
+  const since = formatDuration(now - Date.parse(record.updatedAt))
   const lines = [
     info(
-      `app ${record.app} in namespace ${record.namespace}: rollout ${record.rollout}, ${record.strategy}, ${record.phase} for ${formatDuration(now - Date.parse(record.updatedAt))}`,
+      `app ${record.app} in namespace ${record.namespace}: rollout ${record.rollout}, ${record.strategy}, ${record.phase} for ${since}${where}`,
     ),
   ]
-  if (record.reason !== undefined) lines.push(info(`reason: ${record.reason}`))
+  const acting = await actingRun(client, record, now)
+  if (acting !== undefined || !over) lines.push(actingLine(record, acting))
+  const reason = reasonOf(record)
+  if (reason !== undefined) lines.push(info(`reason: ${reason}`))
   for (const workload of record.workloads) lines.push(...(await workloadLines(client, record, workload, now)))
-  for (const { name, namespace } of record.services) {
-    const service = await client.get<Service>({ apiVersion: 'v1', kind: 'Service', name, namespace })
-    const pin = service?.spec.selector?.[HASH_LABEL]
-    lines.push(info(`Service/${name}: ${pin === undefined ? 'selects all versions' : `pinned to ${pin}`}`))
-  }
-  if (!['succeeded', 'aborted'].includes(record.phase)) lines.push(info(`back by hand: ${undoCommand(record)}`))
+  for (const service of record.services) lines.push(await serviceLine(client, record, service))
+  const next = nextCommand(record)
+  for (const way of waysOf(record))
+    if (commandOf(way) !== next) lines.push(info(`${way.text.toLowerCase()}: ${commandOf(way, cluster)}`))
+  if (!over) lines.push(info(`back by hand: ${undoCommand(record)}`))
   return lines
+}
+
+function info(text: string): StatusLine {
+  return { text, level: 'info' }
+}
+
+/** Whether a run is at work, as its lease says; a dead one leaves the rollout to the next. */
+export function actingLine({ phase }: Pick<RolloutRecord, 'phase'>, acting: Acting | undefined): StatusLine {
+  if (acting === undefined) {
+    const moving = phase === 'progressing' || phase === 'aborting'
+    return { text: `no run is at work${moving ? ': the one that was has died' : ''}`, level: moving ? 'warning' : 'info' }
+  }
+  const silent = formatDuration(acting.silentMs)
+  if (acting.leftMs > 0) return info(`run ${acting.holder} is at work since ${acting.since}, last heard ${silent} ago`)
+  return { text: `run ${acting.holder}, at work since ${acting.since}, has died: last heard ${silent} ago`, level: 'warning' }
+}
+
+function stepSentence(record: RolloutRecord): string {
+  const { length } = record.steps
+  return record.step >= length ? 'finishing' : `step ${record.step + 1} of ${length} (${stepName(record)})`
+}
+
+async function serviceLine(client: Client, record: RolloutRecord, service: ServiceRecord): Promise<StatusLine> {
+  const { name, namespace } = service
+  const live = await client.get<Service>({ apiVersion: 'v1', kind: 'Service', name, namespace })
+  if (live === undefined) return { text: `Service/${name} does not exist`, level: 'warning' }
+  const pin = live.spec.selector?.[HASH_LABEL]
+  if (pin === undefined) return info(`Service/${name}: selects all versions`)
+  const workload = record.workloads.find((each) => each.name === service.workload)
+  const version =
+    pin === workload?.newHash ? workload.newVersion : pin === workload?.stableHash ? workload.stableVersion : ''
+  return info(`Service/${name}: pinned to ${version === '' ? pin : `${version} (${pin})`}`)
 }
 
 async function workloadLines(
@@ -63,7 +112,7 @@ async function workloadLines(
     : isLocked(deployment)
       ? ', paused'
       : ''
-  const lines: StatusLine[] = [{ text: `Deployment/${name}: ${counts.join(', ') || 'no pods'}${state}`, level: 'info' }]
+  const lines: StatusLine[] = [{ text: `Deployment/${name}: ${counts.join(', ') || (deployment.spec.replicas === 0 ? 'scaled to 0, nothing serves' : 'no pods')}${state}`, level: 'info' }]
   const drift = await driftLine(client, record, workload, deployment)
   return drift === undefined ? lines : [...lines, drift]
 }
@@ -75,7 +124,7 @@ async function driftLine(
   workload: WorkloadRecord,
   deployment: Deployment,
 ): Promise<StatusLine | undefined> {
-  if (['succeeded', 'aborted'].includes(record.phase) || workload.mode !== 'steps') return undefined
+  if (OVER.includes(record.phase) || workload.mode !== 'steps') return undefined
   const payload = await readPayload(client, record, record.rollout).catch(() => undefined)
   const versions = payload?.versions[`${workload.namespace}/${workload.name}`]
   if (versions === undefined) return undefined

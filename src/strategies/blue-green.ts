@@ -1,16 +1,17 @@
 import { resolveIntOrPercent, templateEquals } from '../manifests/workload.ts'
 import { holdFieldsOf } from '../rollout/record.ts'
-import type { Deployment, ReplicaSet } from '../shared/objects.ts'
+import type { Deployment } from '../shared/objects.ts'
+import { ORIGINALS, SENTENCE } from './annotations.ts'
 import { missing, pods } from './canary.ts'
 import {
   type DeploymentChange,
   HOLD_DEADLINE_SECONDS,
   HOLD_MIN_READY_SECONDS,
   isHeld,
+  isKept,
   isLocked,
-  ORIGINALS,
+  keepReplicaSet,
   originalsOf,
-  SENTENCE,
   templateDrift,
   writeDeployment,
 } from './hold.ts'
@@ -117,8 +118,8 @@ export function switchStep(view: WorkloadView): Move {
   if (switched) return settling(view) ?? lockedDone(view, deployment)
   const beside = standBeside(view, deployment, false)
   if (beside.kind !== 'done') return beside
-  const raised = raiseOld(old)
-  if (raised !== undefined) return raised
+  const kept = keepOld(view, old)
+  if (kept !== undefined) return kept
   if (fresh.serving < old.serving)
     return wait(`the new set to serve with as many pods as the old one, ${fresh.serving} of ${old.serving}`)
   // Without a Service there are no users to lead; the new set stands whole all the same before the old one goes.
@@ -132,14 +133,16 @@ function lockedDone(view: WorkloadView, deployment: Deployment): Move {
 }
 
 /** A foreign apply of the old file would find the old ReplicaSet saturated and remove the new set; this prevents it. */
-function raiseOld({ replicaSet }: Side): Move | undefined {
-  if (replicaSet === undefined || replicaSet.spec.minReadySeconds === HOLD_MIN_READY_SECONDS) return undefined
-  return readySeconds(replicaSet, HOLD_MIN_READY_SECONDS, 'old ReplicaSet guarded against a foreign apply')
+function keepOld(view: WorkloadView, { replicaSet }: Side): Move | undefined {
+  if (replicaSet === undefined || isKept(replicaSet)) return undefined
+  const sentence = `kept for the way back from rollout ${view.rollout} of ${view.app}`
+  return keepReplicaSet(replicaSet, sentence, 'old ReplicaSet guarded against a foreign apply')
 }
 
-function readySeconds(replicaSet: ReplicaSet, value: number, text: string): Move {
-  const operations = [{ op: 'add' as const, path: '/spec/minReadySeconds', value }]
-  return { kind: 'write', write: { verb: 'patch', object: replicaSet, operations }, text }
+/** Before the Deployment gets the old template back, else its controller would make another ReplicaSet for it. */
+function freeOld({ replicaSet }: Side): Move | undefined {
+  if (replicaSet === undefined || !isKept(replicaSet)) return undefined
+  return keepReplicaSet(replicaSet, null, 'old ReplicaSet as it was')
 }
 
 /**
@@ -148,17 +151,16 @@ function readySeconds(replicaSet: ReplicaSet, value: number, text: string): Move
  * is a race. The first write here is the point of no return.
  */
 export function finishMove(view: WorkloadView): Move {
-  const { deployment, versions } = view
+  const { deployment } = view
   if (deployment === undefined) return { kind: 'drift', text: 'it was deleted', object: missing(view) }
   const drift = templateDrift(view)
   if (drift !== undefined) return drift
-  return settling(view) ?? drainMove(view, deployment, 'next') ?? whole(view, versions.nextFields.minReadySeconds)
+  return settling(view) ?? drainMove(view, deployment, 'next') ?? whole(view)
 }
 
-function whole(view: WorkloadView, minReadySeconds: number): Move {
-  const old = sideOf(view, 'stable').replicaSet
-  if (old !== undefined && old.spec.minReadySeconds === HOLD_MIN_READY_SECONDS)
-    return readySeconds(old, minReadySeconds, 'old ReplicaSet as it was')
+function whole(view: WorkloadView): Move {
+  const free = freeOld(sideOf(view, 'stable'))
+  if (free !== undefined) return free
   const pinned = view.services.find((service) => pinOf(service) !== undefined)
   if (pinned !== undefined) return unpinMove(pinned, 'next')
   return settling(view) ?? dropPreviewMove(view) ?? wholeMove(view, 'next')
@@ -224,7 +226,7 @@ export function backMove(view: WorkloadView): Move {
 function backWhileWhole(view: WorkloadView, deployment: Deployment, old: Side): Move {
   const away = view.services.find((service) => pinOf(service) !== undefined && !pinnedTo(service, old))
   if (away !== undefined) return pinMove(away, 'stable', old.hash ?? '')
-  const drain = settling(view) ?? dropPreviewMove(view) ?? drainMove(view, deployment, 'stable')
+  const drain = settling(view) ?? dropPreviewMove(view) ?? freeOld(old) ?? drainMove(view, deployment, 'stable')
   if (drain !== undefined) return drain
   const pinned = view.services.find((service) => pinOf(service) !== undefined)
   return pinned === undefined ? restoreOld(view, old) : unpinMove(pinned, 'stable')
@@ -232,11 +234,5 @@ function backWhileWhole(view: WorkloadView, deployment: Deployment, old: Side): 
 
 /** Nothing is pinned: the old version whole by the native controller, its own fields last. */
 function restoreOld(view: WorkloadView, old: Side): Move {
-  const raised = old.replicaSet
-  const { deployment, versions } = view
-  const stuck = raised !== undefined && raised.spec.minReadySeconds === HOLD_MIN_READY_SECONDS
-  const templateBack = deployment !== undefined && templateEquals(deployment.spec.template, versions.stable)
-  if (stuck && templateBack && !isHeld(deployment))
-    return readySeconds(raised, versions.stableFields.minReadySeconds, 'old ReplicaSet as it was')
-  return wholeMove(view, 'stable')
+  return freeOld(old) ?? wholeMove(view, 'stable')
 }

@@ -1,13 +1,12 @@
 import { resolveIntOrPercent, templateEquals } from '../manifests/workload.ts'
+import { ORIGINALS, SENTENCE } from './annotations.ts'
 import {
   commandedPair,
   HOLD_DEADLINE_SECONDS,
   HOLD_MIN_READY_SECONDS,
   isHeld,
   isLocked,
-  ORIGINALS,
   originalsOf,
-  SENTENCE,
   templateDrift,
   writeDeployment,
 } from './hold.ts'

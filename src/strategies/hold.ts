@@ -1,8 +1,9 @@
 import { resolveIntOrPercent, templateEquals } from '../manifests/workload.ts'
 import type { HoldFields } from '../rollout/record.ts'
 import { holdFieldsOf } from '../rollout/record.ts'
-import { type Deployment, type PodTemplate, refOf } from '../shared/objects.ts'
 import { type JsonPatchOperation, pointer } from '../shared/json-patch.ts'
+import { type Deployment, type PodTemplate, type ReplicaSet, refOf } from '../shared/objects.ts'
+import { ORIGINALS, SENTENCE } from './annotations.ts'
 import type { Move } from './move.ts'
 import type { Pair } from './pods.ts'
 import { pairOf } from './pods.ts'
@@ -16,8 +17,6 @@ import { replicasOf, type WorkloadView } from './view.ts'
 export const HOLD_MIN_READY_SECONDS = 2_147_483_646
 export const HOLD_DEADLINE_SECONDS = 2_147_483_647
 
-export const ORIGINALS = 'headgate.dev/originals'
-export const SENTENCE = 'headgate.dev/rollout'
 /** Field manager of every write that moves pods, traffic or lock. */
 export const MOVER = 'headgate-rollout'
 
@@ -65,20 +64,37 @@ function changeStrategy(live: Deployment, { fields = {}, type }: DeploymentChang
   return [{ op: 'add', path: '/spec/strategy', value: { type: 'RollingUpdate', rollingUpdate } }]
 }
 
+/** @param at the object's own metadata, or that of its pod template */
 function changeAnnotations(
   live: Record<string, string> | undefined,
   change: Record<string, string | null>,
+  at: readonly string[] = ['metadata'],
 ): JsonPatchOperation[] {
   const set = Object.entries(change).filter((entry): entry is [string, string] => entry[1] !== null)
   if (live === undefined || Object.keys(live).length === 0)
-    return set.length === 0 ? [] : [{ op: 'add', path: '/metadata/annotations', value: Object.fromEntries(set) }]
+    return set.length === 0 ? [] : [{ op: 'add', path: pointer(...at, 'annotations'), value: Object.fromEntries(set) }]
   const operations: JsonPatchOperation[] = []
   for (const [key, value] of Object.entries(change)) {
-    const path = pointer('metadata', 'annotations', key)
+    const path = pointer(...at, 'annotations', key)
     if (value !== null) operations.push({ op: 'add', path, value })
     else if (live[key] !== undefined) operations.push({ op: 'remove', path })
   }
   return operations
+}
+
+/**
+ * A ReplicaSet whose pod template carries an annotation matches no file any more. The Deployment controller takes other
+ * sets away once the one that matches is saturated, also while it is paused, so this keeps a foreign apply of the old file
+ * from emptying the set that users are on. Its pods are not touched. Null takes the annotation off.
+ */
+export function keepReplicaSet(replicaSet: ReplicaSet, sentence: string | null, text: string): Move {
+  const { annotations } = replicaSet.spec.template.metadata ?? {}
+  const operations = changeAnnotations(annotations, { [SENTENCE]: sentence }, ['spec', 'template', 'metadata'])
+  return { kind: 'write', write: { verb: 'patch', object: replicaSet, operations }, text }
+}
+
+export function isKept(replicaSet: ReplicaSet): boolean {
+  return replicaSet.spec.template.metadata?.annotations?.[SENTENCE] !== undefined
 }
 
 /** The annotation with both sets of values, so that the cluster alone is enough to go on or back. */

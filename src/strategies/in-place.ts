@@ -1,8 +1,9 @@
 import { resolveIntOrPercent, templateEquals } from '../manifests/workload.ts'
 import { holdFieldsOf } from '../rollout/record.ts'
 import type { Deployment } from '../shared/objects.ts'
+import { SENTENCE } from './annotations.ts'
 import { missing } from './canary.ts'
-import { SENTENCE, templateDrift, writeDeployment } from './hold.ts'
+import { templateDrift, writeDeployment } from './hold.ts'
 import { done, type Move, wait } from './move.ts'
 import { observed, otherPods, replicasOf, sideOf, type WorkloadView } from './view.ts'
 

@@ -1,6 +1,7 @@
 import { templateEquals } from '../manifests/workload.ts'
+import { ORIGINALS, SENTENCE } from './annotations.ts'
 import { missing } from './canary.ts'
-import { ORIGINALS, originalsOf, SENTENCE, writeDeployment } from './hold.ts'
+import { originalsOf, writeDeployment } from './hold.ts'
 import { wholeMove } from './in-place.ts'
 import { done, type Move, wait } from './move.ts'
 import { hashOf, observed, replicasOf, sideOf, type WorkloadView } from './view.ts'

@@ -1,7 +1,8 @@
-import { templateEquals } from '../manifests/workload.ts'
 import { isServing } from '../health/pods.ts'
+import { templateEquals } from '../manifests/workload.ts'
 import type { HoldFields, ServiceRecord, WorkloadRecord } from '../rollout/record.ts'
 import type { Deployment, KubeObject, Pod, PodTemplate, ReplicaSet, Service } from '../shared/objects.ts'
+import { SENTENCE } from './annotations.ts'
 import type { Pair } from './pods.ts'
 
 /** What both versions of one workload are made of, fixed when the rollout started; kept in its payload. */
@@ -80,10 +81,18 @@ export function hashOf(object: { metadata: { labels?: Record<string, string> } }
   return object.metadata.labels?.[HASH]
 }
 
-/** The ReplicaSet made from a template; the newest when a collision left several. */
+/** The ReplicaSet made from a template, kept or not; the newest when a collision left several. */
 export function replicaSetOf(replicaSets: ReplicaSet[], template: PodTemplate): ReplicaSet | undefined {
-  const same = replicaSets.filter((set) => templateEquals(set.spec.template, template))
+  const same = replicaSets.filter((set) => templateEquals(withoutSentence(set.spec.template), template))
   return same.sort((a, b) => revisionOf(b) - revisionOf(a))[0]
+}
+
+function withoutSentence(template: PodTemplate): PodTemplate {
+  const { [SENTENCE]: sentence, ...annotations } = template.metadata?.annotations ?? {}
+  if (sentence === undefined) return template
+  const { annotations: _, ...metadata } = template.metadata ?? {}
+  const others = Object.keys(annotations).length === 0 ? {} : { annotations }
+  return { ...template, metadata: { ...metadata, ...others } }
 }
 
 function revisionOf(set: ReplicaSet): number {

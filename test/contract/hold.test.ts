@@ -202,16 +202,21 @@ contract('foreign acts with lock', async (start, note, cluster) => {
   await old.lock()
   await old.patch({ ...old.image('1.0.0'), minReadySeconds: 0 })
   note('old file', await old.steady())
-  const raised = start('raised')
-  await raised.create({ replicas: 3 })
-  await raised.hold('100%', 0)
-  await raised.lock()
-  const [first] = await raised.sets()
+  const kept = start('kept')
+  await kept.create({ replicas: 3 })
+  await kept.hold('100%', 0)
+  await kept.lock()
+  const [first] = await kept.sets()
   const path = `/apis/apps/v1/namespaces/${cluster.namespace}/replicasets/${textAt(first, 'metadata', 'name') ?? ''}`
-  await cluster.ask('PATCH', path, { spec: { minReadySeconds: 2147483646 } }, { type: MERGE })
-  note('old ReplicaSet raised', await raised.steady())
-  await raised.patch(raised.image('1.0.0'))
-  note('old template, old ReplicaSet raised', await raised.steady())
+  const mark = (value: string | null): object => ({
+    spec: { template: { metadata: { annotations: { kept: value } } } },
+  })
+  await cluster.ask('PATCH', path, mark('yes'), { type: MERGE })
+  note('old ReplicaSet kept by an annotation of its template', await kept.steady())
+  await kept.patch({ ...kept.image('1.0.0'), minReadySeconds: 0 })
+  note('old file, which names minReadySeconds', await kept.steady())
+  await cluster.ask('PATCH', path, mark(null), { type: MERGE })
+  note('kept no more', await kept.steady())
 })
 
 contract('pods that go', async (start, note) => {

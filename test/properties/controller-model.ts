@@ -106,9 +106,11 @@ export class Cluster {
     if (object.kind === 'ReplicaSet') {
       const set = this.#sets.find((each) => each.name === name)
       if (set === undefined) throw new Error(`no ReplicaSet ${name}`)
-      const spec = { minReadySeconds: set.minReadySeconds }
-      const patched = jsonPatch({ spec }, JSON.parse(JSON.stringify(operations)) as never)
-      set.minReadySeconds = (patched['spec'] as typeof spec).minReadySeconds
+      const spec = { template: JSON.parse(JSON.stringify(set.template)) as PodTemplate }
+      const patched = jsonPatch({ spec } as never, JSON.parse(JSON.stringify(operations)) as never)
+      set.template = (patched['spec'] as unknown as typeof spec).template
+      // The API server stores no empty map.
+      if (Object.keys(set.template.metadata?.annotations ?? {}).length === 0) delete set.template.metadata?.annotations
       return
     }
     const live = object.kind === 'Service' ? this.services.get(name) : this.deployments.get(name)
@@ -133,11 +135,12 @@ export class Cluster {
   /** All that a sync can change. */
   #signature(): string {
     const seen = [...this.deployments.values()].map(({ status }) => status?.observedGeneration)
-    const sets = this.#sets.map(({ replicas, desired, max, minReadySeconds }) => [
+    const sets = this.#sets.map(({ replicas, desired, max, minReadySeconds, template }) => [
       replicas,
       desired,
       max,
       minReadySeconds,
+      template,
     ])
     return JSON.stringify([seen, sets])
   }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { Client } from '../../src/kubernetes/client.ts'
-import type { Deployment, KubeObject } from '../../src/shared/objects.ts'
+import type { Deployment, KubeObject, ReplicaSet } from '../../src/shared/objects.ts'
 import { remains } from '../invariants/remains.ts'
 import { BESIDE, blueGreenOf, canaryOf, expectUnharmed, IN_PLACE, manifestOf, running, V1, V2, V3 } from './given.ts'
 import { APP, manifestsOf, NAMESPACE, type World } from './world.ts'
@@ -223,6 +223,31 @@ it('apply of a file that names minReadySeconds empties no side that users are on
   expect(world.serving()).toEqual({ [V2]: 3 })
   expectUnharmed(world)
 })
+
+it.each(['abort', 'promote'] as const)(
+  'apply of the old file after the switch empties no side that users are on, whatever it names (%s)',
+  async (command) => {
+    const spec = { minReadySeconds: 2 }
+    const world = await running({ app: { spec }, judged: { ...BESIDE, workloads: [] } })
+    const objects = manifestsOf({ version: V2, spec })
+    await world.run('deploy', blueGreenOf(V2, { objects, plan: 'switch, approve' }))
+    expect(world.serving()).toEqual({ [V1]: 3, [V2]: 3 })
+    apply(world, V1, spec)
+    await world.clock.advance(REST_MS)
+    expect(world.serving()).toEqual({ [V1]: 3, [V2]: 3 })
+    const { result } = await world.run(command)
+    if (command === 'promote') {
+      expect(result).toMatchObject({ outcome: 'refused' })
+      await world.run('abort')
+    }
+    expect(world.serving()).toEqual({ [V1]: 3 })
+    const templates = (world.emulator.list('replicasets', NAMESPACE) as ReplicaSet[]).map(
+      (set) => set.spec.template.metadata?.annotations,
+    )
+    expect(templates).toEqual([undefined, undefined])
+    expectUnharmed(world)
+  },
+)
 
 it('what a run that acts finds changed under its hands ends it, and users are brought back', async () => {
   const world = await running({ judged: { ...IN_PLACE, workloads: [] } })

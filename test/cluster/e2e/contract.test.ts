@@ -12,7 +12,19 @@ test.runIf(ownCluster)(
   async () => {
     // Some rows look at controllers in the middle of their work; on a busy machine such a moment is looked for again.
     const env = { ...process.env, HEADGATE_CONTRACT: 'real', NO_COLOR: '1' }
-    const args = [VITEST, 'run', 'test/contract', '--root', ROOT, '--testTimeout', '200000', '--retry', '2']
+    const args = [
+      VITEST,
+      'run',
+      'test/contract',
+      '--root',
+      ROOT,
+      '--testTimeout',
+      '200000',
+      '--retry',
+      '2',
+      '--maxWorkers',
+      '1',
+    ]
     const { code, stdout, stderr } = await runProgram(process.execPath, args, { env, cwd: ROOT, timeoutMs: AT_MOST_MS })
     expect(code, `${stdout}\n${stderr}`).toBe(0)
     expect(stdout).toMatch(/Tests {2}\d+ passed/)

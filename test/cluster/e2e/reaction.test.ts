@@ -39,7 +39,7 @@ async function rollout(stage: Stage, version: string): Promise<number[]> {
   const { namespace } = stage.world
   const requests = audit.since(mark).filter((each) => each.namespace === namespace)
   await stage.serves(version)
-  const pod = (await stage.world.list('pods')).find(({ metadata }) => metadata.name.startsWith(`${APP}-`))
+  const pod = (await stage.world.list('pods')).find(({ metadata }) => metadata.name?.startsWith(`${APP}-`) === true)
   const hash = pod?.metadata.labels?.['pod-template-hash'] ?? ''
   expect(hash).not.toBe('')
   return reactions(requests, `${APP}-${hash}-`)

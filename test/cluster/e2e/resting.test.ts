@@ -166,6 +166,14 @@ const NAMED: Act = {
   options: { spec: { minReadySeconds: 1 } },
   pods: () => ({ '0.1.0': 3, '0.2.0': 2 }),
 }
+/** The file from before the switch, as a second pipeline would bring it. */
+const NAMED_OLD: Act = {
+  name: 'apply of the old file, which names minReadySeconds',
+  play: (stage) => applyFile(stage, '0.1.0'),
+  decide: 'abort',
+  least: 2,
+  options: { spec: { minReadySeconds: 1 } },
+}
 const NOTHING: Act = {
   name: 'nothing but a restarted controller manager',
   play: async () => {},
@@ -241,7 +249,7 @@ describe.runIf(ownCluster)('while it rests', () => {
   for (const [rest, acts] of [
     [CANARY, [...ACTS, NOTHING]],
     [BEFORE, [...ACTS, NAMED]],
-    [AFTER, [...ACTS, NOTHING]],
+    [AFTER, [...ACTS, NAMED_OLD]],
   ] as const)
     test(`${rest.name}: ten side by side, each with another foreign act`, { timeout: 240_000 }, async () => {
       let restart = async (): Promise<void> => {}

@@ -51,7 +51,8 @@ function told(script: string): string[] {
     if (!line.startsWith('kubectl|')) return line
     const [, , namespace = '', verb = '', ...rest] = line.split('|')
     if (verb !== 'patch') return [namespace, verb, ...rest].join(' ').trim()
-    const operations = JSON.parse(rest[4] ?? '') as { path: string; value: unknown }[]
+    const operations = JSON.parse(rest[4] ?? '') as { path: string; value: unknown }[] | object
+    if (!Array.isArray(operations)) return [namespace, verb, ...rest].join(' ').trim()
     return `${namespace} patch ${rest[0]} ${rest[1]} ${operations.map(({ path, value }) => `${path}=${JSON.stringify(value)}`).join(' ')}`
   })
 }
@@ -63,6 +64,7 @@ const STABLE = [
   '/spec/strategy={"type":"RollingUpdate","rollingUpdate":{"maxSurge":"25%","maxUnavailable":"25%"}}',
   '/spec/paused=false',
 ].join(' ')
+const FREED = `shop patch replicaset web-old1 --type=merge -p {"spec":{"template":{"metadata":{"annotations":{"headgate.dev/rollout":null}}}}}`
 const CLEAN = 'shop annotate deployment web headgate.dev/originals- headgate.dev/rollout-'
 
 describe('the way back by hand', () => {
@@ -78,6 +80,7 @@ describe('the way back by hand', () => {
     expect(told(undoScript(rollout({ strategy: 'blue-green' }), payload()))).toEqual([
       'shop patch service web /spec/selector={"app":"web","pod-template-hash":"old1"}',
       'sleep 3',
+      FREED,
       `shop patch deployment web ${STABLE}`,
       'shop rollout status deployment web',
       'shop patch service web /spec/selector={"app":"web"}',
@@ -89,10 +92,18 @@ describe('the way back by hand', () => {
     expect(told(undoScript(rollout({ strategy: 'blue-green', step: 2 }), payload()))).toEqual([
       'shop patch service web /spec/selector={"app":"web"}',
       'sleep 3',
+      FREED,
       `shop patch deployment web ${STABLE}`,
       'shop rollout status deployment web',
       CLEAN,
     ])
+  })
+
+  it('goes on where the old ReplicaSet is gone, or never was', () => {
+    const script = undoScript(rollout({ strategy: 'blue-green' }), payload())
+    expect(run(script, '[ "$5" != replicaset ] || return 1;').status).toBe(0)
+    const { stableHash: _, ...first } = workload
+    expect(undoScript(rollout({ strategy: 'blue-green', workloads: [first] }), payload())).not.toContain('replicaset')
   })
 
   it('two Deployments: the old one up, users to it, the new one to no pods, the pin last', () => {

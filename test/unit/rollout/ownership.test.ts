@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest'
 import type { Client } from '../../../src/kubernetes/client.ts'
-import { clean, withOwnershipOf, withoutTraces } from '../../../src/rollout/ownership.ts'
 import { leftovers } from '../../../src/rollout/finish.ts'
+import { clean, withOwnershipOf, withoutTraces } from '../../../src/rollout/ownership.ts'
 import { restoreOperations } from '../../../src/rollout/undo.ts'
 import type { JsonPatchOperation } from '../../../src/shared/json-patch.ts'
 import type { KubeObject, ManagedFieldsEntry } from '../../../src/shared/objects.ts'
-import { ORIGINALS, SENTENCE } from '../../../src/strategies/hold.ts'
+import { ORIGINALS, SENTENCE } from '../../../src/strategies/annotations.ts'
 
 const entry = (manager: string): ManagedFieldsEntry => ({ manager, operation: 'Apply' })
 

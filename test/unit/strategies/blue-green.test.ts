@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { HOLD_MIN_READY_SECONDS } from '../../../src/strategies/hold.ts'
 import { nextMove, stopMove } from '../../../src/strategies/strategy.ts'
 import { BACK, FINISH, PREVIEW, SWITCH } from '../../properties/drive.ts'
-import { NEW, said, type ServiceSpec, type SideSpec, template, type ViewSpec, viewOf, written } from './views.ts'
+import { NEW, type ServiceSpec, type SideSpec, said, template, type ViewSpec, viewOf, written } from './views.ts'
 
 const FULL = { maxSurge: '100%', maxUnavailable: 0 }
 const held: ViewSpec = { template: 'new', hold: FULL, locked: true }
@@ -11,12 +11,12 @@ const onOld: ServiceSpec = { pin: 'old' }
 const preview = { app: 'web', 'pod-template-hash': 'new2' }
 /** both sets whole, users on the old one, locked and shown */
 const beside: ViewSpec = { ...held, old: three, next: three, services: [{ pin: 'old', preview }] }
-const guarded: SideSpec = { wanted: 3, minReadySeconds: HOLD_MIN_READY_SECONDS }
+const guarded: SideSpec = { wanted: 3, kept: true }
 const switched: ViewSpec = { ...beside, old: guarded, services: [{ pin: 'new', preview }] }
 /** after the finish has begun */
 const leaving: ViewSpec = { ...switched, hold: FULL, fields: {} }
 delete leaving.hold
-const emptied: ViewSpec = { ...leaving, old: { wanted: 0, minReadySeconds: HOLD_MIN_READY_SECONDS } }
+const emptied: ViewSpec = { ...leaving, old: { wanted: 0, kept: true } }
 
 interface Row {
   what: string
@@ -141,7 +141,7 @@ describe('the switch', () => {
     },
     {
       what: 'the old set runs with more pods than replicas',
-      spec: { ...beside, old: { wanted: 4, minReadySeconds: HOLD_MIN_READY_SECONDS } },
+      spec: { ...beside, old: { wanted: 4, kept: true } },
       move: 'wait: the new set to serve with as many pods as the old one, 3 of 4',
     },
     {
@@ -254,7 +254,12 @@ describe('the way back', () => {
       spec: { ...switched, services: [{ pin: 'old', changed: 1 }] },
       move: 'wait: the Service change to settle',
     },
-    { what: 'preview gone', spec: { ...beside, services: [onOld] }, move: 'write: new set away' },
+    {
+      what: 'preview gone, the guard still on',
+      spec: { ...switched, services: [onOld] },
+      move: 'write: old ReplicaSet as it was',
+    },
+    { what: 'the guard is off', spec: { ...beside, services: [onOld] }, move: 'write: new set away' },
     { what: 'new pods there', spec: back, move: 'wait: 3 new pods to end' },
     { what: 'new pods gone', spec: { ...back, next: { wanted: 0 } }, move: 'write: Service/web without a pin' },
     {
@@ -263,8 +268,8 @@ describe('the way back', () => {
       move: 'write: all pods back to the old version',
     },
     {
-      what: 'the guard still on, its Deployment rolling back natively',
-      spec: { old: guarded, services: [{}] },
+      what: 'the guard still on, a foreign apply has brought the old file',
+      spec: { ...switched, template: 'old', services: [{}] },
       move: 'write: old ReplicaSet as it was',
     },
     { what: 'everything as it was', spec: { services: [{}] }, move: 'done' },
@@ -298,6 +303,11 @@ describe('the way back', () => {
     {
       what: 'emptied, nothing shown',
       spec: { ...emptied, services: [{}] },
+      move: 'write: old ReplicaSet as it was',
+    },
+    {
+      what: 'emptied, the guard is off',
+      spec: { ...emptied, old: { wanted: 0 }, services: [{}] },
       move: 'write: all pods back to the old version',
     },
     {

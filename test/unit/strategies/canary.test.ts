@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
-import { ORIGINALS, SENTENCE } from '../../../src/strategies/hold.ts'
-import { nextMove, stopMove, weightAt } from '../../../src/strategies/strategy.ts'
+import { ORIGINALS, SENTENCE } from '../../../src/strategies/annotations.ts'
 import { batchOf, canaryMove, restMove } from '../../../src/strategies/canary.ts'
+import { nextMove, stopMove, weightAt } from '../../../src/strategies/strategy.ts'
 import { weightGoal } from '../../properties/drive.ts'
 import { FIELDS, NEW, said, template, type ViewSpec, viewOf, written } from './views.ts'
 

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { ORIGINALS, SENTENCE } from '../../../src/strategies/annotations.ts'
 import {
   changeDeployment,
   commandedPair,
@@ -6,9 +7,7 @@ import {
   isLocked,
   isRolling,
   lastWriter,
-  ORIGINALS,
   originalsOf,
-  SENTENCE,
   templateDrift,
 } from '../../../src/strategies/hold.ts'
 import { deploymentOf, FIELDS, NEW, template, viewOf } from './views.ts'

@@ -87,6 +87,7 @@ describe('the order of writes', () => {
     expect(writes({ strategy: 'blue-green' }, PREVIEW, SWITCH, BACK).slice(SWITCHED.length)).toEqual([
       'Service/web to the old version (hash)',
       'Service/web-preview removed',
+      'old ReplicaSet as it was',
       'new set away',
       'Service/web without a pin',
       'all pods back to the old version',
@@ -100,8 +101,8 @@ describe('the order of writes', () => {
     expect(drive.reach(BACK).take()).toEqual([
       'Service/web without a pin',
       'Service/web-preview removed',
-      'all pods back to the old version',
       'old ReplicaSet as it was',
+      'all pods back to the old version',
     ])
   })
 

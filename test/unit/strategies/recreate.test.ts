@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { ORIGINALS, SENTENCE } from '../../../src/strategies/hold.ts'
+import { ORIGINALS, SENTENCE } from '../../../src/strategies/annotations.ts'
 import { upMove } from '../../../src/strategies/recreate.ts'
 import type { Goal } from '../../../src/strategies/strategy.ts'
 import { nextMove, stopMove } from '../../../src/strategies/strategy.ts'

@@ -9,6 +9,7 @@ import type {
   ReplicaSet,
   Service,
 } from '../../../src/shared/objects.ts'
+import { SENTENCE } from '../../../src/strategies/annotations.ts'
 import { HOLD_DEADLINE_SECONDS, HOLD_MIN_READY_SECONDS } from '../../../src/strategies/hold.ts'
 import type { Move } from '../../../src/strategies/move.ts'
 import type { ServiceView, Versions, WorkloadView } from '../../../src/strategies/view.ts'
@@ -36,8 +37,8 @@ export interface SideSpec {
   /** of those, Ready; all when not said */
   ready?: number
   terminating?: number
-  /** of the ReplicaSet */
-  minReadySeconds?: number
+  /** the ReplicaSet is kept from matching its file */
+  kept?: boolean
   /** seconds since the pods became Ready */
   readyFor?: number
 }
@@ -111,6 +112,10 @@ export function deploymentOf(spec: ViewSpec = {}, name = 'web'): Deployment {
   }
 }
 
+function kept(of: PodTemplate): PodTemplate {
+  return { ...of, metadata: { ...of.metadata, annotations: { ...of.metadata?.annotations, [SENTENCE]: 'kept' } } }
+}
+
 export function replicaSet(hash: string, of: PodTemplate, side: SideSpec, revision?: string): ReplicaSet {
   return {
     apiVersion: 'apps/v1',
@@ -121,7 +126,7 @@ export function replicaSet(hash: string, of: PodTemplate, side: SideSpec, revisi
       labels: { 'pod-template-hash': hash },
       ...(revision === undefined ? {} : { annotations: { 'deployment.kubernetes.io/revision': revision } }),
     },
-    spec: { replicas: side.wanted, minReadySeconds: side.minReadySeconds ?? 0, selector: {}, template: of },
+    spec: { replicas: side.wanted, selector: {}, template: side.kept === true ? kept(of) : of },
   }
 }
 
