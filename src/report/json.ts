@@ -4,7 +4,7 @@ import type { Failure, Place } from '../shared/errors.ts'
 import type { ObjectRef } from '../shared/objects.ts'
 import type { Plan } from './plan.ts'
 import type { Report } from './schema.ts'
-import { stepLabel, stepRows, versionsOf, weightOf } from './status.ts'
+import { reasonOf, stepLabel, stepRows, versionsOf, weightOf } from './status.ts'
 import { failureOfView } from './verdict.ts'
 import type { ReportView } from './view.ts'
 
@@ -108,7 +108,8 @@ function releaseJson({ digest, rollout, images, sha }: ReleaseRef): ReleaseRef {
 }
 
 function rolloutJson(view: ReportView, record: RolloutRecord): NonNullable<Report['rollout']> {
-  const { reason, downtimeSeconds, pullRequest, previous } = record
+  const { downtimeSeconds, pullRequest, previous } = record
+  const reason = reasonOf(record)
   return {
     number: record.rollout,
     phase: record.phase,

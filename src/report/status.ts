@@ -44,6 +44,11 @@ export function supersededBy(record: RolloutRecord): string | undefined {
   return record.timeline.findLast((entry) => entry.kind === 'superseded')?.text
 }
 
+/** Why it rests where it rests; what it once waited for is no reason for anything that came later. */
+export function reasonOf({ phase, reason }: RolloutRecord): string | undefined {
+  return phase === 'paused' || phase === 'stopped' ? reason : undefined
+}
+
 /** Whether a rollout rests in the middle, so that a way back without Headgate is worth printing. */
 export function rests(record: RolloutRecord): boolean {
   return record.phase === 'paused' || record.phase === 'stopped' || record.phase === 'failed'

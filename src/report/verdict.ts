@@ -2,7 +2,7 @@ import type { RolloutRecord } from '../rollout/record.ts'
 import type { Failure } from '../shared/errors.ts'
 import { nameOf } from '../shared/objects.ts'
 import type { VersionMix } from './events.ts'
-import { type ReportState, rests, stateOf, stepName, supersededBy, versionsOf, weightOf } from './status.ts'
+import { reasonOf, type ReportState, rests, stateOf, stepName, supersededBy, versionsOf, weightOf } from './status.ts'
 import { code, count, md } from './text.ts'
 import type { ReportView } from './view.ts'
 import { waysOf } from './way.ts'
@@ -156,7 +156,7 @@ function why(view: ReportView, failure: Failure | undefined): string {
   const state = stateOf(view)
   if (record === undefined || state === 'planned' || state === 'refused') return md(view.result?.message ?? '', LONGEST)
   if (state === 'superseded') return md(supersededBy(record) ?? '')
-  return record.reason === undefined ? '' : md(record.reason, LONGEST)
+  return md(reasonOf(record) ?? '', LONGEST)
 }
 
 function done(view: ReportView, failure: Failure | undefined): string {

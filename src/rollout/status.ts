@@ -20,6 +20,7 @@ export interface StatusLine {
 }
 
 const OVER = ['succeeded', 'aborted']
+const UNDONE = ['aborting', 'aborted', 'failed']
 
 /**
  * What a person wants to know of a rollout that may be resting: where it stands, who is at work on it, what serves,
@@ -43,6 +44,8 @@ export async function statusLines(
   if (acting !== undefined || !over) lines.push(actingLine(record, acting))
   const reason = reasonOf(record)
   if (reason !== undefined) lines.push(info(`reason: ${reason}`))
+  if (UNDONE.includes(record.phase) && record.failure !== undefined)
+    lines.push(info(`failure: ${record.failure.message}`))
   for (const workload of record.workloads) lines.push(...(await workloadLines(client, record, workload, now)))
   for (const service of record.services) lines.push(await serviceLine(client, record, service))
   const next = nextCommand(record)
@@ -60,11 +63,17 @@ function info(text: string): StatusLine {
 export function actingLine({ phase }: Pick<RolloutRecord, 'phase'>, acting: Acting | undefined): StatusLine {
   if (acting === undefined) {
     const moving = phase === 'progressing' || phase === 'aborting'
-    return { text: `no run is at work${moving ? ': the one that was has died' : ''}`, level: moving ? 'warning' : 'info' }
+    return {
+      text: `no run is at work${moving ? ': the one that was has died' : ''}`,
+      level: moving ? 'warning' : 'info',
+    }
   }
   const silent = formatDuration(acting.silentMs)
   if (acting.leftMs > 0) return info(`run ${acting.holder} is at work since ${acting.since}, last heard ${silent} ago`)
-  return { text: `run ${acting.holder}, at work since ${acting.since}, has died: last heard ${silent} ago`, level: 'warning' }
+  return {
+    text: `run ${acting.holder}, at work since ${acting.since}, has died: last heard ${silent} ago`,
+    level: 'warning',
+  }
 }
 
 function stepSentence(record: RolloutRecord): string {
@@ -79,9 +88,9 @@ async function serviceLine(client: Client, record: RolloutRecord, service: Servi
   const pin = live.spec.selector?.[HASH_LABEL]
   if (pin === undefined) return info(`Service/${name}: selects all versions`)
   const workload = record.workloads.find((each) => each.name === service.workload)
-  const version =
-    pin === workload?.newHash ? workload.newVersion : pin === workload?.stableHash ? workload.stableVersion : ''
-  return info(`Service/${name}: pinned to ${version === '' ? pin : `${version} (${pin})`}`)
+  // There are two sets, and only the old one's hash is known from the start.
+  const version = pin === workload?.stableHash ? workload.stableVersion : workload?.newVersion
+  return info(`Service/${name}: pinned to ${version === undefined ? pin : `${version} (${pin})`}`)
 }
 
 async function workloadLines(
@@ -112,7 +121,12 @@ async function workloadLines(
     : isLocked(deployment)
       ? ', paused'
       : ''
-  const lines: StatusLine[] = [{ text: `Deployment/${name}: ${counts.join(', ') || (deployment.spec.replicas === 0 ? 'scaled to 0, nothing serves' : 'no pods')}${state}`, level: 'info' }]
+  const lines: StatusLine[] = [
+    {
+      text: `Deployment/${name}: ${counts.join(', ') || (deployment.spec.replicas === 0 ? 'scaled to 0, nothing serves' : 'no pods')}${state}`,
+      level: 'info',
+    },
+  ]
   const drift = await driftLine(client, record, workload, deployment)
   return drift === undefined ? lines : [...lines, drift]
 }

@@ -54,7 +54,7 @@ const CASES: Record<string, ReportView> = {
   }),
   aborting: view({ record: record({ phase: 'aborting', step: 2, timeline: timeline(2) }), mixes: [mix(21, 3, 1)], byHand }),
   aborted: view({
-    record: record({ phase: 'aborted', step: 3, reason: 'aborted by bob', timeline: timeline(3) }),
+    record: record({ phase: 'aborted', step: 3, reason: 'waits for an approval', timeline: timeline(3) }),
     mixes: [mix(0, 4, 0), mix(40, 4, 0)],
   }),
   'aborted-superseded': view({
