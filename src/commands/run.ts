@@ -6,6 +6,7 @@ import { Interrupted } from '../rollout/interrupt.ts'
 import type { Failure } from '../shared/errors.ts'
 import { abort } from './abort.ts'
 import { deploy } from './deploy.ts'
+import { lackingRights } from './lacking-rights.ts'
 import { plan } from './plan.ts'
 import { promote } from './promote.ts'
 import { resultOf } from './result.ts'
@@ -22,7 +23,7 @@ export async function runCommand(deps: Deps): Promise<Result> {
     deps.reporter.emit({ kind: 'result', result })
     return result
   } catch (error) {
-    const result = escaped(deps, error)
+    const result = escaped(deps, error, await lackingRights(deps, error))
     if (result.failure !== undefined) deps.reporter.emit({ kind: 'failure', failure: result.failure })
     deps.reporter.emit({ kind: 'result', result })
     return result
@@ -33,7 +34,7 @@ export async function runCommand(deps: Deps): Promise<Result> {
  * An error that no rollout has caught came before the first write that matters: commands that have begun one end it
  * themselves (`carry`).
  */
-function escaped(deps: Deps, error: unknown): Result {
+function escaped(deps: Deps, error: unknown, rights: Failure | undefined): Result {
   if (error instanceof Interrupted || deps.cancel.aborted) {
     const failure: Failure = {
       kind: 'cancelled',
@@ -42,7 +43,7 @@ function escaped(deps: Deps, error: unknown): Result {
     }
     return resultOf(deps, { outcome: 'refused', message: failure.message, failure, cancelled: true })
   }
-  const failure = asFailure(error)
+  const failure = rights ?? asFailure(error)
   const before =
     failure.kind === 'refused' ||
     (error instanceof ApiError && ['unreachable', 'unauthorized', 'forbidden'].includes(error.kind))

@@ -46,7 +46,7 @@ export async function survey(options: SurveyOptions): Promise<Survey> {
   const [live, lists, rights] = await Promise.all([
     readLive(client, release),
     readLists(client, namespaces),
-    readRights(options, namespaces),
+    readRights(options),
     watching,
   ])
   for (const { object } of release.objects) addWatched(world, object, live)
@@ -185,10 +185,15 @@ export async function dryRunOne(
   }
 }
 
-async function readRights(
-  { client, release, settings, command }: SurveyOptions,
-  namespaces: string[],
-): Promise<{ missing: Need[]; needs: Need[] }> {
+/** Which rights the command needs for this release, and which of them the credentials lack. Asks for nothing else. */
+export async function readRights({
+  client,
+  release,
+  settings,
+  command,
+}: Pick<SurveyOptions, 'client' | 'settings' | 'command'> & {
+  release: Pick<Release, 'app' | 'namespace' | 'objects'>
+}): Promise<{ missing: Need[]; needs: Need[] }> {
   const objects = release.objects.map(({ object }) => object)
   const { strategy, pods, prune } = settings
   const resourceOf = (
@@ -214,7 +219,7 @@ async function readRights(
     steps: settings.steps,
     resourceOf,
   })
-  const asked = [...new Set(needs.map(({ namespace }) => namespace ?? namespaces[0] ?? 'default'))]
+  const asked = [...new Set(needs.map(({ namespace }) => namespace ?? release.namespace))]
   const reviews = new Map<string, RulesReview>()
   await Promise.all(
     asked.map(async (namespace) => {
