@@ -16,7 +16,7 @@ import type { Move } from '../strategies/move.ts'
 import { weightAt } from '../strategies/strategy.ts'
 import type { WorkloadView } from '../strategies/view.ts'
 import { unsetVariables } from './early.ts'
-import { askActingRun } from './request.ts'
+import { askActingRun, askBeginningRun } from './request.ts'
 import { resultOf } from './result.ts'
 
 /** Promote and abort begin alike: ask a living run, else take the lease, decide, and go on from record and payload. */
@@ -27,7 +27,11 @@ export async function act(deps: Deps, app: string, namespace: string, seen: Roll
   const askable = early.kind === 'refused' && early.failure.code === 'progressing'
   if (early.kind === 'refused' && !askable)
     return resultOf(deps, { outcome: 'refused', message: early.failure.message, record: seen, failure: early.failure })
-  if (early.kind === 'unchanged') return resultOf(deps, { outcome: 'unchanged', message: early.message, record: seen })
+  if (early.kind === 'unchanged') {
+    // The rollout that is meant has ended; without a number, one that is about to begin is meant as well.
+    const asked = deps.settings.rollout === undefined ? await askBeginningRun(deps, app, namespace) : undefined
+    return asked ?? resultOf(deps, { outcome: 'unchanged', message: early.message, record: seen })
+  }
   const asks = early.kind === 'promote' && !early.full
   const unset = asks ? unsetVariables(deps, seen.checks, seen.plan.slice(seen.step)) : undefined
   if (unset !== undefined)

@@ -15,6 +15,7 @@ import { HeadgateError, refuse } from '../shared/errors.ts'
 import { type ConfigMap, keyOf, nameOf, refOf } from '../shared/objects.ts'
 import { endedResult } from './act.ts'
 import { foreignRolloutsOver, preflight, refusal, shaped } from './preflight.ts'
+import { stillWanted } from './request.ts'
 import { resultOf } from './result.ts'
 
 /** What a refusal must not hide: the rollout before has made room already. */
@@ -52,6 +53,7 @@ export async function begin(
       plan: look.plan,
       ...release,
     })
+  await stillWanted(session)
   await adoptWorkloads(session, release, look.seen)
   const book = await open(session, release, look.seen, record, current)
   const engine = await engineFor(session, book, false)

@@ -18,6 +18,7 @@ import { selectorText } from '../rollout/world.ts'
 import { type Failure, refuse } from '../shared/errors.ts'
 import { keyOf, nameOf, refOf } from '../shared/objects.ts'
 import { isRolling, lastWriter } from '../strategies/hold.ts'
+import { stillWanted } from './request.ts'
 import { type UnderWay, wentBack } from './under-way.ts'
 
 export interface Look {
@@ -103,7 +104,8 @@ export function refusal(findings: Finding[]): Failure | undefined {
 }
 
 /** A rolling update that somebody else began is waited for, up to `timeout`: until it ends nobody knows what is stable. */
-export async function foreignRolloutsOver({ deps, world, wake }: Session, release: Release): Promise<void> {
+export async function foreignRolloutsOver(session: Session, release: Release): Promise<void> {
+  const { deps, world, wake } = session
   const { clock, settings, reporter, cancel } = deps
   const deadline = clock.now() + settings.timeoutMs
   for (const manifest of release.parts.workloads) {
@@ -114,6 +116,7 @@ export async function foreignRolloutsOver({ deps, world, wake }: Session, releas
       const { deployment } = world.workload({ namespace, name: active })
       if (deployment === undefined || !isRolling(deployment)) break
       if (cancel.aborted) throw new Interrupted({ kind: 'cancelled' })
+      await stillWanted(session)
       if (clock.now() >= deadline)
         throw refuse(
           'foreign-rollout',

@@ -208,7 +208,7 @@ contract('foreign acts with lock', async (start, note, cluster) => {
   await kept.lock()
   const [first] = await kept.sets()
   const path = `/apis/apps/v1/namespaces/${cluster.namespace}/replicasets/${textAt(first, 'metadata', 'name') ?? ''}`
-  const mark = (value: string | null): object => ({
+  const mark = (value: string | null): Json => ({
     spec: { template: { metadata: { annotations: { kept: value } } } },
   })
   await cluster.ask('PATCH', path, mark('yes'), { type: MERGE })

@@ -2,7 +2,19 @@ import { describe, expect, it } from 'vitest'
 import { Client } from '../../src/kubernetes/client.ts'
 import type { Deployment, KubeObject, ReplicaSet } from '../../src/shared/objects.ts'
 import { remains } from '../invariants/remains.ts'
-import { BESIDE, blueGreenOf, canaryOf, expectUnharmed, IN_PLACE, manifestOf, running, V1, V2, V3 } from './given.ts'
+import {
+  BESIDE,
+  blueGreenOf,
+  canaryOf,
+  expectUnharmed,
+  IN_PLACE,
+  manifestOf,
+  running,
+  setImage,
+  V1,
+  V2,
+  V3,
+} from './given.ts'
 import { APP, manifestsOf, NAMESPACE, type World } from './world.ts'
 
 const REST_MS = 120_000
@@ -31,15 +43,6 @@ async function restingPreview(): Promise<World> {
   const world = await running({ judged: { ...BESIDE, workloads: [] } })
   await world.run('deploy', blueGreenOf(V2))
   return world
-}
-
-function setImage(world: World, version: string, manager = 'kubectl-set'): void {
-  const { template } = world.deployment().spec
-  const containers = template.spec.containers.map((container) => ({
-    ...container,
-    image: `gihyodocker/echo-version:${version}`,
-  }))
-  world.emulator.patch('deployments', NAMESPACE, APP, { spec: { template: { spec: { containers } } } }, manager)
 }
 
 function restart(world: World): void {

@@ -83,3 +83,11 @@ export function manifestOf(version: string, kind: string): KubeObject {
   if (found === undefined) throw new Error(`no ${kind} among the manifests`)
   return found
 }
+
+/** Somebody else brings an image to the running Deployment. */
+export function setImage(world: World, version: string, manager = 'kubectl-set'): void {
+  const { template } = world.deployment().spec
+  const image = `gihyodocker/echo-version:${version}`
+  const containers = template.spec.containers.map((container) => ({ ...container, image }))
+  world.emulator.patch('deployments', NAMESPACE, APP, { spec: { template: { spec: { containers } } } }, manager)
+}

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import type { JsonMap, KubeObject } from '../../src/shared/objects.ts'
 import { remains } from '../invariants/remains.ts'
 import type { Expectations } from '../invariants/rules.ts'
-import { bringing, canaryOf, expectUnharmed, IN_PLACE, running, V1, V2 } from './given.ts'
+import { bringing, canaryOf, expectUnharmed, IN_PLACE, running, setImage, V1, V2 } from './given.ts'
 import { APP, manifestsOf, NAMESPACE, type Ran, World } from './world.ts'
 
 const UNJUDGED: Expectations = { workloads: [], services: [] }
@@ -470,14 +470,6 @@ describe('an autoscaler', () => {
 })
 
 describe('a rolling update that somebody else began', () => {
-  function setImage(world: World, version: string): void {
-    const containers = world.deployment().spec.template.spec.containers.map((container) => ({
-      ...container,
-      image: `gihyodocker/echo-version:${version}`,
-    }))
-    world.emulator.patch('deployments', NAMESPACE, APP, { spec: { template: { spec: { containers } } } }, 'kubectl-set')
-  }
-
   it('is waited for; its outcome is what is stable then', async () => {
     const world = await running({ judged: UNJUDGED })
     world.emulator.setBehaviour('gihyodocker/echo-version:0.1.5', { readyAfterMs: 5_000 })

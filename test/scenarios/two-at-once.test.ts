@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { HttpRequest, Transport } from '../../src/kubernetes/transport.ts'
-import { bringing, canaryOf, expectUnharmed, pausedCanary, realWrites, running, V1, V2, V3 } from './given.ts'
+import { bringing, canaryOf, expectUnharmed, pausedCanary, realWrites, running, setImage, V1, V2, V3 } from './given.ts'
 import { APP, NAMESPACE, type Ran, type World } from './world.ts'
 
 /** Lets time pass until something is so; the run that makes it so goes on. */
@@ -113,6 +113,35 @@ describe('a command against the run that acts', () => {
     expect(texts(acting, 'line')).toMatch(/octo\/shop\/102\/1\/run-2 asks to abort: obeyed/)
     expect(world.serving()).toEqual({ [V1]: 3 })
     expectUnharmed(world)
+  })
+
+  it.each([1, 2])('abort before rollout %i has begun is obeyed as well: none begins', async (number) => {
+    const world = await running()
+    if (number === 2) await world.run('deploy', canaryOf(V2, { plan: '50%' }))
+    world.emulator.setBehaviour('gihyodocker/echo-version:0.1.5', { neverReady: true })
+    setImage(world, '0.1.5')
+    const first = world.start('deploy', canaryOf(V3))
+    await world.clock.advance(10_000)
+    const asked = world.clock.now()
+    const abort = world.start('abort', { app: APP })
+    const [acting, asking] = await world.clock.run(Promise.all([first, abort]))
+    expect(world.clock.now() - asked).toBeLessThanOrEqual(2_000)
+    expect(asking.result).toMatchObject({ outcome: 'aborted', exitCode: 0 })
+    expect(asking.result?.message).toMatch(/no rollout was begun, nothing was touched/)
+    expect(acting.result).toMatchObject({ outcome: 'refused', exitCode: 2, failure: { code: 'aborted' } })
+    expect(world.record?.rollout).toBe(number === 2 ? 1 : undefined)
+    expect(realWrites(acting)).toEqual([])
+  })
+
+  it('abort for the number of a rollout that has ended stops no other that is about to begin', async () => {
+    const world = await running()
+    await world.run('deploy', canaryOf(V2, { plan: '50%' }))
+    world.emulator.setBehaviour('gihyodocker/echo-version:0.1.5', { neverReady: true })
+    setImage(world, '0.1.5')
+    const first = world.start('deploy', canaryOf(V3, { timeoutMs: 60_000 }))
+    await world.clock.advance(10_000)
+    expect((await world.run('abort', { rollout: 1 })).result).toMatchObject({ outcome: 'unchanged' })
+    expect((await world.clock.run(first)).result).toMatchObject({ failure: { code: 'foreign-rollout' } })
   })
 
   it('abort in the middle of a move is obeyed before the next write', async () => {
