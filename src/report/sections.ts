@@ -104,7 +104,10 @@ export function wayOn(record: RolloutRecord): string {
     return `**${title}**\n${fence([way.gh ?? way.cli], 'sh', Infinity)}`
   })
   const cli = waysOf(record).flatMap((way) => (way.gh === undefined ? [] : [way.cli]))
-  const shell = cli.length === 0 ? '' : folded('The same from a shell with cluster access, by dist/cli.js of Headgate', fence(cli, 'sh'))
+  const shell =
+    cli.length === 0
+      ? ''
+      : folded('The same from a shell with cluster access, by dist/cli.js of Headgate', fence(cli, 'sh'))
   const text = [...parts, shell].filter((part) => part !== '').join('\n\n')
   // After a success hardly anybody wants to go back: there, but out of the way.
   return record.phase === 'succeeded' && text !== '' ? folded('The way back', text) : text

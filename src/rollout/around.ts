@@ -1,4 +1,5 @@
 import { eachLimited } from '../kubernetes/apply.ts'
+import { ApiError, explain } from '../kubernetes/errors.ts'
 import { LiveList } from '../kubernetes/watch.ts'
 import { diagnose } from '../health/diagnosis.ts'
 import { readiness } from '../health/readiness.ts'
@@ -39,7 +40,7 @@ export function aroundOf(session: Session, engine: Engine, release: Release, see
   )
   const apart = (objects: readonly KubeObject[], keys: Set<string>): KubeObject[] =>
     objects.filter((object) => !keys.has(keyOf(refOf(object))))
-  const applier = new Applier(session, engine, seen)
+  const applier = new Applier(session, engine, release, seen)
   return {
     before: async () => {
       // A promote goes on after these were applied; only a deploy brings objects.
@@ -57,11 +58,13 @@ export function aroundOf(session: Session, engine: Engine, release: Release, see
 class Applier {
   readonly #session: Session
   readonly #engine: Engine
+  readonly #release: Release
   readonly #seen: Survey | undefined
 
-  constructor(session: Session, engine: Engine, seen: Survey | undefined) {
+  constructor(session: Session, engine: Engine, release: Release, seen: Survey | undefined) {
     this.#session = session
     this.#engine = engine
+    this.#release = release
     this.#seen = seen
   }
 
@@ -69,10 +72,19 @@ class Applier {
   async wave(objects: KubeObject[]): Promise<void> {
     const changed: KubeObject[] = []
     await eachLimited(objects, AT_ONCE, async (object) => {
-      const applied = await this.#apply(object)
+      const applied = await this.#apply(object).catch((error: unknown) => {
+        throw error instanceof ApiError ? this.#refusal(error, object) : error
+      })
       if (applied !== undefined) changed.push(applied)
     })
     for (const object of changed) await awaitReady(this.#engine, object)
+  }
+
+  /** What the server said to an object that no dry run could try, such as one in a namespace that comes with it. */
+  #refusal(error: ApiError, object: KubeObject): HeadgateError {
+    const place = this.#release.objects.find((each) => each.object === object)?.place
+    const failure = explain(error, refOf(object))
+    return new HeadgateError({ ...failure, ...(place === undefined ? {} : { place }) }, { cause: error })
   }
 
   /** Undefined when it is as it should be and stands ready. */

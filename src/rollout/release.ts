@@ -5,8 +5,8 @@ import { type Classified, classify } from '../manifests/order.ts'
 import { type ManifestObject, parseManifest } from '../manifests/parse.ts'
 import { imagesOf } from '../manifests/workload.ts'
 import type { Discovery } from '../kubernetes/discovery.ts'
-import { refuse } from '../shared/errors.ts'
-import type { KubeObject } from '../shared/objects.ts'
+import { HeadgateError, refuse } from '../shared/errors.ts'
+import { type KubeObject, refOf } from '../shared/objects.ts'
 import type { Step } from '../strategies/step.ts'
 import type { Payload } from './codec.ts'
 import type { RolloutRecord } from './record.ts'
@@ -55,7 +55,7 @@ export async function loadRelease(
     settings.images,
   )
   const substituted = manifests.map((manifest, index) => ({ ...manifest, object: objects[index] ?? manifest.object }))
-  const placed = placeInNamespace(substituted, namespace, await namespacedKinds(objects, discovery))
+  const placed = placeInNamespace(substituted, namespace, await namespacedKinds(substituted, discovery))
   return assemble(appName(settings.app, placed), namespace, placed, settings.steps)
 }
 
@@ -84,14 +84,24 @@ function assemble(app: string, namespace: string, manifests: ManifestObject[], s
 }
 
 async function namespacedKinds(
-  objects: KubeObject[],
+  manifests: ManifestObject[],
   discovery: Kinds,
 ): Promise<(apiVersion: string, kind: string) => boolean> {
-  for (const object of objects) if (object.kind === 'CustomResourceDefinition') discovery.addCrd(object)
+  for (const { object } of manifests) if (object.kind === 'CustomResourceDefinition') discovery.addCrd(object)
   const known = new Map<string, boolean>()
-  for (const { apiVersion, kind } of objects) {
+  for (const manifest of manifests) {
+    const { apiVersion, kind } = manifest.object
     const key = `${apiVersion}|${kind}`
-    if (!known.has(key)) known.set(key, (await discovery.resourceOf(apiVersion, kind)).namespaced)
+    if (known.has(key)) continue
+    const found = await discovery.resourceOf(apiVersion, kind).catch((error: unknown) => {
+      throw error instanceof HeadgateError ? about(error, manifest) : error
+    })
+    known.set(key, found.namespaced)
   }
   return (apiVersion, kind) => known.get(`${apiVersion}|${kind}`) ?? true
+}
+
+/** The refusal of a kind, with the object that has it and its line. */
+function about({ failure }: HeadgateError, { object, placeOf }: ManifestObject): HeadgateError {
+  return new HeadgateError({ ...failure, object: refOf(object), place: placeOf(['kind']) })
 }

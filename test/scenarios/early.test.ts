@@ -78,3 +78,47 @@ describe('refused before anything is touched', () => {
     expectUnharmed(world)
   })
 })
+
+describe('what the server says to an object', () => {
+  it('a kind that it does not know, with object and line', async () => {
+    const world = await running()
+    const odd: KubeObject = { apiVersion: 'apps/v1', kind: 'Deploymnet', metadata: { name: 'odd' } }
+    const objects = manifestsOf({ version: V2, more: [odd] })
+    const { result, writes } = await world.run('deploy', bringing(V2, { objects }))
+    expect(result).toMatchObject({
+      outcome: 'refused',
+      failure: {
+        code: 'unknown-kind',
+        object: { kind: 'Deploymnet', name: 'odd' },
+        place: { file: 'app.json', line: 1 },
+        next: 'did you mean Deployment?',
+      },
+    })
+    expect(writes).toEqual([])
+  })
+
+  it('one that no dry run could try, when it is applied', async () => {
+    const world = await running()
+    const late: KubeObject = {
+      apiVersion: 'v1',
+      kind: 'ConfigMap',
+      metadata: { name: 'late', namespace: 'new' },
+      data: { a: 'b' },
+    }
+    const namespace: KubeObject = { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'new' } }
+    const status = { apiVersion: 'v1', kind: 'Status', status: 'Failure', code: 422, reason: 'Invalid' }
+    const body = { ...status, message: 'ConfigMap "late" is invalid: data[a]: Invalid value: "b"' }
+    world.emulator.onRequest({
+      before: ({ method, path }) =>
+        method === 'PATCH' && /\/configmaps\/late\?/.test(path) && !path.includes('dryRun')
+          ? { kind: 'answer', status: 422, body }
+          : undefined,
+    })
+    const objects = manifestsOf({ version: V2, more: [namespace, late] })
+    const { result } = await world.run('deploy', bringing(V2, { objects }))
+    expect(result?.failure).toMatchObject({ code: 'invalid', object: { kind: 'ConfigMap', name: 'late' } })
+    expect(result?.failure?.place?.file).toBe('app.json')
+    expect(result?.message).toContain('ConfigMap/late')
+    expect(world.serving()).toEqual({ '0.1.0': 3 })
+  })
+})

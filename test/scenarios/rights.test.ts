@@ -1,10 +1,11 @@
 import { describe, expect, it } from 'vitest'
 import type { Command } from '../../src/rollout/settings.ts'
+import type { JsonMap } from '../../src/shared/objects.ts'
 import { canaryOf, running, pausedCanary, V2 } from './given.ts'
 import { NAMESPACE, type Ran, type World } from './world.ts'
 
 /** One command by a user who may do what these rules say. */
-async function as(world: World, rules: object[], command: Command): Promise<Ran> {
+async function as(world: World, rules: JsonMap[], command: Command): Promise<Ran> {
   const metadata = { name: 'deployer', namespace: NAMESPACE }
   const apiVersion = 'rbac.authorization.k8s.io/v1'
   const roleRef = { apiGroup: 'rbac.authorization.k8s.io', kind: 'Role', name: 'deployer' }
@@ -17,7 +18,7 @@ async function as(world: World, rules: object[], command: Command): Promise<Ran>
 const READ = { apiGroups: ['', 'apps'], resources: ['*'], verbs: ['get', 'list', 'watch'] }
 
 describe('missing rights are told all at once', () => {
-  it.each<[string, object[], Command, string[]]>([
+  it.each<[string, JsonMap[], Command, string[]]>([
     ['none at all', [], 'deploy', ['create leases', 'patch deployments', 'watch pods']],
     ['only to read', [READ], 'deploy', ['create leases', 'patch deployments', 'create configmaps']],
     ['none, for a plan', [], 'plan', ['get deployments', 'list pods', 'watch services']],
