@@ -6,7 +6,7 @@ import { carry, type Ended, goBack } from '../rollout/carry.ts'
 import type { Deps } from '../rollout/deps.ts'
 import type { Engine } from '../rollout/engine.ts'
 import { decide } from '../rollout/machine.ts'
-import type { RolloutRecord } from '../rollout/record.ts'
+import { type RolloutRecord, successText } from '../rollout/record.ts'
 import { releaseOf } from '../rollout/release.ts'
 import { engineFor, openSession, type Session } from '../rollout/session.ts'
 import { type Failure, refuse } from '../shared/errors.ts'
@@ -146,8 +146,7 @@ function undoneByHand({ deployment, versions, separate }: WorkloadView, record: 
   return { kind: 'drift', object: refOf(deployment), text: 'the old version was put back by hand' }
 }
 
-const SENTENCES: Record<Ended['outcome'], string> = {
-  succeeded: 'the new version serves alone',
+const SENTENCES: Record<Exclude<Ended['outcome'], 'succeeded'>, string> = {
   paused: 'waiting for a person',
   unchanged: 'nothing changed',
   planned: 'nothing was touched',
@@ -161,7 +160,8 @@ const SENTENCES: Record<Ended['outcome'], string> = {
 export function endedResult(deps: Deps, book: Book, { outcome, failure, cancelled }: Ended): Result {
   const { record } = book
   const reason = failure === undefined ? '' : `: ${failure.message}`
-  const detail = outcome === 'paused' ? (record.reason ?? SENTENCES.paused) : (failure?.done ?? SENTENCES[outcome])
+  const told = outcome === 'succeeded' ? successText(record) : SENTENCES[outcome]
+  const detail = outcome === 'paused' ? (record.reason ?? SENTENCES.paused) : (failure?.done ?? told)
   return resultOf(deps, {
     outcome,
     message: `rollout ${record.rollout} of ${record.app} ${outcome}${reason}; ${detail}`,

@@ -1,4 +1,4 @@
-import type { RolloutRecord } from '../rollout/record.ts'
+import { isScaledToZero, type RolloutRecord } from '../rollout/record.ts'
 import type { Failure } from '../shared/errors.ts'
 import { nameOf } from '../shared/objects.ts'
 import type { VersionMix } from './events.ts'
@@ -108,7 +108,7 @@ function users(view: ReportView): string {
   const seen = mix === undefined ? '' : `; ${podSentence(mix, after, before)}`
   switch (record.phase) {
     case 'succeeded':
-      return `served by ${after}${seen}`
+      return isScaledToZero(record) ? 'nobody is served: all of it is scaled to 0' : `served by ${after}${seen}`
     case 'aborted':
       if (record.downtimeSeconds !== undefined)
         return `**were not served for ${record.downtimeSeconds} s**, and are again: by ${before}${seen}`

@@ -191,7 +191,7 @@ function draftWorkload(
   const plain = plainReason(deployment, dry, settings, serving) !== undefined
   if (!plain && deployment !== undefined && dry !== undefined)
     versions[`${namespace}/${name}`] = versionsOf(deployment, dry, manifest)
-  const replicas = deployment?.spec.replicas ?? manifest.spec.replicas ?? 1
+  const { replicas = 1 } = plain ? (dry ?? manifest).spec : (deployment ?? manifest).spec
   const weights = settings.steps.flatMap((step) => (step.kind === 'weight' ? [step.percent] : []))
   return {
     namespace,

@@ -16,7 +16,7 @@ import { movedImage } from './images.ts'
 import { Interrupted, type Interruption } from './interrupt.ts'
 import { Judge } from './judge.ts'
 import type { WorkloadRecord } from './record.ts'
-import { Teller } from './teller.ts'
+import { CONTROLLER, Teller } from './teller.ts'
 import type { Wake } from './wake.ts'
 import type { World } from './world.ts'
 
@@ -175,7 +175,7 @@ export class Engine {
       const moves = this.workloads.map((workload) => this.#next(workload, goal))
       if (await this.#sendAll(moves)) continue
       this.#teller.mix()
-      const waits = moves.filter((move) => move.kind === 'wait')
+      const waits = this.#waits(moves)
       const diagnosis = this.#judge.of(goal.kind === 'back' ? 'stable' : 'next')
       // Also where all pods are ready at this instant: one that has crashed twice on the way here is no good pod.
       if (goal.kind !== 'back' && diagnosis.fatal !== undefined)
@@ -185,7 +185,10 @@ export class Engine {
       if (waits.length === 0) return
       deadline = Math.max(deadline, ...waits.map((move) => (move.wakeAt ?? 0) + limitMs))
       if (this.now >= deadline) throw await this.#judge.timeout(waits[0]?.text ?? '', limitMs, diagnosis)
-      this.#teller.waiting(waits.map((move) => move.text).join('; '), diagnosis)
+      this.#teller.waiting(
+        waits.map((move) => move.text),
+        diagnosis,
+      )
       await this.sleep(this.#judge.wakeAt(deadline, waits, diagnosis))
     }
   }
@@ -198,7 +201,7 @@ export class Engine {
       const diagnosis = this.#judge.of('next')
       if (diagnosis.fatal !== undefined) throw await this.#judge.bad(diagnosis.fatal, diagnosis.symptoms)
       if (this.now >= end) return
-      this.#teller.waiting(`the wait to end`, diagnosis)
+      this.#teller.waiting(['the wait to end'], diagnosis)
       await this.sleep(this.#judge.wakeAt(end, [], diagnosis))
     }
   }
@@ -218,6 +221,16 @@ export class Engine {
       message: `${nameOf(move.object)} is no longer what rollout ${this.o.book.record.rollout} made of it: ${move.text}`,
       object: move.object,
       next: `abort puts the stable version back; or find who wrote it, stop that, and deploy again`,
+    })
+  }
+
+  /** Where there are several workloads a wait says whose it is. */
+  #waits(moves: Move[]): (Move & { kind: 'wait' })[] {
+    const { workloads } = this
+    return moves.flatMap((move, at) => {
+      if (move.kind !== 'wait') return []
+      const plain = workloads.length < 2 || move.text === CONTROLLER
+      return [plain ? move : { ...move, text: `Deployment/${workloads[at]?.name ?? ''}: ${move.text}` }]
     })
   }
 

@@ -2,7 +2,7 @@ import { keyOf, type KubeObject, nameOf, type ObjectRef, refOf } from '../shared
 import { payloadName } from './codec.ts'
 import type { Engine } from './engine.ts'
 import { clean, withoutTraces } from './ownership.ts'
-import type { PayloadRef, ReleaseRef } from './record.ts'
+import { type PayloadRef, type ReleaseRef, successText } from './record.ts'
 
 /**
  * Brings the new version to all pods and gives the objects to the manifest's manager, so that nothing is left but what the
@@ -52,7 +52,7 @@ export async function succeed(engine: Engine): Promise<void> {
       payloads: record.payloads.filter(({ rollout }) => kept.has(rollout)),
       jobs: record.jobs.filter(ours),
     },
-    { kind: 'finished', text: 'the new version serves alone' },
+    { kind: 'finished', text: successText(record) },
   )
   await sweep(
     engine,

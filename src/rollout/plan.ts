@@ -3,7 +3,7 @@ import type { Finding } from '../preflight/finding.ts'
 import { type Need, roleFor } from '../preflight/rights.ts'
 import type { FieldChange, Plan, PlannedObject, PlannedStep } from '../report/plan.ts'
 import { stringifyJson } from '../shared/json.ts'
-import { type Json, keyOf, refOf } from '../shared/objects.ts'
+import { type Json, keyOf, refOf, type Service } from '../shared/objects.ts'
 import { stepText } from '../strategies/step.ts'
 import { weightAt } from '../strategies/strategy.ts'
 import { type Draft, dryRunOf, takesPart } from './draft.ts'
@@ -82,7 +82,10 @@ function servicesOf(release: Release, seen: Survey, record: RolloutRecord): Plan
   const taking = record.services.map(({ name }) => name)
   const templates = release.parts.workloads.map(({ spec }) => spec.template.metadata?.labels ?? {})
   const others = (seen.lists.services ?? []).filter(
-    ({ metadata }) => metadata.namespace === release.namespace && !taking.includes(metadata.name ?? ''),
+    (service) =>
+      service.metadata.namespace === release.namespace &&
+      !taking.includes(service.metadata.name ?? '') &&
+      !isApiServer(service),
   )
   const notTaking = others.map((service) => ({
     name: service.metadata.name ?? '',
@@ -91,6 +94,11 @@ function servicesOf(release: Release, seen: Survey, record: RolloutRecord): Plan
       : 'it selects no pod of this release',
   }))
   return { taking, notTaking }
+}
+
+/** The Service of the API server, which every cluster has in this namespace, is nobody's app. */
+function isApiServer({ metadata }: Service): boolean {
+  return metadata.namespace === 'default' && metadata.name === 'kubernetes'
 }
 
 function rightText({ verb, group, resource, subresource, name, namespace }: Need): string {

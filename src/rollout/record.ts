@@ -49,7 +49,7 @@ export interface WorkloadRecord {
   newHash?: string
   /** separate form: the Deployment that served before; `name` is then the new one's */
   stableName?: string
-  /** replicas when the rollout started */
+  /** replicas when the rollout started; of a plain workload those that the release gives it */
   replicas: number
   /** pairs planned for the weight steps, in order: [stable, canary] pods */
   pairs: [number, number][]
@@ -146,6 +146,16 @@ export interface RolloutRecord {
   downSince?: string
   /** seconds without a serving pod, measured by recreate */
   downtimeSeconds?: number
+}
+
+/** The release is live, and all of it is scaled to 0. */
+export function isScaledToZero({ workloads }: Pick<RolloutRecord, 'workloads'>): boolean {
+  return workloads.length > 0 && workloads.every(({ replicas }) => replicas === 0)
+}
+
+/** How a rollout that succeeded has ended. */
+export function successText(record: Pick<RolloutRecord, 'workloads'>): string {
+  return isScaledToZero(record) ? 'the release is live, scaled to 0: nothing serves' : 'the new version serves alone'
 }
 
 /** The strategy fields of a Deployment with the API server's defaults filled in. Source: apps/v1 defaulting. */

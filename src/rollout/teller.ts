@@ -3,7 +3,7 @@ import { sideOf } from '../strategies/view.ts'
 import type { Engine } from './engine.ts'
 
 /** What a move waits for right after a write. */
-const CONTROLLER = 'the Deployment controller'
+export const CONTROLLER = 'the Deployment controller'
 
 /** Tells what an engine waits for and which version serves with how many pods; only what is news. */
 export class Teller {
@@ -15,8 +15,10 @@ export class Teller {
     this.#engine = engine
   }
 
-  waiting(text: string, { symptoms }: Diagnosis): void {
+  waiting(texts: string[], { symptoms }: Diagnosis): void {
     const [worst] = symptoms
+    const others = texts.filter((text) => text !== CONTROLLER)
+    const text = others.length === 0 ? CONTROLLER : [...new Set(others)].join('; ')
     // The controller answers in milliseconds; only when it does not is it worth a line, and then a symptom says so.
     if (text === CONTROLLER && worst === undefined) return
     const line = worst === undefined ? text : `${text} (${worst.sentence})`
