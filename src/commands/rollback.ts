@@ -52,7 +52,7 @@ export async function rollback(deps: Deps): Promise<Result> {
 
 /** The settings of the rollout before; all steps only with `gates: all`. */
 function settingsFor(settings: Settings, record: RolloutRecord): Settings {
-  const { checks, capacity, timeoutMs, onFailure, onCancel, onFailedJob, accept, takeOver, prune } = record
+  const { checks, capacity, timeoutMs, onFailure, onCancel, onFailedJob, prune } = record
   return {
     ...settings,
     app: record.app,
@@ -64,8 +64,9 @@ function settingsFor(settings: Settings, record: RolloutRecord): Settings {
     onFailure,
     onCancel,
     onFailedJob,
-    accept,
-    takeOver,
+    // What a person says now counts as well.
+    accept: [...new Set([...record.accept, ...settings.accept])],
+    takeOver: [...new Set([...record.takeOver, ...settings.takeOver])],
     prune,
   }
 }

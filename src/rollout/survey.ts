@@ -153,11 +153,23 @@ function autoscaledOf(release: Release, { autoscalers }: LiveLists): Set<string>
   return new Set([...(autoscalers ?? []), ...planned].map((autoscaler) => targetKey(autoscaler)))
 }
 
-async function dryRunAll({ client, release, settings }: SurveyOptions, found: Survey): Promise<void> {
+async function dryRunAll({ client, release, settings, command }: SurveyOptions, found: Survey): Promise<void> {
   await eachLimited(release.objects, AT_ONCE, async ({ object }) => {
     const key = keyOf(refOf(object))
-    found.dryRuns.set(key, await dryRunOne(client, object, found, settings.takeOver))
+    let answer = await dryRunOne(client, object, found, settings.takeOver)
+    // Who has scaled in an emergency and now needs the way back is not asked whose the count is: it stays.
+    if (command === 'rollback' && isAboutReplicas(answer)) {
+      found.autoscaled.add(key)
+      answer = await dryRunOne(client, object, found, settings.takeOver)
+    }
+    found.dryRuns.set(key, answer)
   })
+}
+
+function isAboutReplicas(answer: DryRunResult): boolean {
+  if (answer.kind !== 'error' || answer.reason !== 'Conflict') return false
+  const fields = (answer.causes ?? []).map(({ field }) => field)
+  return fields.length > 0 && fields.every((field) => field === '.spec.replicas')
 }
 
 /** The server's opinion of one object. Refusals are findings, not failures, so that all of them are told at once. */

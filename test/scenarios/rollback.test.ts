@@ -40,4 +40,27 @@ describe('rollback', () => {
     })
     expect(result).toMatchObject({ outcome: 'unchanged' })
   })
+
+  it('leaves the count that somebody has scaled to', async () => {
+    const world = await twoReleases('in-place')
+    world.expect({ workloads: [], services: [{ namespace: NAMESPACE, name: APP, minReady: 3 }] })
+    world.emulator.patch('deployments', NAMESPACE, APP, { spec: { replicas: 5 } }, 'kubectl')
+    await world.clock.advance(60_000)
+    expect(world.serving()).toEqual({ '0.3.0': 5 })
+    const { result } = await world.run('rollback')
+    expect(result, result?.message).toMatchObject({ outcome: 'rolled-back' })
+    expect(world.serving()).toEqual({ '0.2.0': 5 })
+    expect(world.breaches).toEqual([])
+  })
+
+  it('in colors asks whose a foreign count is, and takes it over when told', async () => {
+    const world = await twoReleases('separate')
+    world.emulator.patch('deployments', NAMESPACE, `${APP}-green`, { spec: { replicas: 4 } }, 'kubectl')
+    await world.clock.advance(60_000)
+    const { result } = await world.run('rollback')
+    expect(result?.outcome).not.toBe('rolled-back')
+    expect(result?.message).toMatch(/\.spec\.replicas.*kubectl/)
+    expect(world.serving()).toEqual({ '0.3.0': 4 })
+    expect((await world.run('rollback', { takeOver: ['kubectl'] })).result).toMatchObject({ outcome: 'rolled-back' })
+  })
 })
