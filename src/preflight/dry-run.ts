@@ -2,22 +2,23 @@ import { groupKindOf, valueAt } from '../manifests/workload.ts'
 import { keyOf, refOf } from '../shared/objects.ts'
 import type { Finding } from './finding.ts'
 import type { DryRunResult, PreflightInput, ReleaseObject } from './input.ts'
+import { ownSelectorRules } from './selectors.ts'
 import { findingAt, title } from './subject.ts'
 
 type Refusal = DryRunResult & { kind: 'error' }
 
 /** Findings from what the server said to the dry run. */
 export function dryRunRules(input: PreflightInput): Finding[] {
-  const findings = input.objects.flatMap((released): Finding[] => {
+  return input.objects.flatMap((released): Finding[] => {
     const answer = input.dryRuns?.get(keyOf(refOf(released.object)))
     if (answer === undefined) return []
     return answer.kind === 'ok' ? warnings(released, answer.warnings ?? []) : refusals(input, released, answer)
   })
-  const seen = new Set<string>()
-  return findings.filter(({ id, reason, object }) => {
-    const key = `${id} ${reason} ${object?.kind ?? ''}/${object?.name ?? ''}`
-    return !seen.has(key) && seen.add(key) !== undefined
-  })
+}
+
+/** Wrong types, such as a mapping where a list has to be: the rules cannot read such manifests. */
+export function isMisshapen(answer: DryRunResult): boolean {
+  return answer.kind === 'error' && mistyped(answer.message).length > 0
 }
 
 /** Warnings that the API server sends along: deprecated versions, pods that Pod Security would not let in. */
@@ -57,7 +58,7 @@ function refusals(input: PreflightInput, released: ReleaseObject, refusal: Refus
 function told({ object }: ReleaseObject, message: string): string {
   const text = message.replaceAll(/\s+/g, ' ').trim()
   return object.kind === 'Secret'
-    ? text.replaceAll(/(Invalid value: |illegal base64 data|cannot unmarshal).*$/g, '$1…')
+    ? text.replaceAll(/(Invalid value: |, got |illegal base64 data|cannot unmarshal).*$/g, '$1…')
     : text
 }
 
@@ -117,14 +118,15 @@ function missingNamespace(released: ReleaseObject, namespace: string): Finding {
 
 /** What an admission webhook or policy says, or that it cannot say anything without a real write. */
 function admission({ message }: Refusal, released: ReleaseObject): Finding[] | undefined {
-  const webhook = /webhook "([^"]+)"/.exec(message)?.[1]
+  const name = /webhook "([^"]+)"/.exec(message)?.[1]
+  const webhook = name === undefined ? 'an admission webhook' : `admission webhook ${name}`
   const about = title(released.object)
   if (/does not support dry run|dry run.{0,40}not supported/i.test(message))
     return [
       findingAt(released, [], {
         id: 'not-verified',
         severity: 'info',
-        reason: `${about} could not be tried before the start: admission webhook ${webhook ?? ''} knows no dry run`,
+        reason: `${about} could not be tried before the start: ${webhook} knows no dry run`,
         mend: 'its owner may set sideEffects to None or NoneOnDryRun',
       }),
     ]
@@ -133,18 +135,19 @@ function admission({ message }: Refusal, released: ReleaseObject): Finding[] | u
       findingAt(released, [], {
         id: 'webhook-down',
         severity: 'error',
-        reason: `${about} cannot be written: admission webhook ${webhook ?? ''} does not answer (${told(released, message)})`,
+        reason: `${about} cannot be written: ${webhook} does not answer (${told(released, message)})`,
         mend: 'bring the webhook back, then run again',
       }),
     ]
   const denied =
     /(?:admission webhook "[^"]+"|ValidatingAdmissionPolicy '[^']+'[^:]*) denied (?:the )?request: (.*)$/s.exec(message)
   if (denied === null) return undefined
+  const [, why = ''] = denied
   return [
     findingAt(released, [], {
       id: 'admission',
       severity: 'error',
-      reason: `${about} is denied by ${webhook === undefined ? 'an admission policy' : `admission webhook ${webhook}`}: ${told(released, denied[1] ?? '')}`,
+      reason: `${about} is denied by ${name === undefined ? 'an admission policy' : webhook}: ${told(released, why)}`,
       mend: 'change the manifest as the policy asks',
     }),
   ]
@@ -158,28 +161,23 @@ function conflict({ status, causes = [] }: Refusal, released: ReleaseObject): Fi
     if (owner !== undefined) owners.set(owner, [...(owners.get(owner) ?? []), field ?? '(a field)'])
   }
   if (status !== 409 || owners.size === 0) return undefined
-  return [...owners].map(([owner, fields]) =>
-    findingAt(released, pathOf(fields[0] ?? ''), {
+  return [...owners].map(([owner, fields]) => {
+    const [first = ''] = fields
+    return findingAt(released, pathOf(first), {
       id: 'conflict',
       severity: 'error',
       reason: `${title(released.object)}: ${fields.slice(0, 5).join(', ')}${fields.length > 5 ? ` and ${fields.length - 5} more` : ''} ${fields.length === 1 ? 'is' : 'are'} owned by ${owner}, with another value`,
       mend: `leave ${fields.length === 1 ? 'the field' : 'the fields'} out of the manifest, or take them over by name: take-over: [${owner}]`,
-    }),
-  )
+    })
+  })
 }
 
 /** Server-side apply answers a field outside of the schema with HTTP 500, other requests with 400. */
 function unknownField({ message }: Refusal, released: ReleaseObject): Finding[] | undefined {
-  const declared = [...message.matchAll(/(\.[^\s:]+): field not declared in schema/g)].map(([, field]) => field ?? '')
-  const strict = [...message.matchAll(/unknown field "([^"]+)"/g)].map(([, field]) => `.${field ?? ''}`)
-  const typed = /: (\.[^\s:]+): (expected .*)$/.exec(message)
-  const fields = [...declared, ...strict]
-  if (fields.length === 0 && typed === null) return undefined
-  if (typed !== null) {
-    const [, field = '', what = ''] = typed
-    return [invalidFinding(released, field, what)]
-  }
-  return fields.map((field) =>
+  const declared = [...message.matchAll(/(\.[^\s:]+): field not declared in schema/g)].map(([, field = '']) => field)
+  const strict = [...message.matchAll(/unknown field "([^"]+)"/g)].map(([, field = '']) => `.${field}`)
+  const typed = mistyped(message).map(({ field, what }) => invalidFinding(released, field, what))
+  const unknown = [...declared, ...strict].map((field) =>
     findingAt(released, pathOf(field), {
       id: 'unknown-field',
       severity: 'error',
@@ -187,6 +185,13 @@ function unknownField({ message }: Refusal, released: ReleaseObject): Finding[] 
       mend: 'correct its spelling or its indentation',
     }),
   )
+  const findings = [...typed, ...unknown]
+  return findings.length === 0 ? undefined : findings
+}
+
+/** Fields with a value of another type than their own; several stand on a line each. */
+function mistyped(message: string): { field: string; what: string }[] {
+  return [...message.matchAll(/\s(\.[^\s:]+): (expected .*)$/gm)].map(([, field = '', what = '']) => ({ field, what }))
 }
 
 function invalidFinding(released: ReleaseObject, field: string, what: string): Finding {
@@ -198,16 +203,21 @@ function invalidFinding(released: ReleaseObject, field: string, what: string): F
   })
 }
 
-/** What the selector rules say better. */
+/** What the selector rules say better, where they say it. */
 const SAID_ELSEWHERE = /`selector` does not match template|field is immutable/
 
-function invalid({ status, causes = [], message }: Refusal, released: ReleaseObject): Finding[] | undefined {
+function invalid(
+  { status, causes = [], message }: Refusal,
+  released: ReleaseObject,
+  input: PreflightInput,
+): Finding[] | undefined {
   if (status !== 422) return undefined
   if (causes.length === 0) return [invalidFinding(released, '', message)]
+  const said = ownSelectorRules({ ...input, objects: [released] }).length > 0
   return causes
     .filter(
       ({ field = '', message = '' }) =>
-        !(SAID_ELSEWHERE.test(message) && /^spec\.(selector|template\.metadata\.labels)$/.test(field)),
+        !(said && SAID_ELSEWHERE.test(message) && /^spec\.(selector|template\.metadata\.labels)$/.test(field)),
     )
     .map(({ field = '', message = '' }) => invalidFinding(released, field, message))
 }

@@ -73,10 +73,12 @@ export function managerRules(input: PreflightInput): Finding[] {
   return [...merged(findings), ...controllerRules(input)]
 }
 
-function managerFinding(input: PreflightInput, released: ReleaseObject, { name, moves, mend }: Manager): Finding {
-  const taken = input.takeOver?.some((manager) =>
-    manager.toLowerCase().startsWith(name.split(' ')[0]?.toLowerCase() ?? ' '),
-  )
+function managerFinding(
+  input: PreflightInput,
+  released: ReleaseObject,
+  { name, moves, fields, mend }: Manager,
+): Finding {
+  const taken = input.takeOver?.some((field) => isFieldManager(field, fields))
   return findingAt(released, [], {
     id: 'other-manager',
     severity: moves ? 'error' : taken === true ? 'info' : 'warning',
@@ -98,8 +100,12 @@ function managersOf({ metadata }: KubeObject): Manager[] {
     ({ marks, owners, fields: known }) =>
       keys.some((key) => marks.some((mark) => key.startsWith(mark))) ||
       groups.some((group) => owners.includes(group)) ||
-      fields.some((field) => known.some((start) => field === start || field.startsWith(`${start}-`))),
+      fields.some((field) => isFieldManager(field, known)),
   )
+}
+
+function isFieldManager(field: string, known: readonly string[]): boolean {
+  return known.some((start) => field === start || field.startsWith(`${start}-`))
 }
 
 /** A tool that applies all objects of a release is told once, at the first of them. */

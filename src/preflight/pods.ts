@@ -7,6 +7,7 @@ import {
   containerPath,
   findingAt,
   isStrict,
+  replicasOf,
   title,
   trafficOf,
   type TrafficService,
@@ -35,14 +36,12 @@ export function podRules(input: PreflightInput): Finding[] {
 function servingContainers(template: PodTemplate, services: readonly TrafficService[]): Container[] {
   if (services.length === 0) return []
   const all = lastingContainers(template)
-  const targets = services.flatMap(({ live, desired = live }) =>
-    desired === undefined ? [] : targetPorts(desired, template),
-  )
-  const behind = all.filter(({ ports = [] }) =>
-    ports.some((port) => targets.some(({ target, declared }) => declared && target === port.containerPort)),
+  const targets = services.flatMap(({ wanted }) => targetPorts(wanted, template))
+  const behind = all.filter(({ ports }) =>
+    (ports ?? []).some((port) => targets.some(({ target, declared }) => declared && target === port.containerPort)),
   )
   if (behind.length > 0) return behind
-  const open = all.filter(({ ports = [] }) => ports.length > 0)
+  const open = all.filter(({ ports }) => (ports ?? []).length > 0)
   return open.length > 0 ? open : all.slice(0, 1)
 }
 
@@ -51,7 +50,7 @@ function trafficRules(input: PreflightInput, workload: Workload): Finding[] {
   const { manifest, template, released } = workload
   return servingContainers(template, trafficOf(input, workload)).flatMap((container) => {
     const findings: Finding[] = []
-    const at = containerPath(template, container.name)
+    const at = containerPath(manifest, container.name)
     if (container.readinessProbe === undefined)
       findings.push(
         findingAt(released, at, {
@@ -109,7 +108,7 @@ function budgetRules(input: PreflightInput, { template, released, manifest }: Wo
   const grace = template.spec.terminationGracePeriodSeconds ?? GRACE_SECONDS
   return lastingContainers(template).flatMap((container) => {
     const findings: Finding[] = []
-    const at = [...containerPath(template, container.name), 'lifecycle', 'preStop']
+    const at = [...containerPath(manifest, container.name), 'lifecycle', 'preStop']
     const sleep = sleepOf(container)
     if (sleep !== undefined && sleep >= grace)
       findings.push(
@@ -157,7 +156,7 @@ function unavailableRules(input: PreflightInput, { manifest, released, replicas,
 function singleRules(input: PreflightInput, workload: Workload): Finding[] {
   const { manifest, released, replicas, stepped } = workload
   const scalers = scalersOf(input, manifest)
-  const wanted = scalers.length > 0 ? replicas : (manifest.spec.replicas ?? 1)
+  const wanted = scalers.length > 0 ? replicas : replicasOf(manifest)
   if (wanted !== 1 || scalers.some((scaler) => minimumOf(scaler) >= 2)) return []
   if (trafficOf(input, workload).length === 0) return []
   const share =

@@ -1,6 +1,6 @@
 import { groupOf } from '../manifests/workload.ts'
 import type { Command } from '../rollout/settings.ts'
-import type { KubeObject } from '../shared/objects.ts'
+import { type KubeObject, refOf } from '../shared/objects.ts'
 import type { Step, Strategy } from '../strategies/step.ts'
 import type { Finding } from './finding.ts'
 import { twinsOf } from './subject.ts'
@@ -126,13 +126,9 @@ export function neededRights(input: NeedsInput): Need[] {
   return once(all)
 }
 
-/** Each right once: a required one beats an optional one, one for all names beats those with a name. */
+/** Each right once; one for all names beats those with a name. Nothing optional is required elsewhere. */
 function once(needs: readonly Need[]): Need[] {
-  const found = new Map<string, Need>()
-  for (const need of needs) {
-    const key = needText(need)
-    if (need.optional !== true || !found.has(key)) found.set(key, need)
-  }
+  const found = new Map(needs.map((need) => [needText(need), need]))
   return [...found.values()].filter((need) => {
     const { name, ...wide } = need
     return name === undefined || !found.has(needText(wide))
@@ -200,9 +196,9 @@ function workloadNeeds(input: NeedsInput, acts: boolean): Need[] {
 function colorNeeds(input: NeedsInput, namespace: string): Need[] {
   const apps = { group: 'apps', resource: 'deployments', namespace }
   const own = deploymentsOf(input).filter(({ metadata }) => (metadata.namespace ?? input.namespace) === namespace)
-  return own.flatMap(({ metadata }) => {
-    return twinsOf(metadata.name ?? '').flatMap((name) => each({ ...apps, name }, 'patch', 'delete'))
-  })
+  return own.flatMap((object) =>
+    twinsOf(refOf(object).name).flatMap((name) => each({ ...apps, name }, 'patch', 'delete')),
+  )
 }
 
 function optional(needs: Need[]): Need[] {
@@ -215,7 +211,7 @@ function objectNeeds(input: NeedsInput): Need[] {
     const { group, resource, namespaced } = input.resourceOf?.(object.apiVersion, object.kind) ?? commonName(object)
     const namespace = object.metadata.namespace ?? input.namespace
     const scope = { group, resource, ...(namespaced ? { namespace } : {}) }
-    const name = object.metadata.name ?? ''
+    const { name } = refOf(object)
     return [...each({ ...scope, name }, 'get', 'patch'), ...each(scope, 'create', ...(input.prune ? ['delete'] : []))]
   })
 }

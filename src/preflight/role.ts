@@ -21,12 +21,15 @@ function byVerb(a: string, b: string): number {
   return VERBS.indexOf(a) - VERBS.indexOf(b)
 }
 
-/** The fewest rules that hold the needs, per namespace; a need with a name that a wider one covers is left out. */
+/**
+ * The fewest rules that hold the needs, per namespace and last for the cluster; a need with a name that a wider one
+ * covers is left out.
+ */
 export function rulesOf(needs: readonly Need[]): RoleRules[] {
-  const namespaces = [...new Set(needs.map(({ namespace }) => namespace))]
-  return namespaces
-    .toSorted((a, b) => (a ?? '\uFFFF').localeCompare(b ?? '\uFFFF'))
+  const namespaces = [...new Set(needs.flatMap(({ namespace }) => namespace ?? []))].toSorted()
+  return [...namespaces, undefined]
     .map((namespace) => ({ namespace, rules: merge(needs.filter((need) => need.namespace === namespace)) }))
+    .filter(({ rules }) => rules.length > 0)
 }
 
 function resourceText({ resource, subresource }: Need): string {

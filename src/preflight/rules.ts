@@ -3,7 +3,7 @@ import { nearest } from '../shared/nearest.ts'
 import { keyOf } from '../shared/objects.ts'
 import { autoscalingRules } from './autoscaling.ts'
 import { capacityRules } from './capacity.ts'
-import { dryRunRules } from './dry-run.ts'
+import { dryRunRules, isMisshapen } from './dry-run.ts'
 import type { Finding } from './finding.ts'
 import type { PreflightInput } from './input.ts'
 import { managerRules } from './managers.ts'
@@ -83,8 +83,10 @@ const ORDER: Record<Finding['severity'], number> = { error: 0, warning: 1, info:
 
 /** All findings for a release, errors first, then in the order of families and manifests. Each is told once. */
 export function runRules(input: PreflightInput): Finding[] {
+  // The other rules read manifests as Kubernetes would; where the server cannot, its word stands alone.
+  const readable = ![...(input.dryRuns?.values() ?? [])].some(isMisshapen)
   const once = new Map<string, Finding>()
-  for (const finding of FAMILIES.flatMap((rules) => rules(input))) {
+  for (const finding of (readable ? FAMILIES : [dryRunRules]).flatMap((rules) => rules(input))) {
     const key = `${finding.id}|${finding.object === undefined ? '' : keyOf(finding.object)}|${finding.reason}`
     if (!once.has(key)) once.set(key, finding)
   }

@@ -24,7 +24,7 @@ import {
 const IMMUTABLE = new Set(['apps/Deployment', 'apps/StatefulSet', 'apps/DaemonSet', 'apps/ReplicaSet'])
 
 export function selectorRules(input: PreflightInput): Finding[] {
-  return [...templateRules(input), ...serviceSelectorRules(input)]
+  return [...ownSelectorRules(input), ...serviceSelectorRules(input)]
 }
 
 function selectorOf(object: KubeObject): LabelSelector | undefined {
@@ -32,8 +32,8 @@ function selectorOf(object: KubeObject): LabelSelector | undefined {
   return mapOf(valueAt(object, ['spec', 'selector']))
 }
 
-/** selector-immutable, selector-template */
-function templateRules(input: PreflightInput): Finding[] {
+/** selector-immutable, selector-template: what is wrong with the selectors of workloads themselves. */
+export function ownSelectorRules(input: PreflightInput): Finding[] {
   const findings: Finding[] = []
   for (const { released, object, template } of templatesOf(input)) {
     if (!IMMUTABLE.has(groupKindOf(object))) continue
@@ -63,19 +63,20 @@ function templateRules(input: PreflightInput): Finding[] {
   return findings
 }
 
+/** Lists in another order are another selector to the API server. Source: ValidateImmutableField of apimachinery. */
 function sameSelector(a: LabelSelector, b: LabelSelector): boolean {
-  const sorted = ({ matchExpressions = [] }: LabelSelector): unknown[] =>
-    matchExpressions
-      .map(({ key, operator, values = [] }) => ({ key, operator, values: values.toSorted() }))
-      .toSorted((x, y) => `${x.key}${x.operator}`.localeCompare(`${y.key}${y.operator}`))
-  return jsonEquals(a.matchLabels ?? {}, b.matchLabels ?? {}) && jsonEquals(sorted(a), sorted(b))
+  const shape = ({ matchLabels, matchExpressions }: LabelSelector): unknown => [
+    matchLabels ?? {},
+    (matchExpressions ?? []).map(({ key, operator, values }) => ({ key, operator, values: values ?? [] })),
+  ]
+  return jsonEquals(shape(a), shape(b))
 }
 
-export function selectorText({ matchLabels = {}, matchExpressions = [] }: LabelSelector): string {
-  const expressions = matchExpressions.map(({ key, operator, values }) =>
+function selectorText({ matchLabels, matchExpressions }: LabelSelector): string {
+  const expressions = (matchExpressions ?? []).map(({ key, operator, values }) =>
     [key, operator.toLowerCase(), ...(values === undefined ? [] : [`(${values.join(', ')})`])].join(' '),
   )
-  return [labelText(matchLabels), ...expressions].filter((part) => part !== '').join(', ') || 'everything'
+  return [labelText(matchLabels ?? {}), ...expressions].filter((part) => part !== '').join(', ') || 'everything'
 }
 
 /** service-selector: requests would reach no pod, now or during the rollout. */
@@ -88,14 +89,14 @@ function serviceSelectorRules(input: PreflightInput): Finding[] {
 }
 
 function lostTraffic(input: PreflightInput, workload: Workload, service: TrafficService): Finding[] {
-  const { live, desired = service.live } = service
+  const { live, wanted } = service
   const { manifest, template } = workload
-  if (live === undefined || desired === undefined || workload.live === undefined) return []
+  if (live === undefined || workload.live === undefined) return []
   if (!serviceSelects(unpinned(live), labelsOf(workload.live.spec.template))) return []
   const labels = labelsOf(template)
   const lacks = (selector: Record<string, string>): string =>
     labelText(Object.fromEntries(Object.entries(selector).filter(([key, value]) => labels[key] !== value)))
-  const later = unpinned(desired)
+  const later = unpinned(wanted)
   if (!serviceSelects(later, labels)) {
     // It may be meant to move to another workload of the release.
     const moves = templatesOf(input).some(
@@ -130,8 +131,9 @@ function emptyServices(input: PreflightInput): Finding[] {
     ...(input.lists.pods ?? []).map(({ metadata }) => metadata.labels ?? {}),
   ]
   return servicesOf(input).flatMap((service) => {
-    const selector = service.desired === undefined ? {} : unpinned(service.desired)
-    if (Object.keys(selector).length === 0 || service.desired?.spec.type === 'ExternalName') return []
+    const { wanted, released } = service
+    const selector = unpinned(wanted)
+    if (released === undefined || Object.keys(selector).length === 0 || wanted.spec.type === 'ExternalName') return []
     if ([...templates, ...running].some((labels) => serviceSelects(selector, labels))) return []
     const strict = workloadsOf(input).some((workload) => isStrict(input, workload))
     return [

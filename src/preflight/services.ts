@@ -2,6 +2,8 @@ import { lastingContainers, podTemplateOf, targetPorts } from '../manifests/work
 import {
   type KubeObject,
   keyOf,
+  nameOf,
+  type OwnerReference,
   type Pod,
   type PodTemplate,
   refOf,
@@ -48,7 +50,11 @@ export function serviceRules(input: PreflightInput): Finding[] {
 
 /** Containers declare their ports, so that a number that none of them declares is worth a word. */
 function declaresPorts(template: PodTemplate): boolean {
-  return lastingContainers(template).some(({ ports = [] }) => ports.length > 0)
+  return openPorts(template).length > 0
+}
+
+function openPorts(template: PodTemplate): number[] {
+  return lastingContainers(template).flatMap(({ ports }) => (ports ?? []).map(({ containerPort }) => containerPort))
 }
 
 function portText(port: ServicePort): string {
@@ -61,18 +67,17 @@ function targetOf(port: ServicePort): number | string {
 
 /** service-port: the port that requests are sent to is one that the pods do not have. */
 function portRules(input: PreflightInput, workload: Workload, service: TrafficService): Finding[] {
-  const { live, desired = live } = service
-  if (desired === undefined) return []
-  const findings = targetPorts(desired, workload.template).flatMap(({ port, target, declared }): Finding[] => {
+  const targets = targetPorts(service.wanted, workload.template)
+  const findings = targets.flatMap(({ port, target, declared }, index): Finding[] => {
     if (declared || (target !== undefined && !declaresPorts(workload.template))) return []
-    const path = ['spec', 'ports', (desired.spec.ports ?? []).indexOf(port)]
+    const path = ['spec', 'ports', index]
     return [
       target === undefined ? missingName(workload, service, port, path) : undeclared(workload, service, port, path),
     ]
   })
   // What is wrong for good needs no second word about the time until then.
   if (findings.some(({ severity }) => severity === 'error')) return findings
-  return [...findings, ...passingPortRules(input, workload, service, desired)]
+  return [...findings, ...passingPortRules(input, workload, service)]
 }
 
 function missingName(
@@ -95,11 +100,10 @@ function undeclared(
   port: ServicePort,
   path: (string | number)[],
 ): Finding {
-  const open = lastingContainers(template).flatMap(({ ports = [] }) => ports.map(({ containerPort }) => containerPort))
   return findingOn(service, path, {
     id: 'service-port',
     severity: 'warning',
-    reason: `${portText(port)} of Service/${service.name} leads to ${targetOf(port)}, but ${title(manifest)} declares ${open.join(', ')}`,
+    reason: `${portText(port)} of Service/${service.name} leads to ${targetOf(port)}, but ${title(manifest)} declares ${openPorts(template).join(', ')}`,
     mend: 'correct targetPort, or declare the container port',
   })
 }
@@ -108,30 +112,26 @@ function undeclared(
  * Ports of a Service stay as they are until a rolling update or canary is complete, and both versions are behind them: a
  * number that only one version serves means refused requests on the other. A name is looked up in each pod by itself.
  */
-function passingPortRules(
-  input: PreflightInput,
-  workload: Workload,
-  service: TrafficService,
-  desired: Service,
-): Finding[] {
-  const { live } = service
+function passingPortRules(input: PreflightInput, workload: Workload, service: TrafficService): Finding[] {
+  const { live, wanted } = service
   const { template, manifest, stepped } = workload
   if (live === undefined || workload.live === undefined || !stepped) return []
   if (input.strategy !== 'rolling' && input.strategy !== 'canary') return []
   const old = workload.live.spec.template
   const now = targetPorts(live, template)
+  const ports = wanted.spec.ports ?? []
   return targetPorts(live, old).flatMap(({ port, declared: oldHas }, index): Finding[] => {
     const newHas = now[index]?.declared === true
-    const later = (desired.spec.ports ?? []).find(
+    const place = ports.findIndex(
       (other) => other.port === port.port && (other.protocol ?? 'TCP') === (port.protocol ?? 'TCP'),
     )
+    const later = ports[place]
     const changes = later !== undefined && targetOf(later) !== targetOf(port)
     const named = typeof targetOf(port) === 'string'
     const lost = named ? !newHas : !newHas && (changes || (oldHas && declaresPorts(template)))
     if (!lost) return []
-    const path = later === undefined ? ['spec', 'ports'] : ['spec', 'ports', (desired.spec.ports ?? []).indexOf(later)]
     return [
-      findingOn(service, path, {
+      findingOn(service, ['spec', 'ports', ...(later === undefined ? [] : [place])], {
         id: 'service-port',
         severity: 'error',
         reason: `${portText(port)} of Service/${service.name} leads to ${named ? 'the port named ' : ''}${targetOf(port)} until the rollout is complete, and the new pods of ${title(manifest)} do not serve that: their share of the requests is refused`,
@@ -143,10 +143,8 @@ function passingPortRules(
 
 /** service-headless, publish-not-ready, service-balancer: a switch through such a Service is late or leads to pods that are not ready. */
 function endpointRules(input: PreflightInput, workload: Workload, service: TrafficService): Finding[] {
-  const object = service.desired ?? service.live
-  if (object === undefined) return []
   const blueGreen = input.strategy === 'blue-green' && workload.stepped
-  const { clusterIP, publishNotReadyAddresses, type, externalTrafficPolicy } = object.spec
+  const { clusterIP, publishNotReadyAddresses, type, externalTrafficPolicy } = service.wanted.spec
   const findings: Finding[] = []
   if (clusterIP === 'None' && blueGreen)
     findings.push(
@@ -212,25 +210,23 @@ function othersBehind(input: PreflightInput, { manifest }: Workload, service: Se
   if (deployments === undefined && pods === undefined) return undefined
   const selector = unpinned(service)
   const namespace = service.metadata.namespace
-  const own = new Set([
-    manifest.metadata.name ?? '',
-    ...(input.pods === 'separate' ? twinsOf(manifest.metadata.name ?? '') : []),
-  ])
+  const { name } = refOf(manifest)
+  const own = new Set(input.pods === 'separate' ? [name, ...twinsOf(name)] : [name])
   const names = new Set<string>()
   const candidates: KubeObject[] = [...templatesOf(input).map(({ object }) => object), ...(deployments ?? [])]
   for (const object of candidates) {
-    const { name = '' } = object.metadata
+    const { kind, name } = refOf(object)
     const template = podTemplateOf(object)
-    const { kind } = object
     const mine = kind === 'Deployment' && own.has(name)
     const empty = (input.live.get(keyOf(refOf(object))) ?? object)['spec']
     if (mine || template === undefined || object.metadata.namespace !== namespace || isEmpty(empty)) continue
     if (kind !== 'Job' && kind !== 'CronJob' && serviceSelects(selector, labelsOf(template)))
       names.add(`${kind}/${name}`)
   }
-  const setOwners = new Map(replicaSets.map(({ metadata }) => [metadata.name ?? '', controllerOf(metadata)]))
+  const sets = replicaSets.filter(({ metadata }) => metadata.namespace === namespace)
+  const setOwners = new Map(sets.map((set) => [refOf(set).name, controllerOf(set)]))
   for (const pod of pods ?? []) {
-    if (pod.metadata.namespace !== namespace || pod.metadata.deletionTimestamp !== undefined) continue
+    if (pod.metadata.namespace !== namespace || isPassing(pod)) continue
     if (!serviceSelects(selector, pod.metadata.labels ?? {})) continue
     const owner = ownerOf(pod, setOwners)
     if (!owner.startsWith('Deployment/') || !own.has(owner.slice('Deployment/'.length))) names.add(owner)
@@ -242,18 +238,24 @@ function isEmpty(spec: unknown): boolean {
   return typeof spec === 'object' && spec !== null && 'replicas' in spec && spec.replicas === 0
 }
 
-function controllerOf({ ownerReferences = [] }: KubeObject['metadata']): string | undefined {
-  const owner = ownerReferences.find(({ controller }) => controller === true)
-  return owner === undefined ? undefined : `${owner.kind}/${owner.name}`
+/** It is going or done, and is sent nothing any more, or its Job ends by itself. */
+function isPassing(pod: Pod): boolean {
+  const done = ['Succeeded', 'Failed'].includes(pod.status?.phase ?? '')
+  return done || pod.metadata.deletionTimestamp !== undefined || controllerOf(pod)?.kind === 'Job'
+}
+
+function controllerOf({ metadata: { ownerReferences = [] } }: KubeObject): OwnerReference | undefined {
+  return ownerReferences.find(({ controller }) => controller === true)
 }
 
 /** The workload that a pod belongs to; a ReplicaSet that was not read is its Deployment's name and a hash. */
-function ownerOf(pod: Pod, setOwners: ReadonlyMap<string, string | undefined>): string {
-  const owner = controllerOf(pod.metadata)
-  if (owner === undefined) return `Pod/${pod.metadata.name ?? ''}`
-  const [kind = '', name = ''] = owner.split('/')
-  if (kind !== 'ReplicaSet') return owner
-  if (setOwners.has(name)) return setOwners.get(name) ?? owner
+function ownerOf(pod: Pod, setOwners: ReadonlyMap<string, OwnerReference | undefined>): string {
+  const owner = controllerOf(pod)
+  if (owner === undefined) return title(pod)
+  const { kind, name } = owner
+  if (kind !== 'ReplicaSet') return nameOf(owner)
+  if (setOwners.has(name)) return nameOf(setOwners.get(name) ?? owner)
   const hash = pod.metadata.labels?.['pod-template-hash']
-  return hash !== undefined && name.endsWith(`-${hash}`) ? `Deployment/${name.slice(0, -hash.length - 1)}` : owner
+  const known = hash !== undefined && name.endsWith(`-${hash}`)
+  return known ? `Deployment/${name.slice(0, -hash.length - 1)}` : nameOf(owner)
 }

@@ -3,11 +3,11 @@ import { type Json, type JsonMap, keyOf, type KubeObject, refOf } from '../share
 import { jsonEquals } from '../shared/json.ts'
 import type { Finding } from './finding.ts'
 import type { PreflightInput, ReleaseObject } from './input.ts'
-import { findingAt, isStrict, title, type Workload, workloadsOf } from './subject.ts'
+import { findingAt, isStrict, replicasOf, title, type Workload, workloadsOf } from './subject.ts'
 
 /** shared-config-changed: pods of the old version would read what is meant for the new one. */
 export function sharingRules(input: PreflightInput): Finding[] {
-  const workloads = workloadsOf(input).filter(({ live }) => (live?.spec.replicas ?? 0) > 0)
+  const workloads = workloadsOf(input).filter(({ live }) => live !== undefined && replicasOf(live) > 0)
   return input.objects.flatMap((released) => {
     const { object } = released
     if (object.kind !== 'ConfigMap' && object.kind !== 'Secret') return []
@@ -26,7 +26,7 @@ function sharedFinding(
   const strict = users.some((workload) => isStrict(input, workload))
   const shown = `${keys.slice(0, 5).join(', ')}${keys.length > 5 ? ` and ${keys.length - 5} more` : ''}`
   const names = users.map(({ manifest }) => title(manifest)).join(', ')
-  const { name = '' } = released.object.metadata
+  const { name } = refOf(released.object)
   return findingAt(released, ['data'], {
     id: 'shared-config-changed',
     severity: strict ? 'error' : 'warning',
@@ -38,7 +38,7 @@ function sharedFinding(
 function uses({ live, manifest }: Workload, object: KubeObject): boolean {
   if (live === undefined || object.metadata.namespace !== manifest.metadata.namespace) return false
   const { configMaps, secrets } = configRefs(live.spec.template)
-  return (object.kind === 'ConfigMap' ? configMaps : secrets).includes(object.metadata.name ?? '')
+  return (object.kind === 'ConfigMap' ? configMaps : secrets).includes(refOf(object).name)
 }
 
 /** Names of keys whose value changes, sorted; values themselves are never told. Nothing live: nothing changes. */

@@ -4,7 +4,7 @@ import { durationText } from '../shared/duration.ts'
 import { type Deployment, keyOf, type KubeObject, refOf } from '../shared/objects.ts'
 import type { Finding } from './finding.ts'
 import type { PreflightInput } from './input.ts'
-import { findingAt, isStrict, title, type Workload, workloadsOf } from './subject.ts'
+import { findingAt, isStrict, replicasOf, title, type Workload, workloadsOf } from './subject.ts'
 
 /** What the running workload is like: down, paused or moved by somebody else, or not made for two versions at once. */
 export function stateRules(input: PreflightInput): Finding[] {
@@ -26,7 +26,7 @@ function isOurs({ record }: PreflightInput, live: Deployment): boolean {
 
 function liveRules(input: PreflightInput, workload: Workload, live: Deployment): Finding[] {
   const { released, manifest, stepped } = workload
-  const replicas = live.spec.replicas ?? 1
+  const replicas = replicasOf(live)
   const ready = live.status?.readyReplicas ?? 0
   const findings: Finding[] = []
   if (replicas > 0 && ready === 0)
@@ -44,7 +44,7 @@ function liveRules(input: PreflightInput, workload: Workload, live: Deployment):
         id: 'paused-by-other',
         severity: 'error',
         reason: `${title(manifest)} is paused (spec.paused), and not by Headgate: somebody wants it to stay as it is`,
-        mend: `find out who paused it; then kubectl rollout resume deployment/${manifest.metadata.name ?? ''}`,
+        mend: `find out who paused it; then kubectl rollout resume deployment/${refOf(manifest).name}`,
       }),
     )
   if (stepped && ready > 0 && isMoving(live) && !isOurs(input, live))
@@ -60,11 +60,11 @@ function liveRules(input: PreflightInput, workload: Workload, live: Deployment):
 }
 
 /** Two versions, or a change that the controller has not seen. A pod that is not ready for itself is no rollout. */
-function isMoving({ metadata, spec, status = {} }: Deployment): boolean {
+function isMoving(live: Deployment): boolean {
+  const { metadata, spec, status = {} } = live
   if (spec.paused === true) return false
-  const unseen = (status.observedGeneration ?? 0) < (metadata.generation ?? 0)
   const { updatedReplicas: updated = 0, replicas = 0 } = status
-  return unseen || updated < (spec.replicas ?? 1) || replicas > updated
+  return status.observedGeneration !== metadata.generation || updated < replicasOf(live) || replicas > updated
 }
 
 /** strategy-recreate: the user's own choice says that two versions must not run at once. */
@@ -118,19 +118,11 @@ function volumeRules(input: PreflightInput, workload: Workload): Finding[] {
   })
 }
 
-function claimOf(input: PreflightInput, { metadata }: Deployment, name: string): KubeObject | undefined {
-  const ref = {
-    apiVersion: 'v1',
-    kind: 'PersistentVolumeClaim',
-    name,
-    ...(metadata.namespace === undefined ? {} : { namespace: metadata.namespace }),
-  }
-  const key = keyOf(ref)
+function claimOf(input: PreflightInput, manifest: Deployment, name: string): KubeObject | undefined {
+  const key = keyOf({ ...refOf(manifest), apiVersion: 'v1', kind: 'PersistentVolumeClaim', name })
   return (
     input.live.get(key) ??
-    input.lists.volumeClaims?.find(
-      (claim) => claim.metadata.name === name && claim.metadata.namespace === metadata.namespace,
-    ) ??
+    input.lists.volumeClaims?.find((claim) => keyOf(refOf(claim)) === key) ??
     input.objects.find(({ object }) => keyOf(refOf(object)) === key)?.object
   )
 }

@@ -30,7 +30,8 @@ export interface Workload {
 export interface TrafficService {
   name: string
   live: Service | undefined
-  desired: Service | undefined
+  /** the release's, or the one that runs where the release has none of that name */
+  wanted: Service
   released: ReleaseObject | undefined
 }
 
@@ -49,12 +50,16 @@ function workloadOf(input: PreflightInput, released: ReleaseObject, manifest: De
   const answer = input.dryRuns?.get(keyOf(refOf(manifest)))
   const dry = answer?.kind === 'ok' && isDeployment(answer.object) ? answer.object : undefined
   const template = (dry ?? manifest).spec.template
-  const changes = live !== undefined && !(dry !== undefined && templateEquals(dry.spec.template, live.spec.template))
-  const runs = (live?.spec.replicas ?? 1) > 0
-  const plain = input.plain?.includes(manifest.metadata.name ?? '') === true
-  const stepped = changes && runs && !plain
-  const replicas = (live ?? dry ?? manifest).spec.replicas ?? 1
+  const same = dry !== undefined && live !== undefined && templateEquals(dry.spec.template, live.spec.template)
+  const plain = input.plain?.includes(refOf(manifest).name) === true
+  const stepped = live !== undefined && replicasOf(live) > 0 && !same && !plain
+  const replicas = replicasOf(live ?? dry ?? manifest)
   return { released, manifest, live, template, stepped, replicas }
+}
+
+/** Replicas that it asks for; the API server's default is 1. */
+export function replicasOf({ spec }: Deployment): number {
+  return spec.replicas ?? 1
 }
 
 /** The two colors of a workload, and the name without, whichever it has. */
@@ -65,14 +70,14 @@ export function twinsOf(name: string): string[] {
 
 /** The Deployment that serves now: the one of the same name or, in the separate form, of the other color. */
 function activeOf(input: PreflightInput, manifest: Deployment): Deployment | undefined {
-  const { name = '', namespace } = manifest.metadata
+  const { name, namespace = '' } = refOf(manifest)
   const found = input.live.get(keyOf(refOf(manifest)))
   const own = found !== undefined && isDeployment(found) ? found : undefined
   if (input.pods !== 'separate') return own
-  const named = input.active?.[`${namespace ?? ''}/${name}`]
+  const named = input.active?.[`${namespace}/${name}`]
   const names = named === undefined ? twinsOf(name).filter((each) => each !== name) : [named]
   const others = (input.lists.deployments ?? []).filter(({ metadata }) => metadata.namespace === namespace)
-  const other = others.find(({ metadata, spec }) => names.includes(metadata.name ?? '') && (spec.replicas ?? 1) > 0)
+  const other = others.find((each) => names.includes(refOf(each).name) && replicasOf(each) > 0)
   return other ?? own
 }
 
@@ -99,14 +104,13 @@ export function serviceSelects(selector: Record<string, string>, labels: Record<
 export function trafficOf(input: PreflightInput, { manifest, live, template }: Workload): TrafficService[] {
   const namespace = manifest.metadata.namespace
   return servicesOf(input)
-    .filter(({ live, desired }) => (live ?? desired)?.metadata.namespace === namespace)
+    .filter(({ wanted }) => wanted.metadata.namespace === namespace)
     .filter((service) => {
       const now =
         service.live !== undefined &&
         live !== undefined &&
         serviceSelects(unpinned(service.live), labelsOf(live.spec.template))
-      const wanted = service.desired ?? service.live
-      return now || (wanted !== undefined && serviceSelects(unpinned(wanted), labelsOf(template)))
+      return now || serviceSelects(unpinned(service.wanted), labelsOf(template))
     })
 }
 
@@ -116,22 +120,18 @@ export function servicesOf({ objects, live, lists }: PreflightInput): TrafficSer
   for (const service of lists.services ?? []) {
     // A preview that an earlier rollout left is Headgate's own.
     if (service.metadata.labels?.[APP_LABEL] !== undefined) continue
-    const name = service.metadata.name ?? ''
-    found.set(serviceKey(service), { name, live: service, desired: undefined, released: undefined })
+    const ref = refOf(service)
+    found.set(keyOf(ref), { name: ref.name, live: service, wanted: service, released: undefined })
   }
   for (const released of objects) {
     const { object } = released
     if (!isService(object)) continue
-    const running = live.get(keyOf(refOf(object)))
-    const before =
-      found.get(serviceKey(object))?.live ?? (running !== undefined && isService(running) ? running : undefined)
-    found.set(serviceKey(object), { name: object.metadata.name ?? '', live: before, desired: object, released })
+    const ref = refOf(object)
+    const running = live.get(keyOf(ref))
+    const before = found.get(keyOf(ref))?.live ?? (running !== undefined && isService(running) ? running : undefined)
+    found.set(keyOf(ref), { name: ref.name, live: before, wanted: object, released })
   }
   return [...found.values()]
-}
-
-function serviceKey({ metadata }: KubeObject): string {
-  return `${metadata.namespace ?? ''}/${metadata.name ?? ''}`
 }
 
 /** Whether a selector of an API object (a budget, a workload) picks a template. */
@@ -161,13 +161,11 @@ export function findingAt(
 
 /** A finding about an object that only runs, or about the release's manifest of it when it has one. */
 export function findingOn(
-  { live, desired, released }: TrafficService,
+  { wanted, released }: TrafficService,
   path: readonly (string | number)[],
   rest: Omit<Finding, 'object' | 'place'>,
 ): Finding {
-  if (released !== undefined) return findingAt(released, path, rest)
-  const object = live ?? desired
-  return { ...rest, ...(object === undefined ? {} : { object: refOf(object) }) }
+  return released === undefined ? { ...rest, object: refOf(wanted) } : findingAt(released, path, rest)
 }
 
 /** Something could not be read, so that a rule could not look. */
@@ -186,8 +184,12 @@ export function labelText(labels: Record<string, string>): string {
     .join(',')
 }
 
-/** `spec.template.spec.containers[0]` and the like as a path into the object. */
-export function containerPath({ spec }: PodTemplate, name: string): (string | number)[] {
+/**
+ * `spec.template.spec.containers[0]` and the like as a path into the manifest. A container that only the cluster has (a
+ * webhook or somebody else put it there) stands nowhere in it.
+ */
+export function containerPath({ spec: { template } }: Deployment, name: string): (string | number)[] {
+  const { spec } = template
   const at = (list: readonly { name: string }[] | undefined): number =>
     list?.findIndex((each) => each.name === name) ?? -1
   const main = at(spec.containers)

@@ -95,6 +95,20 @@ describe('room', () => {
       ['quota error'],
     ],
     ['with scopes', room({ pods: '3' }, { pods: '3' }, {}, { scopes: ['BestEffort'] }), ['quota warning']],
+    [
+      'an init container that asks for nothing',
+      room(
+        { cpu: '400m' },
+        { cpu: '300m' },
+        {
+          objects: [deployment({ spec: { template: { spec: { initContainers: [{ name: 'i' }] } } } }), service()],
+        },
+      ),
+      [],
+    ],
+    ['without a limit', { lists: { quotas: [object('v1', 'ResourceQuota', 'q')] } }, []],
+    ['not read', { lists: { quotas: undefined } }, ['not-verified info']],
+    ['not read, and nothing comes beside', { lists: { quotas: undefined }, strategy: 'recreate' }, []],
     ['of other things', room({ services: '1', 'count/secrets': '0' }, { services: '1' }), []],
     ['that cannot be read as a number', room({ pods: 'many' }, {}), []],
     [
@@ -176,6 +190,8 @@ describe('quantities', () => {
     ['', undefined],
     ['x', undefined],
     ['1 Mi', undefined],
+    ['1K', undefined],
+    ['1constructor', undefined],
     [undefined, undefined],
   ])('%s is %s', (text, expected) => {
     const value = parseQuantity(text)

@@ -2,8 +2,9 @@ import { describe, expect, it } from 'vitest'
 import { dryRunRules, pathOf } from '../../../src/preflight/dry-run.ts'
 import type { Finding } from '../../../src/preflight/finding.ts'
 import type { DryRunResult } from '../../../src/preflight/input.ts'
+import { runRules } from '../../../src/preflight/rules.ts'
 import type { KubeObject } from '../../../src/shared/objects.ts'
-import { brief, deployment, input, object, service } from './release.ts'
+import { brief, container, deployment, found, input, object, service } from './release.ts'
 
 /** What the API server (1.36) answers; messages as it writes them. */
 function refused(status: number, message: string, more: object = {}): DryRunResult {
@@ -73,6 +74,15 @@ describe('dry run', () => {
       /refuses \.spec\.replicas of Deployment\/web: expected numeric \(int or float\), got string$/,
     ],
     [
+      'two of the wrong type beside an unknown field',
+      refused(
+        500,
+        'failed to create typed patch object (/neu; apps/v1, Kind=Deployment): errors:\n  .spec.replicas: expected numeric (int or float), got &{x}\n  .spec.template: expected map, got &{y}\n  .spec.a: field not declared in schema',
+      ),
+      ['invalid error', 'invalid error', 'unknown-field error'],
+      /refuses \.spec\.replicas of Deployment\/web: expected numeric \(int or float\), got &\{x\}$/,
+    ],
+    [
       'invalid',
       refused(422, 'invalid', {
         reason: 'Invalid',
@@ -83,20 +93,6 @@ describe('dry run', () => {
     ],
     ['invalid without causes', refused(422, 'nope'), ['invalid error'], /refuses a field of Deployment\/web: nope/],
     ['causes without text', refused(422, 'nope', { causes: [{}] }), ['invalid error'], /refuses a field/],
-    [
-      'selectors are told elsewhere',
-      refused(422, 'x', {
-        causes: [
-          {
-            field: 'spec.template.metadata.labels',
-            message: 'Invalid value: {"app":"other"}: `selector` does not match template `labels`',
-          },
-          { field: 'spec.selector', message: 'Invalid value: field is immutable' },
-        ],
-      }),
-      [],
-      undefined,
-    ],
     [
       'other immutable fields are not',
       refused(422, 'x', { causes: [{ field: 'spec.clusterIP', message: 'Invalid value: field is immutable' }] }),
@@ -180,7 +176,12 @@ describe('dry run', () => {
       ['admission error'],
       /is denied by an admission policy: too many/,
     ],
-    ['a nameless webhook', refused(400, 'the webhook does not support dry run'), ['not-verified info'], undefined],
+    [
+      'a nameless webhook',
+      refused(400, 'the webhook does not support dry run'),
+      ['not-verified info'],
+      /before the start: an admission webhook knows no dry run$/,
+    ],
     [
       'anything else',
       refused(500, 'etcd is full'),
@@ -200,6 +201,41 @@ describe('dry run', () => {
         'Deployment/web: .spec.f0, .spec.f1, .spec.f2, .spec.f3, .spec.f4 and 2 more are owned by kubectl-edit, with another value',
       mend: 'leave the fields out of the manifest, or take them over by name: take-over: [kubectl-edit]',
     })
+  })
+
+  it('leaves selectors to the rule that says both sides', () => {
+    const immutable = { field: 'spec.selector', message: 'Invalid value: field is immutable' }
+    const mismatch = {
+      field: 'spec.template.metadata.labels',
+      message: 'Invalid value: {"app":"web"}: `selector` does not match template `labels`',
+    }
+    const both = refused(422, 'x', { causes: [mismatch, immutable] })
+    const moved = deployment({ spec: { selector: { matchLabels: { app: 'shop' } } } })
+    expect(found({ objects: [moved, service()], dryRuns: [[moved, both]] })).toEqual([
+      'selector-immutable error',
+      'selector-template error',
+    ])
+  })
+
+  it('is told of a selector that no rule looks at', () => {
+    const job = object('batch/v1', 'Job', 'migrate', { spec: { selector: { matchLabels: { a: 'b' } } } })
+    const causes = [{ field: 'spec.selector', message: 'Invalid value: field is immutable' }]
+    const [finding, ...more] = ask(refused(422, 'x', { causes }), job)
+    expect(more).toEqual([])
+    expect(finding).toMatchObject({
+      id: 'invalid',
+      reason: 'the cluster refuses spec.selector of Job/migrate: Invalid value: field is immutable',
+    })
+  })
+
+  it('speaks alone where a manifest is not of its type', () => {
+    const ports = { containerPort: 8080 }
+    const mapped = deployment({ spec: { template: { spec: { containers: [container({ ports })] } } } })
+    const mistyped = refused(
+      500,
+      'failed to create typed patch object (shop/web; apps/v1, Kind=Deployment): .spec.template.spec.containers[name="app"].ports: expected list, got &{map[containerPort:8080]}',
+    )
+    expect(found({ objects: [mapped, service()], dryRuns: [[mapped, mistyped]] })).toEqual(['invalid error'])
   })
 
   it('does not mind what the release itself brings', () => {
@@ -223,6 +259,10 @@ describe('dry run', () => {
     for (const result of [
       refused(422, 'x', { causes }),
       refused(400, 'Secret in version "v1" cannot be handled: illegal base64 data at input byte 4: hush'),
+      refused(
+        500,
+        'failed to create typed patch object (shop/s; /v1, Kind=Secret): .stringData.pin: expected string, got &{hush}',
+      ),
     ])
       expect(JSON.stringify(ask(result, secret))).not.toMatch(/aHVzaA|hush/)
   })
@@ -248,7 +288,20 @@ describe('dry run', () => {
         { field: 'a', message: 'b' },
       ],
     })
-    expect(ask(twice, service())).toHaveLength(1)
+    const bad = deployment({ metadata: { name: 'bad' } })
+    expect(found({ objects: [bad], live: [], dryRuns: [[bad, twice]] })).toEqual(['invalid error'])
+  })
+})
+
+describe('the same refusal in two namespaces', () => {
+  it('is told for each object', () => {
+    const both = ['shop', 'staging'].map((namespace) => deployment({ metadata: { namespace } }))
+    const denied = refused(403, 'admission webhook "policy.example.com" denied the request: no digest')
+    const findings = runRules(
+      input({ objects: both, live: [], dryRuns: both.map((each): [KubeObject, DryRunResult] => [each, denied]) }),
+    )
+    const told = findings.filter(({ id }) => id === 'admission')
+    expect(told.map((finding) => finding.object?.namespace)).toEqual(['shop', 'staging'])
   })
 })
 

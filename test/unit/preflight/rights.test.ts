@@ -80,6 +80,11 @@ describe('needed rights', () => {
       { strategy: 'blue-green', pods: 'separate', objects: [deployment({ metadata: { name: 'web-green' } })] },
       ['patch deployments.apps web-blue in namespace shop', 'delete deployments.apps web in namespace shop'],
     ],
+    [
+      'two colors, no namespace named',
+      { strategy: 'blue-green', pods: 'separate', objects: [{ ...deployment(), metadata: { name: 'web' } }] },
+      ['patch deployments.apps web-blue in namespace shop', 'patch deployments.apps web-green in namespace shop'],
+    ],
     ['prune', { prune: true }, ['delete deployments.apps in namespace shop', 'delete services in namespace shop']],
     [
       'checks',
@@ -295,6 +300,12 @@ describe('the Role', () => {
       ].join('\n'),
     )
     expect(roleFor([])).toBe('')
+  })
+
+  it('goes by namespaces, and the cluster comes last', () => {
+    const get = { verb: 'get', group: '', resource: 'pods' }
+    const roles = rulesOf([get, { ...get, namespace: 'shop' }, { ...get, namespace: 'api' }])
+    expect(roles.map(({ namespace }) => namespace)).toEqual(['api', 'shop', undefined])
   })
 
   it('has rules on one line too, which YAML reads', () => {

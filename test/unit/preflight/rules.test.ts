@@ -25,6 +25,11 @@ const spec = (patch: Patch): KubeObject[] => [deployment({ spec: patch }), servi
 
 describe('probes and hooks', () => {
   const exec = (...command: string[]): Patch => ({ lifecycle: { preStop: { exec: { command }, sleep: null } } })
+  /** `ports:` with nothing after it, as templates write it. */
+  const unlisted = {
+    metadata: { labels: { app: 'web' } },
+    spec: { containers: [{ ...container({}), ports: null }] },
+  }
   it.each<[string, World, string[]]>([
     ['no probe', { objects: with1({ readinessProbe: null }) }, ['probe-missing error']],
     ['no probe, rolling', { objects: with1({ readinessProbe: null }), strategy: 'rolling' }, ['probe-missing warning']],
@@ -91,6 +96,17 @@ describe('probes and hooks', () => {
       },
       ['probe-missing warning', 'prestop-missing warning'],
     ],
+    [
+      'ports without a value',
+      {
+        objects: [
+          { ...deployment(), spec: { ...deployment().spec, template: unlisted } },
+          service({ spec: { ports: [{ port: 80, targetPort: 8080 }] } }),
+        ],
+        live: [],
+      },
+      [],
+    ],
     ['with another port all that declare one serve', { objects: [...spec({}), service()], live: [] }, []],
     [
       'a serving sidecar',
@@ -127,6 +143,30 @@ describe('probes and hooks', () => {
     )
     const budget = the('prestop-budget', { objects: with1({ lifecycle: { preStop: { sleep: { seconds: 40 } } } }) })
     expect(budget.reason).toContain('sleeps 40 s in its preStop hook, but is killed after 30 s')
+  })
+
+  it.each<[Patch, string]>([
+    [{ seconds: 12 }, 'use exec.command: ["sleep", "12"] instead'],
+    [{ seconds: null }, 'use exec.command: ["sleep", "5"] instead'],
+  ])('says what does as the sleep action %j on an old cluster', (sleep, mend) => {
+    const world = { objects: with1({ lifecycle: { preStop: { sleep } } }), serverVersion: { major: 1, minor: 29 } }
+    expect(the('prestop-version', world).mend).toBe(mend)
+  })
+
+  it('points at the manifest, whatever the cluster puts into it', () => {
+    const app = container({ lifecycle: null })
+    const written = deployment({ spec: { template: { spec: { containers: [app] } } } })
+    const proxy = container({ name: 'proxy', lifecycle: null, ports: [{ containerPort: 15_090 }] })
+    const stored = deployment({ spec: { template: { spec: { containers: [proxy, app] } } } })
+    const placeOf = (path: readonly (string | number)[]): { file: string } => ({ file: path.join('.') })
+    const findings = runRules(
+      input({
+        objects: [{ object: written, placeOf }, service({ spec: { ports: [{ port: 80, targetPort: 9_000 }] } })],
+        dryRuns: [[written, { kind: 'ok', object: stored }]],
+      }),
+    )
+    const places = findings.filter(({ id }) => id === 'prestop-missing').map(({ place }) => place?.file)
+    expect(places).toEqual(['spec.template.spec', 'spec.template.spec.containers.0'])
   })
 })
 
@@ -435,6 +475,21 @@ describe('what runs', () => {
     expect(found(world)).toEqual(expected)
   })
 
+  it.each([
+    [1, 'old and new pod must all fit there'],
+    [3, 'its pods must all fit there'],
+  ])('says which of %i pods share a node', (replicas, part) => {
+    const objects = spec({ ...volumes, replicas })
+    const live = [running({ spec: { replicas } }), service(), claim('ReadWriteOnce')]
+    expect(the('read-write-once', { objects, live }).reason).toContain(part)
+  })
+
+  it('says how a pause ends', () => {
+    expect(the('paused-by-other', { live: [running({ spec: { paused: true } }), service()] }).mend).toBe(
+      'find out who paused it; then kubectl rollout resume deployment/web',
+    )
+  })
+
   it('says for how long another rollout is waited for', () => {
     const finding = the('rollout-under-way', { live: [running({ status: { updatedReplicas: 1 } }), service()] })
     expect(finding.reason).toContain('(1 of 3 pods updated)')
@@ -474,6 +529,21 @@ describe('other managers', () => {
       { ...meta({ managedFields: [{ manager: 'helm' }] }), takeOver: ['kubectl-edit'] },
       ['other-manager warning'],
     ],
+    [
+      'Flux, taken over',
+      { ...meta({ managedFields: [{ manager: 'kustomize-controller' }] }), takeOver: ['kustomize-controller'] },
+      ['other-manager info'],
+    ],
+    [
+      'Argo CD, taken over',
+      { ...meta({ managedFields: [{ manager: 'argocd-controller' }] }), takeOver: ['argocd-controller'] },
+      ['other-manager info'],
+    ],
+    [
+      'a name that only begins alike',
+      { ...meta({ managedFields: [{ manager: 'helm' }] }), takeOver: ['helmfile'] },
+      ['other-manager warning'],
+    ],
     ['an operator', owner('example.com/v1', 'Shop'), ['controlled error']],
     ['kubectl', meta({ managedFields: [{ manager: 'kubectl-client-side-apply' }] }), []],
   ])('%s', (_, world, expected) => {
@@ -485,6 +555,10 @@ describe('other managers', () => {
     const live = [running({ metadata: marked }), service({ metadata: marked })]
     expect(the('other-manager', { live }).reason).toBe(
       'Deployment/web is also applied by Helm, which may put its own state back in the middle of a rollout (and 1 more object of the release)',
+    )
+    const api = service({ metadata: { name: 'api', ...marked } })
+    expect(the('other-manager', { objects: [deployment(), service(), api], live: [...live, api] }).reason).toContain(
+      '(and 2 more objects of the release)',
     )
   })
 })

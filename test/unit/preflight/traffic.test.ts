@@ -30,6 +30,15 @@ describe('a good release', () => {
 })
 
 describe('selectors', () => {
+  const expressed = {
+    selector: {
+      matchLabels: null,
+      matchExpressions: [
+        { key: 'app', operator: 'In', values: ['web', 'shop'] },
+        { key: 'old', operator: 'DoesNotExist' },
+      ],
+    },
+  }
   const other = {
     spec: { selector: { matchLabels: { app: 'shop' } }, template: { metadata: { labels: { app: 'shop' } } } },
   }
@@ -50,7 +59,7 @@ describe('selectors', () => {
       ['selector-immutable error'],
     ],
     [
-      'same in another order',
+      'the same expressions in another order: another one to the server',
       {
         objects: [
           deployment({
@@ -76,6 +85,26 @@ describe('selectors', () => {
               },
             },
           }),
+        ],
+      },
+      ['selector-immutable error'],
+    ],
+    [
+      'the same expressions, as the server stores them',
+      {
+        objects: [deployment({ spec: expressed })],
+        live: [running({ spec: expressed })],
+      },
+      [],
+    ],
+    [
+      'the same, with an empty list of expressions',
+      {
+        objects: [
+          {
+            ...deployment(),
+            spec: { ...deployment().spec, selector: { matchLabels: { app: 'web' }, matchExpressions: null } },
+          },
         ],
       },
       [],
@@ -164,6 +193,13 @@ describe('selectors', () => {
     expect(finding.object).toEqual({ apiVersion: 'apps/v1', kind: 'Deployment', name: 'web', namespace: 'shop' })
   })
 
+  it('calls a selector without any condition by what it selects', () => {
+    const objects = [{ ...deployment(), spec: { ...deployment().spec, selector: {} } }]
+    expect(the('selector-immutable', { objects }).reason).toContain(
+      'selects app=web in the cluster and everything in the manifest',
+    )
+  })
+
   const tier = { spec: { selector: { app: 'web', tier: 'front' } } }
   const old = running({ spec: { template: { metadata: { labels: { app: 'web', tier: 'front' } } } } })
   it.each<[string, World, string[]]>([
@@ -232,6 +268,11 @@ describe('selectors', () => {
       [],
     ],
     [
+      'a Service that comes to this workload only now',
+      { live: [running(), service({ spec: { selector: { app: 'before' } } })] },
+      [],
+    ],
+    [
       'a preview that was left',
       {
         objects: [deployment()],
@@ -247,6 +288,17 @@ describe('selectors', () => {
     ],
   ])('%s', (_, world, expected) => {
     expect(found(world)).toEqual(expected)
+  })
+
+  it.each<[World['strategy'], string]>([
+    ['rolling', 'correct the selector, or the labels of the pods'],
+    [
+      'canary',
+      'correct the selector, or the labels of the pods; without a Service nothing leads requests to the new version',
+    ],
+  ])('says what a Service without pods means for %s', (strategy = 'canary', mend) => {
+    const objects = [deployment(), service({ metadata: { name: 'api' }, spec: { selector: { app: 'api' } } })]
+    expect(the('service-selector', { strategy, objects })).toMatchObject({ severity: 'warning', mend })
   })
 
   it('names the label that is missing', () => {
@@ -342,6 +394,11 @@ describe('ports', () => {
       [],
     ],
     [
+      'a Service that needs none any more',
+      { objects: [deployment(), service({ spec: { ports: null, clusterIP: 'None' } })] },
+      [],
+    ],
+    [
       'UDP is another port',
       {
         objects: [
@@ -375,6 +432,30 @@ describe('ports', () => {
   })
 })
 
+describe('a port that goes with the release', () => {
+  it('is still asked until the rollout is complete', () => {
+    const admin = { name: 'admin', containerPort: 8081 }
+    const both = [{ name: 'http', containerPort: 8080 }, admin]
+    const before = running({ spec: { template: { spec: { containers: [container({ ports: both })] } } } })
+    const asked = service({
+      spec: {
+        ports: [
+          { name: 'http', port: 80, targetPort: 'http' },
+          { name: 'admin', port: 81, targetPort: 'admin' },
+        ],
+      },
+    })
+    const placeOf = (path: readonly (string | number)[]): { file: string } => ({ file: path.join('.') })
+    const objects = [deployment(), { object: service(), placeOf }]
+    expect(the('service-port', { objects, live: [before, asked] })).toMatchObject({
+      severity: 'error',
+      reason:
+        'port admin (81) of Service/web leads to the port named admin until the rollout is complete, and the new pods of Deployment/web do not serve that: their share of the requests is refused',
+      place: { file: 'spec.ports' },
+    })
+  })
+})
+
 describe('how a Service finds pods', () => {
   it.each<[string, object, World['strategy'], string[]]>([
     ['headless', { clusterIP: 'None' }, 'blue-green', ['service-headless error']],
@@ -392,150 +473,6 @@ describe('how a Service finds pods', () => {
     expect(
       found({ strategy, objects: [deployment(), service({ spec })], live: [running(), service({ spec })] }),
     ).toEqual(expected)
-  })
-})
-
-describe('a Service shared with others', () => {
-  const labels = {
-    spec: {
-      selector: { matchLabels: { app: 'web', part: 'api' } },
-      template: { metadata: { labels: { app: 'web', part: 'api' } } },
-    },
-  }
-  const api = running({ metadata: { name: 'api' }, ...labels })
-  it.each<[string, World, string[]]>([
-    ['another Deployment', { live: [running(), api, service()] }, ['service-shared error']],
-    ['without pods', { live: [running(), { ...api, spec: { ...api.spec, replicas: 0 } }, service()] }, []],
-    [
-      'in another namespace',
-      { live: [running(), { ...api, metadata: { ...api.metadata, namespace: 'x' } }, service()] },
-      [],
-    ],
-    [
-      'of the release itself',
-      { objects: [deployment(), service(), deployment({ metadata: { name: 'api' }, ...labels })] },
-      ['service-shared error'],
-    ],
-    [
-      'pods of a StatefulSet',
-      {
-        lists: {
-          pods: [
-            {
-              ...podOf('db', 'h', { app: 'web' }),
-              metadata: {
-                name: 'db-0',
-                namespace: 'shop',
-                labels: { app: 'web' },
-                ownerReferences: [
-                  { apiVersion: 'apps/v1', kind: 'StatefulSet', name: 'db', uid: 'x', controller: true },
-                ],
-              },
-            },
-          ],
-        },
-      },
-      ['service-shared error'],
-    ],
-    [
-      'a bare pod',
-      {
-        lists: {
-          pods: [{ ...podOf('web', 'h', {}), metadata: { name: 'debug', namespace: 'shop', labels: { app: 'web' } } }],
-        },
-      },
-      ['service-shared error'],
-    ],
-    [
-      'a pod that is going',
-      {
-        lists: {
-          pods: [
-            {
-              ...podOf('web', 'h', {}),
-              metadata: { name: 'debug', namespace: 'shop', deletionTimestamp: 'x', labels: { app: 'web' } },
-            },
-          ],
-        },
-      },
-      [],
-    ],
-    [
-      'pods of a ReplicaSet that is known',
-      {
-        lists: {
-          pods: [podOf('web', 'h', { app: 'web' })],
-          replicaSets: [
-            {
-              apiVersion: 'apps/v1',
-              kind: 'ReplicaSet',
-              metadata: {
-                name: 'web-h',
-                namespace: 'shop',
-                ownerReferences: [
-                  { apiVersion: 'apps/v1', kind: 'Deployment', name: 'api', uid: 'x', controller: true },
-                ],
-              },
-              spec: { selector: {}, template: { spec: { containers: [] } } },
-            },
-          ],
-        },
-      },
-      ['service-shared error'],
-    ],
-    [
-      'pods of a ReplicaSet of nobody',
-      {
-        lists: {
-          pods: [
-            {
-              ...podOf('web', 'h', {}),
-              metadata: {
-                name: 'w',
-                namespace: 'shop',
-                labels: { app: 'web' },
-                ownerReferences: [
-                  { apiVersion: 'apps/v1', kind: 'ReplicaSet', name: 'lone', uid: 'x', controller: true },
-                ],
-              },
-            },
-          ],
-        },
-      },
-      ['service-shared error'],
-    ],
-    [
-      'a Job is passing',
-      {
-        objects: [
-          deployment(),
-          service(),
-          object('batch/v1', 'Job', 'm', {
-            spec: { template: { metadata: { labels: { app: 'web' } }, spec: { containers: [container({})] } } },
-          }),
-        ],
-      },
-      [],
-    ],
-    ['unknown', { lists: { deployments: undefined, pods: undefined } }, ['not-verified info']],
-  ])('%s', (_, world, expected) => {
-    expect(found({ strategy: 'blue-green', ...world })).toEqual(expected)
-  })
-
-  it('only dilutes a canary, and is no matter elsewhere', () => {
-    const live = [running(), api, service()]
-    expect(found({ live })).toEqual(['service-shared warning'])
-    expect(found({ live, strategy: 'rolling' })).toEqual([])
-    expect(the('service-shared', { live }).reason).toBe(
-      'Service/web serves Deployment/web and Deployment/api as well: the share of the new version is smaller than its weight',
-    )
-  })
-
-  it('names at most three', () => {
-    const many = ['a', 'b', 'c', 'd', 'e'].map((name) => ({ ...api, metadata: { ...api.metadata, name } }))
-    expect(the('service-shared', { strategy: 'blue-green', live: [running(), ...many, service()] }).reason).toContain(
-      'Deployment/a, Deployment/b, Deployment/c and 2 more as well',
-    )
   })
 })
 
@@ -560,6 +497,10 @@ describe('two colors', () => {
   it('adopt the plain Deployment that serves', () => {
     expect(found({ ...world, live: [running(), service()] })).toEqual([])
     expect(found({ ...world, live: [running(), service()], active: { 'shop/web-green': 'web' } })).toEqual([])
+  })
+
+  it('have nothing to be compared with at first', () => {
+    expect(found({ ...world, live: [] })).toEqual([])
   })
 
   it('know what serves, so that the stable one is the active one', () => {
