@@ -2,6 +2,7 @@ import { readCommandLine } from './input/flags.ts'
 import { rbac } from './commands/rbac.ts'
 import type { RunContext } from './input/action.ts'
 import { readManifestFiles } from './input/files.ts'
+import { placeText } from './input/problems.ts'
 import { settingsOf, start } from './start.ts'
 import { VERSION } from './shared/version.ts'
 import { failureOf } from './shared/errors.ts'
@@ -27,8 +28,10 @@ try {
     process.exitCode = result.exitCode
   }
 } catch (error) {
-  const { message, next } = failureOf(error)
-  process.stderr.write(`headgate: ${message}${next === undefined ? '' : `\n${next}`}\n`)
+  const { message, place, next } = failureOf(error)
+  process.stderr.write(
+    `headgate: ${place === undefined ? '' : `${placeText(place)}: `}${message}${next === undefined ? '' : `\n${next}`}\n`,
+  )
   process.exitCode = 2
 }
 

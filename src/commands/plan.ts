@@ -27,7 +27,8 @@ export async function plan(deps: Deps): Promise<Result> {
     const look = await preflight(session, await shaped(session, release), found?.record, { ...known, notes })
     const errors = blocking(look.findings).length
     const because = known.refused ?? (errors === 0 ? undefined : count(errors, 'error'))
-    const message = `nothing was touched; a deploy would ${because === undefined ? 'go through' : `be refused (${because})`}`
+    const would = because === undefined ? known.would : `be refused (${because})`
+    const message = `nothing was touched; a deploy would ${would}`
     return resultOf(deps, {
       outcome: 'planned',
       message,

@@ -35,6 +35,8 @@ export interface UnderWay {
   rest?: { record: RolloutRecord; payload: Payload }
   /** why a deploy would be refused */
   refused?: string
+  /** what else a deploy would do, after "a deploy would" */
+  would: string
 }
 
 const OVER = ['succeeded', 'aborted']
@@ -47,7 +49,7 @@ export async function underWay(deps: Deps, release: Release, record: RolloutReco
     acting === undefined || acting.leftMs === 0
       ? []
       : [leaseFinding({ app, namespace, holder: acting.holder, expiresInMs: acting.leftMs })]
-  if (record === undefined) return { findings, notes: [] }
+  if (record === undefined) return { findings, notes: [], would: 'go through' }
   const decision = deployDecision(deps, release, record)
   const found = OVER.includes(record.phase)
     ? undefined
@@ -56,11 +58,17 @@ export async function underWay(deps: Deps, release: Release, record: RolloutReco
   return {
     findings,
     notes: noteOf(decision, record),
+    would: wouldOf(decision, record),
     ...(going ? { goesOn: record.rollout } : {}),
     // Two colors stand side by side: there is nothing held that could be taken for the stable version.
     ...(found === undefined || record.pods === 'separate' ? {} : { rest: { record, payload: found } }),
     ...(decision.kind === 'refused' ? { refused: decision.failure.message } : {}),
   }
+}
+
+function wouldOf({ kind }: Decision, { rollout }: RolloutRecord): string {
+  if (kind === 'still-paused') return `leave rollout ${rollout} waiting`
+  return kind === 'resume' ? `go on with rollout ${rollout}` : 'go through'
 }
 
 function noteOf(decision: Decision, record: RolloutRecord): string[] {

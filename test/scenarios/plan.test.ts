@@ -42,6 +42,7 @@ describe('a plan while a rollout rests', () => {
   it('knows that the release is the one that rests', async () => {
     const world = await pausedCanary()
     const ran = await world.run('plan', canaryOf(V2))
+    expect(ran.result?.message).toBe('nothing was touched; a deploy would leave rollout 1 waiting')
     expect(planIn(ran)).toMatchObject({
       rollout: 1,
       notes: [expect.stringContaining('this very release'), expect.anything()],
