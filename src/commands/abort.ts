@@ -1,5 +1,9 @@
+import { ApiError } from '../kubernetes/errors.ts'
 import type { Result } from '../report/events.ts'
 import type { Deps } from '../rollout/deps.ts'
+import { refuse } from '../shared/errors.ts'
+import { type Deployment, nameOf, refOf } from '../shared/objects.ts'
+import { ORIGINALS } from '../strategies/annotations.ts'
 import { act } from './act.ts'
 import { findApp } from './find-app.ts'
 import { askBeginningRun } from './request.ts'
@@ -8,9 +12,28 @@ import { resultOf } from './result.ts'
 /** Returns to the stable version while a rollout is under way; with nothing under way it succeeds, for clean-up jobs. */
 export async function abort(deps: Deps): Promise<Result> {
   const { app, namespace, record } = await findApp(deps)
-  if (record === undefined) {
-    const asked = app === '' ? undefined : await askBeginningRun(deps, app, namespace)
-    return asked ?? resultOf(deps, { outcome: 'unchanged', message: 'nothing is under way', app, namespace })
-  }
-  return act(deps, app, namespace, record)
+  if (record !== undefined) return act(deps, app, namespace, record)
+  const asked = app === '' ? undefined : await askBeginningRun(deps, app, namespace)
+  if (asked !== undefined) return asked
+  await requireNothingHeld(deps, namespace)
+  return resultOf(deps, { outcome: 'unchanged', message: 'nothing is under way', app, namespace })
+}
+
+/** Without its record nobody knows the way back of a rollout that rests; "nothing is under way" would be a lie. */
+async function requireNothingHeld({ client }: Deps, namespace: string): Promise<void> {
+  const { items } = await client
+    .list<Deployment>({ apiVersion: 'apps/v1', kind: 'Deployment' }, namespace)
+    .catch((error: unknown) => {
+      // A clean-up job without that right still succeeds.
+      if (error instanceof ApiError && error.kind === 'forbidden') return { items: [] }
+      throw error
+    })
+  const held = items.find(({ metadata }) => metadata.annotations?.[ORIGINALS] !== undefined)
+  if (held === undefined) return
+  const object = { ...refOf(held), apiVersion: 'apps/v1', kind: 'Deployment' }
+  throw refuse('record-lost', `${nameOf(object)} rests in a rollout of Headgate, and the record of that is gone`, {
+    object,
+    done: 'nothing was touched: it rests as it did, and users are served',
+    next: 'bring the ConfigMap headgate-<app> back, or go back by hand: docs/recovery.md, "The record is lost"',
+  })
 }

@@ -60,6 +60,7 @@ const FINAL = [
   'selector-template',
   'prestop-version',
   'paused-by-other',
+  'record-lost',
   'controlled',
   'read-write-once-pod',
   'preview-name',

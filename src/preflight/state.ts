@@ -1,5 +1,6 @@
 import { listOf, valueAt } from '../manifests/workload.ts'
 import { readiness } from '../health/readiness.ts'
+import { ORIGINALS } from '../strategies/annotations.ts'
 import { durationText } from '../shared/duration.ts'
 import { type Deployment, keyOf, type KubeObject, refOf } from '../shared/objects.ts'
 import type { Finding } from './finding.ts'
@@ -18,10 +19,13 @@ export function stateRules(input: PreflightInput): Finding[] {
   })
 }
 
+function isHeldByHeadgate(live: Deployment): boolean {
+  return live.metadata.annotations?.[ORIGINALS] !== undefined
+}
+
 /** A rollout of Headgate that is under way explains every odd state of its workloads. */
 function isOurs({ record }: PreflightInput, live: Deployment): boolean {
-  const held = live.metadata.annotations?.['headgate.dev/originals'] !== undefined
-  return held || (record !== undefined && !['succeeded', 'aborted'].includes(record.phase))
+  return isHeldByHeadgate(live) || (record !== undefined && !['succeeded', 'aborted'].includes(record.phase))
 }
 
 function liveRules(input: PreflightInput, workload: Workload, live: Deployment): Finding[] {
@@ -36,6 +40,15 @@ function liveRules(input: PreflightInput, workload: Workload, live: Deployment):
         severity: 'warning',
         reason: `no pod of ${title(manifest)} serves now (0 of ${replicas}), so there is nothing to protect: the release goes in without steps, and a failure is not undone, because that would bring the outage back`,
         mend: 'deploy the fix; to go back to an earlier release, use rollback',
+      }),
+    )
+  if (input.record === undefined && isHeldByHeadgate(live))
+    findings.push(
+      findingAt(released, [], {
+        id: 'record-lost',
+        severity: 'error',
+        reason: `${title(manifest)} rests in a rollout of Headgate, and there is no record headgate-${input.app} of it: it was deleted, or the app had another name`,
+        mend: 'bring the ConfigMap back, or deploy under the name before; else go back by hand: docs/recovery.md, "The record is lost"',
       }),
     )
   if (live.spec.paused === true && !isOurs(input, live))

@@ -252,6 +252,22 @@ it.each(['abort', 'promote'] as const)(
   },
 )
 
+it('the record deleted: abort and deploy say so, touch nothing, and users stay served', async () => {
+  const world = await restingSwitched()
+  world.emulator.delete('configmaps', NAMESPACE, `headgate-${APP}`)
+  for (const app of [{ app: APP }, {}]) {
+    const { result, writes } = await world.run('abort', app)
+    expect(result).toMatchObject({ outcome: 'refused', exitCode: 2, failure: { code: 'record-lost' } })
+    expect(result?.message).toContain(`Deployment/${APP} rests in a rollout`)
+    expect(writes).toEqual([])
+  }
+  const { result } = await world.run('deploy', blueGreenOf(V3))
+  expect(result).toMatchObject({ outcome: 'refused', exitCode: 2 })
+  expect(result?.findings.map(({ id }) => id)).toContain('record-lost')
+  expect(world.serving()).toEqual({ [V1]: 3, [V2]: 3 })
+  expectUnharmed(world)
+})
+
 it('what a run that acts finds changed under its hands ends it, and users are brought back', async () => {
   const world = await running({ judged: { ...IN_PLACE, workloads: [] } })
   world.clock.timer(60_000, () => setImage(world, V3))

@@ -405,14 +405,14 @@ describe('what runs', () => {
     ],
     ['paused', { live: [running({ spec: { paused: true } }), service()] }, ['paused-by-other error']],
     [
-      'paused by a hold',
+      'paused by a hold whose record is gone',
       {
         live: [
           running({ spec: { paused: true }, metadata: { annotations: { 'headgate.dev/originals': '{}' } } }),
           service(),
         ],
       },
-      [],
+      ['record-lost error'],
     ],
     [
       'paused in a rollout of ours',
