@@ -1,6 +1,6 @@
 import { type Place, refuse } from '../shared/errors.ts'
 import type { Json, JsonMap, KubeObject } from '../shared/objects.ts'
-import { mapOf } from './workload.ts'
+import { listOf, mapOf, valueAt } from './workload.ts'
 import { type Path, readYaml } from './yaml.ts'
 
 /** One object of a manifest, and where it is written. */
@@ -71,7 +71,35 @@ function checked({ value, place, placeOf }: Candidate): ManifestObject {
   if (metadata['namespace'] !== undefined && metadata['namespace'] !== null)
     requireText(map, 'metadata.namespace', { value, place, placeOf })
   for (const field of ['labels', 'annotations']) requireTexts(metadata, field, placeOf)
-  return { object: map as KubeObject, place, placeOf }
+  return { object: map as KubeObject, place, placeOf: (path) => placeOf(indexed(map, path)) }
+}
+
+/** A path whose keyed items, such as `[name="app"]` or `[containerPort=80,protocol="TCP"]`, are found by what they hold. */
+function indexed(object: JsonMap, path: Path): Path {
+  const found: (string | number)[] = []
+  let at: Json | undefined = object
+  for (const step of path) {
+    const keys = typeof step === 'string' ? [...step.matchAll(KEYED)] : []
+    const key = keys.length === 0 ? step : itemWith(at, keys)
+    if (key === undefined) break
+    found.push(key)
+    at = valueAt(at, [key])
+  }
+  return found
+}
+
+/** `[name="app"` and `,protocol="TCP"` */
+const KEYED = /[[,](\w+)=(?:"([^"]*)"|([^,\]]*))/g
+
+function itemWith(list: Json | undefined, keys: readonly RegExpExecArray[]): number | undefined {
+  const index = listOf(list).findIndex((item) =>
+    keys.every(([, name = '', text, plain]) => {
+      const value = valueAt(item, [name])
+      // What the manifest leaves to the server's default has no say.
+      return value === undefined || String(value) === (text ?? plain)
+    }),
+  )
+  return index < 0 ? undefined : index
 }
 
 function missing(code: string, map: JsonMap, field: string, place: Place): Error {

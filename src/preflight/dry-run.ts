@@ -238,11 +238,13 @@ function forbidden({ status, message }: Refusal, released: ReleaseObject): Findi
   ]
 }
 
-/** A field as the API server writes it, such as `.spec.containers[name="app"].image` or `spec.ports[0]`, as a path. */
+/**
+ * A field as the API server writes it, such as `.spec.containers[name="app"].image` or `spec.ports[0]`, as a path. Which
+ * item a key means, such as `[name="app"]`, the manifest tells.
+ */
 export function pathOf(field: string): (string | number)[] {
   return [...field.matchAll(/\.?([^.[\]]+)|\[([^\]]*)\]/g)].flatMap(([, key, index]): (string | number)[] => {
     if (key !== undefined) return [key]
-    // A list by key has no place of its own that could be known without the list.
-    return index !== undefined && /^\d+$/.test(index) ? [Number(index)] : []
+    return index === undefined || index === '' ? [] : [/^\d+$/.test(index) ? Number(index) : `[${index}]`]
   })
 }

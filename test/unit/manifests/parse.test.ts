@@ -304,3 +304,29 @@ describe('what is no object of Kubernetes', () => {
     })
   })
 })
+
+describe('an item that the server names by its keys', () => {
+  const text = `apiVersion: apps/v1
+kind: Deployment
+metadata: { name: web }
+spec:
+  containers:
+    - name: side
+    - name: app
+      imgae: x
+      ports:
+        - containerPort: 80
+        - containerPort: 81
+          protocol: UDP
+`
+  it.each<[string, (string | number)[], number]>([
+    ['by its name', ['[name="app"]', 'imgae'], 8],
+    ['with a default that the manifest leaves out', ['[name="app"]', 'ports', '[containerPort=80,protocol="TCP"]'], 10],
+    ['by two keys', ['[name="app"]', 'ports', '[containerPort=81,protocol="UDP"]', 'protocol'], 12],
+    ['by its number', [1, 'imgae'], 8],
+    ['which the manifest does not have', ['[name="other"]', 'image'], 5],
+    ['where no list is', ['[name="app"]', '[a="b"]'], 7],
+  ])('%s', (_, path, line) => {
+    expect(parseManifest(text, 'a.yaml')[0]?.placeOf(['spec', 'containers', ...path]).line).toBe(line)
+  })
+})
