@@ -160,11 +160,15 @@ export function servicesFor(labels: Record<string, string>, services: readonly S
  */
 export function resolveIntOrPercent(value: number | string, total: number, round: 'up' | 'down'): number {
   if (typeof value === 'number') return value
-  const match = /^(\d{1,9})%$/.exec(value)
-  if (match === null)
+  if (!isPercent(value))
     throw refuse('int-or-percent', `"${value}" is neither a whole number nor a percentage such as 25%`)
-  const exact = (Number(match[1]) * total) / 100
+  const exact = (Number(value.slice(0, -1)) * total) / 100
   return round === 'up' ? Math.ceil(exact) : Math.floor(exact)
+}
+
+/** `25%` */
+export function isPercent(text: string): boolean {
+  return /^\d{1,9}%$/.test(text)
 }
 
 interface StrategySpec {

@@ -116,7 +116,7 @@ describe('substitution', () => {
   it('sets two images of one object, and leaves ephemeral containers, odd ones and other kinds', () => {
     const text =
       'spec: {template: {spec: {containers: [{name: a, image: x:1}, {name: b, image: y:1}, {name: c}], ' +
-      'initContainers: no, ephemeralContainers: [{name: e, image: x:1}]}}}'
+      'initContainers: null, ephemeralContainers: [{name: e, image: x:1}]}}}'
     const { objects } = substituteImages([object('Deployment/d', text), object('Rollout/r', text)], ['x:2', 'y=z:3'])
     const written = JSON.stringify(objects[0])
     expect(written).toContain('"a","image":"x:2"')

@@ -294,6 +294,22 @@ describe('what is no object of Kubernetes', () => {
     })
   })
 
+  it.each([
+    ['template: {spec: {containers: {}}}', 'spec.template.spec.containers must be a list', 5],
+    ['template: {spec: {containers: [null]}}', 'spec.template.spec.containers[0] must be a mapping', 5],
+    ['template:\n    spec:\n      initContainers: app', 'spec.template.spec.initContainers must be a list', 7],
+    ['selector:\n    matchExpressions: {}', 'spec.selector.matchExpressions must be a list', 6],
+  ])('refuses a workload whose lists are none: %s', (spec, what, line) => {
+    const text = `apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web}\nspec:\n  ${spec}\n`
+    expect(refusal(text)).toMatchObject({ code: 'manifest-object', message: `Deployment/web: ${what}`, line })
+  })
+
+  it('leaves lists that are not written to the server', () => {
+    const text =
+      'apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web}\nspec: {template: {spec: {initContainers: }}}'
+    expect(parseManifest(text, 'f.yaml')).toHaveLength(1)
+  })
+
   it('leaves empty labels and an empty namespace alone', () => {
     const text = 'apiVersion: v1\nkind: A\nmetadata: {name: a, namespace: , labels: , annotations: {a: , b: c}}'
     expect(parseManifest(text, 'f.yaml')[0]?.object.metadata).toEqual({

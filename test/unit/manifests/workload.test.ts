@@ -44,7 +44,7 @@ describe('lenses', () => {
     expect(isDeployment(deployment('a').object)).toBe(true)
     expect(isDeployment(object('Deployment/a'))).toBe(false)
     expect(isDeployment(object('StatefulSet/a', 'spec: {template: {spec: {containers: []}}}'))).toBe(false)
-    expect(podTemplateOf(object('Deployment/a', 'spec: {template: {spec: {containers: none}}}'))).toBeUndefined()
+    expect(podTemplateOf(object('Deployment/a', 'spec: {template: {spec: {containers: null}}}'))).toBeUndefined()
     expect(podTemplateOf(object('Widget/a', 'spec: {template: {spec: {containers: []}}}'))).toBeUndefined()
     expect(isService(object('Service/a'))).toBe(false)
     expect(templatePathOf({ apiVersion: 'v1', kind: 'toString' })).toBeUndefined()
