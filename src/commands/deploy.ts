@@ -10,7 +10,7 @@ import { survey } from '../rollout/survey.ts'
 import type { ConfigMap } from '../shared/objects.ts'
 import { endedResult } from './act.ts'
 import { begin } from './begin.ts'
-import { requireVariables, requireWorkloads } from './early.ts'
+import { requireCounts, requireVariables, requireWorkloads } from './early.ts'
 import { homeOf } from './find-app.ts'
 import { differs } from './preflight.ts'
 import { resultOf } from './result.ts'
@@ -21,6 +21,7 @@ export async function deploy(deps: Deps): Promise<Result> {
   const files = await deps.readManifests()
   const release = await loadRelease(files, deps.settings, homeOf(deps), deps.client.discovery)
   requireWorkloads(release, deps.settings)
+  requireCounts(release)
   requireVariables(deps, deps.settings)
   const session = await openSession(deps, release.app, release.namespace, deps.settings.timeoutMs)
   try {

@@ -1,8 +1,10 @@
 import { hint, type Problem, refuseProblems } from '../input/problems.ts'
+import { isDeployment, isPercent, valueAt } from '../manifests/workload.ts'
 import type { Deps } from '../rollout/deps.ts'
 import type { Release } from '../rollout/release.ts'
 import type { Check, Settings } from '../rollout/settings.ts'
 import { type Failure, failureOf, HeadgateError } from '../shared/errors.ts'
+import { nameOf, refOf } from '../shared/objects.ts'
 import type { Step } from '../strategies/step.ts'
 
 /** Refuses (`config`) a workload of the config file that the manifests do not have: its setting would do nothing. */
@@ -14,6 +16,20 @@ export function requireWorkloads({ parts }: Release, { workloads }: Settings): v
     return [{ message, ...(place === undefined ? {} : { place }) }]
   })
   if (problems.length > 0) throw refuseProblems('config', problems)
+}
+
+/** Refuses (`int-or-percent`) a maxSurge or maxUnavailable that means no number of pods, with object and line. */
+export function requireCounts({ objects }: Release): void {
+  const problems = objects.flatMap(({ object, placeOf }) =>
+    ['maxSurge', 'maxUnavailable'].flatMap((field): Problem[] => {
+      const path = ['spec', 'strategy', 'rollingUpdate', field]
+      const value = isDeployment(object) ? valueAt(object, path) : undefined
+      if (typeof value !== 'string' || isPercent(value)) return []
+      const message = `${nameOf(refOf(object))}: ${field} "${value}" is neither a whole number nor a percentage such as 25%`
+      return [{ message, place: placeOf(path) }]
+    }),
+  )
+  if (problems.length > 0) throw refuseProblems('int-or-percent', problems)
 }
 
 /** What the environment lacks for the checks of these steps (`variable-unset`), told before the first one needs it. */

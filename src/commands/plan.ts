@@ -5,7 +5,7 @@ import { readRecord } from '../rollout/book.ts'
 import type { Deps } from '../rollout/deps.ts'
 import { loadRelease } from '../rollout/release.ts'
 import { readOnlySession } from '../rollout/session.ts'
-import { requireWorkloads, unsetVariables } from './early.ts'
+import { requireCounts, requireWorkloads, unsetVariables } from './early.ts'
 import { homeOf } from './find-app.ts'
 import { preflight, shaped } from './preflight.ts'
 import { resultOf } from './result.ts'
@@ -15,6 +15,7 @@ import { underWay } from './under-way.ts'
 export async function plan(deps: Deps): Promise<Result> {
   const release = await loadRelease(await deps.readManifests(), deps.settings, homeOf(deps), deps.client.discovery)
   requireWorkloads(release, deps.settings)
+  requireCounts(release)
   const session = readOnlySession(deps)
   try {
     const found = await readRecord(deps.client, release.app, release.namespace)

@@ -80,6 +80,21 @@ describe('refused before anything is touched', () => {
 })
 
 describe('what the server says to an object', () => {
+  it('a surge that is no number, with object and line', async () => {
+    const world = await running()
+    const strategy = { type: 'RollingUpdate', rollingUpdate: { maxSurge: 'banana', maxUnavailable: '25%' } }
+    const objects = manifestsOf({ version: V2, spec: { strategy } })
+    for (const command of ['deploy', 'plan'] as const) {
+      const { result, writes } = await world.run(command, bringing(V2, { objects }))
+      expect(result).toMatchObject({
+        outcome: 'refused',
+        failure: { code: 'int-or-percent', place: { file: 'app.json', line: 1 } },
+        message: `Deployment/${APP}: maxSurge "banana" is neither a whole number nor a percentage such as 25%`,
+      })
+      expect(writes).toEqual([])
+    }
+  })
+
   it('a kind that it does not know, with object and line', async () => {
     const world = await running()
     const odd: KubeObject = { apiVersion: 'apps/v1', kind: 'Deploymnet', metadata: { name: 'odd' } }
