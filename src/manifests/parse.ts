@@ -1,6 +1,6 @@
 import { type Place, refuse } from '../shared/errors.ts'
 import type { Json, JsonMap, KubeObject } from '../shared/objects.ts'
-import { listOf, mapOf, valueAt } from './workload.ts'
+import { listOf, mapOf, templatePathOf, valueAt } from './workload.ts'
 import { type Path, readYaml } from './yaml.ts'
 
 /** One object of a manifest, and where it is written. */
@@ -71,6 +71,7 @@ function checked({ value, place, placeOf }: Candidate): ManifestObject {
   if (metadata['namespace'] !== undefined && metadata['namespace'] !== null)
     requireText(map, 'metadata.namespace', { value, place, placeOf })
   for (const field of ['labels', 'annotations']) requireTexts(metadata, field, placeOf)
+  requireLists(map as KubeObject, placeOf)
   return { object: map as KubeObject, place, placeOf: (path) => placeOf(indexed(map, path)) }
 }
 
@@ -133,6 +134,25 @@ function requireTexts(metadata: JsonMap, field: string, placeOf: (path: Path) =>
   for (const [key, text] of Object.entries(map)) {
     if (typeof text === 'string' || text === null || text === undefined) continue
     throw notText('manifest-object', `metadata.${field}.${key}`, text, placeOf(['metadata', field, key]))
+  }
+}
+
+/** What is walked before the server's dry run has had its say. */
+function requireLists(object: KubeObject, placeOf: (path: Path) => Place): void {
+  const template = templatePathOf(object)
+  const containers = ['containers', 'initContainers'].map((field) => [...(template ?? []), 'spec', field])
+  const lists = template === undefined ? [] : [...containers, ['spec', 'selector', 'matchExpressions']]
+  for (const path of lists) {
+    const value = valueAt(object, path)
+    if (value === undefined || value === null) continue
+    const wrong = Array.isArray(value) ? value.findIndex((item) => mapOf(item) === undefined) : undefined
+    if (wrong === -1) continue
+    const [at, what] = wrong === undefined ? [path, 'a list'] : [[...path, wrong], 'a mapping']
+    const text = at.map((step) => (typeof step === 'number' ? `[${step}]` : `.${step}`)).join('')
+    throw refuse('manifest-object', `${object.kind}/${object.metadata.name ?? ''}: ${text.slice(1)} must be ${what}`, {
+      place: placeOf(at),
+      next: 'Correct the indentation or what is written there.',
+    })
   }
 }
 
