@@ -16,7 +16,8 @@ const WORLD =
   /^(node:(fs|http|https|net|tls|dns|os|process|child_process|worker_threads|timers).*|undici|@actions\/.*|@octokit\/.*|@kubernetes\/.*)$/
 
 /** Own files that pure ones may not run. Types may be taken from anywhere: they are gone at run time. */
-const OUTER = /^src\/(github|input|commands|checks|main|post|cli|command-line|start|kubernetes(?!\/(errors|answers|kinds)\.ts))/
+const OUTER =
+  /^src\/(github|input|commands|checks|main|post|cli|command-line|start|kubernetes(?!\/(errors|answers|kinds)\.ts))/
 
 interface Import {
   target: string

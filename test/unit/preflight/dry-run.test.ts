@@ -308,7 +308,10 @@ describe('the same refusal in two namespaces', () => {
 describe('a field as the server writes it', () => {
   it.each<[string, (string | number)[]]>([
     ['spec.ports[0].port', ['spec', 'ports', 0, 'port']],
-    ['.spec.template.spec.containers[name="app"].image', ['spec', 'template', 'spec', 'containers', '[name="app"]', 'image']],
+    [
+      '.spec.template.spec.containers[name="app"].image',
+      ['spec', 'template', 'spec', 'containers', '[name="app"]', 'image'],
+    ],
     ['', []],
   ])('%s', (field, path) => {
     expect(pathOf(field)).toEqual(path)
