@@ -10,7 +10,7 @@ import { COLOR } from '../strategies/color.ts'
 import { MOVER } from '../strategies/hold.ts'
 import type { Move, Write } from '../strategies/move.ts'
 import { type Goal, nextMove } from '../strategies/strategy.ts'
-import type { SeparateView, ServiceView, WorkloadView } from '../strategies/view.ts'
+import { type SeparateView, type ServiceView, sideOf, type WorkloadView } from '../strategies/view.ts'
 import type { Book } from './book.ts'
 import { movedImage } from './images.ts'
 import { Interrupted, type Interruption } from './interrupt.ts'
@@ -154,8 +154,16 @@ export class Engine {
   async mark(): Promise<void> {
     const by = `${this.o.book.sentence()} Taken over by ${this.o.lease.holder} at ${new Date(this.now).toISOString()}.`
     for (const workload of this.workloads) {
-      const { deployment, services } = this.view(workload)
-      for (const object of [deployment, ...services.map(({ live }) => live)]) {
+      const view = this.view(workload)
+      const { deployment, services, separate } = view
+      // In place, blue/green writes to the old ReplicaSet as well.
+      const replicaSet = this.o.book.record.strategy === 'blue-green' ? sideOf(view, 'stable').replicaSet : undefined
+      for (const object of [
+        deployment,
+        separate?.deployment,
+        separate === undefined ? replicaSet : undefined,
+        ...services.map(({ live }) => live),
+      ]) {
         if (object === undefined) continue
         const body = { metadata: { annotations: { [SENTENCE]: by } } }
         const marked = await this.o.client.patch(refOf(object), { type: 'merge', body }, { fieldManager: MOVER })

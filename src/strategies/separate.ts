@@ -18,7 +18,7 @@ export function separatePreview(view: WorkloadView): Move {
   if (adopted !== undefined) return adopted
   const fresh = separate.deployment
   const replicas = replicasOf(old)
-  if (fresh === undefined) return createMove(view, separate.manifest, replicas)
+  if (fresh === undefined) return createMove(view, separate.manifest)
   if (!templateEquals(fresh.spec.template, view.versions.next) || replicasOf(fresh) < replicas || isLocked(fresh)) {
     const change = { template: view.versions.next, replicas, paused: false, annotations: { [SENTENCE]: view.sentence } }
     return writeDeployment(fresh, change, `${replicas} new pods`)
@@ -56,11 +56,15 @@ function onNew(view: WorkloadView, service: ServiceView): boolean {
   return service.live?.spec.selector?.[COLOR] === view.separate?.color
 }
 
-function createMove(view: WorkloadView, manifest: KubeObject, replicas: number): Move {
+/**
+ * Without pods: a create has no resourceVersion to be refused by, and one that a frozen run sends after another has gone
+ * back must bring no pod that a Service without its pin would lead users to.
+ */
+function createMove(view: WorkloadView, manifest: KubeObject): Move {
   const annotations = { ...manifest.metadata.annotations, [SENTENCE]: view.sentence }
-  const spec = { ...(manifest as Deployment).spec, replicas }
+  const spec = { ...(manifest as Deployment).spec, replicas: 0 }
   const object = { ...manifest, metadata: { ...manifest.metadata, annotations }, spec }
-  return { kind: 'write', write: { verb: 'create', object }, text: `created with ${replicas} pods` }
+  return { kind: 'write', write: { verb: 'create', object }, text: 'created without pods' }
 }
 
 /** Users to the new color, one guarded write per Service, never while it serves with fewer pods than the old one. */

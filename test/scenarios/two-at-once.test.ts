@@ -1,7 +1,20 @@
 import { describe, expect, it } from 'vitest'
+import type { ReplicaSet } from '../../src/shared/objects.ts'
 import type { HttpRequest, Transport } from '../../src/kubernetes/transport.ts'
-import { bringing, canaryOf, expectUnharmed, pausedCanary, realWrites, running, setImage, V1, V2, V3 } from './given.ts'
-import { APP, NAMESPACE, type Ran, type World } from './world.ts'
+import {
+  bringing,
+  blueGreenOf,
+  canaryOf,
+  expectUnharmed,
+  pausedCanary,
+  realWrites,
+  running,
+  setImage,
+  V1,
+  V2,
+  V3,
+} from './given.ts'
+import { APP, NAMESPACE, type Ran, type RunOptions, type World } from './world.ts'
 
 /** Lets time pass until something is so; the run that makes it so goes on. */
 async function until(world: World, isSo: () => boolean, most = 600_000): Promise<void> {
@@ -266,6 +279,47 @@ describe('a run that is dead or frozen', () => {
     expect(world.serving()).toEqual({ [V1]: 3 })
     expectUnharmed(world)
   })
+
+  it.each([
+    { pods: 'in-place', adopts: false, least: 10 },
+    { pods: 'separate', adopts: true, least: 8 },
+    { pods: 'separate', adopts: false, least: 7 },
+  ] as const)(
+    'frozen before any write of a blue/green rollout, $pods, adopts $adopts: it harms nobody, whatever it wakes up to',
+    async ({ pods, adopts, least }) => {
+      const [before, next] = adopts ? [V1, V2] : [V2, V3]
+      const bring = (version: string): RunOptions => blueGreenOf(version, { plan: 'switch, approve', pods })
+      for (let write = 1; ; write++) {
+        const world = await running({
+          judged: { workloads: [], services: [{ namespace: NAMESPACE, name: APP, minReady: 3 }] },
+        })
+        if (!adopts) await world.run('deploy', bring(V2))
+        if (!adopts) await world.run('promote')
+        let writes = 0
+        const line = freezer(
+          ({ method, path }) => method !== 'GET' && !/leases|selfsubject|dryRun/.test(path) && ++writes === write,
+        )
+        const frozen = world.start('deploy', { ...bring(next), between: line.between })
+        const ended = frozen.then(() => true)
+        await until(world, () => line.isFrozen() || world.record?.phase === 'paused')
+        if (!line.isFrozen()) {
+          expect(await ended).toBe(true)
+          expect(write).toBeGreaterThan(least)
+          return
+        }
+        await world.run('abort', { app: APP })
+        line.thaw()
+        await world.clock.run(frozen)
+        await world.clock.advance(30_000)
+        expect(world.serving(), `write ${write}`).toEqual({ [before]: 3 })
+        expect(world.service()?.spec.selector?.['pod-template-hash'], `write ${write}`).toBeUndefined()
+        const sets = world.emulator.list('replicasets', NAMESPACE) as ReplicaSet[]
+        const marked = sets.filter(({ spec }) => spec.template.metadata?.annotations !== undefined)
+        expect(marked, `write ${write}`).toEqual([])
+        expectUnharmed(world)
+      }
+    },
+  )
 
   it('a late line in the record meets a conflict: the newer run knows better', async () => {
     const world = await running()

@@ -110,7 +110,8 @@ describe('the order of writes', () => {
     expect(writes({ strategy: 'blue-green', separate: 'adopt' }, PREVIEW, SWITCH, FINISH)).toEqual([
       'lock while it is replaced',
       'Service/web to the old version (hash)',
-      'created with 3 pods',
+      'created without pods',
+      '3 new pods',
       'Service/web-preview created',
       'Service/web to blue',
       'old set away',
@@ -119,7 +120,7 @@ describe('the order of writes', () => {
   })
 
   it('two Deployments, adopted, abort: users, preview, the new one, the pin, the lock', () => {
-    expect(writes({ strategy: 'blue-green', separate: 'adopt' }, PREVIEW, SWITCH, BACK).slice(5)).toEqual([
+    expect(writes({ strategy: 'blue-green', separate: 'adopt' }, PREVIEW, SWITCH, BACK).slice(6)).toEqual([
       'Service/web to the old version (hash)',
       'Service/web-preview removed',
       'Deployment/web-blue removed',
@@ -130,13 +131,14 @@ describe('the order of writes', () => {
 
   it('two Deployments in colors: no pin, no lock', () => {
     expect(writes({ strategy: 'blue-green', separate: 'colored' }, PREVIEW, SWITCH, FINISH)).toEqual([
-      'created with 3 pods',
+      'created without pods',
+      '3 new pods',
       'Service/web-preview created',
       'Service/web to green',
       'old set away',
       'Service/web-preview removed',
     ])
-    expect(writes({ strategy: 'blue-green', separate: 'colored' }, PREVIEW, SWITCH, BACK).slice(3)).toEqual([
+    expect(writes({ strategy: 'blue-green', separate: 'colored' }, PREVIEW, SWITCH, BACK).slice(4)).toEqual([
       'Service/web to the old version',
       'Service/web-preview removed',
       'Deployment/web-green removed',

@@ -78,7 +78,7 @@ function table(goal: Goal, rows: Row[]): void {
 
 describe('the new Deployment beside the old one', () => {
   table(PREVIEW, [
-    { what: 'colored, at rest', view: view({ services: [onBlue] }), move: 'write: created with 3 pods' },
+    { what: 'colored, at rest', view: view({ services: [onBlue] }), move: 'write: created without pods' },
     { what: 'not colored', view: view({ services: [{}] }, {}, false), move: 'write: lock while it is replaced' },
     {
       what: 'locked',
@@ -98,7 +98,7 @@ describe('the new Deployment beside the old one', () => {
     {
       what: 'pinned and settled',
       view: view({ locked: true, services: [{ pin: 'old' }] }, {}, false),
-      move: 'write: created with 3 pods',
+      move: 'write: created without pods',
     },
     {
       what: 'created, not seen',
@@ -130,14 +130,14 @@ describe('the new Deployment beside the old one', () => {
     { what: 'the old one deleted', view: view({ gone: true }), move: 'drift: it was deleted' },
   ])
 
-  it('is made from the manifest, with as many pods as the old one runs', () => {
+  it('is made from the manifest, without pods: a create that comes too late must bring none', () => {
     const object = created(nextMove('blue-green', view({ replicas: 5 }), PREVIEW))
     expect(object).toMatchObject({
       metadata: {
         name: 'web-green',
         annotations: { team: 'shop', 'headgate.dev/rollout': 'Headgate moves this object.' },
       },
-      spec: { replicas: 5, template: GREEN },
+      spec: { replicas: 0, template: GREEN },
     })
   })
 })
@@ -150,7 +150,7 @@ describe('the switch by color', () => {
       view: view({ old: { wanted: 4 }, services: shown }, whole),
       move: 'wait: the new set to serve with as many pods as the old one, 3 of 4',
     },
-    { what: 'nothing made', view: view({ services: [onBlue] }), move: 'write: created with 3 pods' },
+    { what: 'nothing made', view: view({ services: [onBlue] }), move: 'write: created without pods' },
     {
       what: 'switched just now',
       view: view({ services: [{ ...onGreen, changed: 1 }] }, whole),
