@@ -1,7 +1,8 @@
 import { groupKindOf, valueAt } from '../manifests/workload.ts'
-import { keyOf, refOf } from '../shared/objects.ts'
+import { type Json, keyOf, refOf } from '../shared/objects.ts'
 import type { Finding } from './finding.ts'
 import type { DryRunResult, PreflightInput, ReleaseObject } from './input.ts'
+import { parseQuantity } from './quantity.ts'
 import { ownSelectorRules } from './selectors.ts'
 import { findingAt, title } from './subject.ts'
 
@@ -37,7 +38,7 @@ function warnings(released: ReleaseObject, texts: readonly string[]): Finding[] 
 }
 
 /** The first of these that knows the answer speaks; each looks at one kind of refusal. */
-const READERS = [unseen, admission, conflict, unknownField, invalid, forbidden]
+const READERS = [unseen, admission, conflict, unknownField, quantities, invalid, forbidden]
 
 function refusals(input: PreflightInput, released: ReleaseObject, refusal: Refusal): Finding[] {
   for (const reader of READERS) {
@@ -192,6 +193,38 @@ function unknownField({ message }: Refusal, released: ReleaseObject): Finding[] 
 /** Fields with a value of another type than their own; several stand on a line each. */
 function mistyped(message: string): { field: string; what: string }[] {
   return [...message.matchAll(/\s(\.[^\s:]+): (expected .*)$/gm)].map(([, field = '', what = '']) => ({ field, what }))
+}
+
+/** Mappings and fields that hold quantities. */
+const QUANTITIES = /^(requests|limits|hard|default|defaultRequest|min|max|maxLimitRequestRatio|capacity)$/
+const QUANTITY = /^(sizeLimit|averageValue|divisor)$/
+
+/** The server says that a quantity is none, but neither which nor where. */
+function quantities({ message }: Refusal, released: ReleaseObject): Finding[] | undefined {
+  if (!message.includes('quantities must match')) return undefined
+  const findings = wrongQuantities(released.object, []).map(({ path, value }) => {
+    const field = path.map((key) => (typeof key === 'number' ? `[${key}]` : `.${key}`)).join('')
+    return findingAt(released, path, {
+      id: 'invalid',
+      severity: 'error',
+      reason: `the cluster refuses ${field} of ${title(released.object)}: "${value}" is no quantity`,
+      mend: 'write a number with a unit, such as 500m, 2, 64Mi or 1Gi',
+    })
+  })
+  return findings.length === 0 ? undefined : findings
+}
+
+function wrongQuantities(
+  at: Json | undefined,
+  path: (string | number)[],
+): { path: (string | number)[]; value: string }[] {
+  if (typeof at !== 'object' || at === null) return []
+  return Object.entries(at).flatMap(([name, value]) => {
+    const here = [...path, Array.isArray(at) ? Number(name) : name]
+    const holds = QUANTITY.test(name) || QUANTITIES.test(String(path.at(-1)))
+    if (typeof value !== 'string') return wrongQuantities(value, here)
+    return holds && parseQuantity(value) === undefined ? [{ path: here, value }] : []
+  })
 }
 
 function invalidFinding(released: ReleaseObject, field: string, what: string): Finding {

@@ -55,7 +55,9 @@ function plannedObjects(release: Release, seen: Survey): PlannedObject[] {
     const live = seen.live.get(keyOf(refOf(object)))
     const dry = dryRunOf(seen.dryRuns, object)
     if (live === undefined) return { ref: refOf(object), action: 'create', changes: [] }
-    const changes = dry === undefined ? [] : diff(live, dry).map(readable)
+    // What the server would make of one that it refuses is not known, but that it differs.
+    if (dry === undefined) return { ref: refOf(object), action: 'configure', changes: [] }
+    const changes = diff(live, dry).map(readable)
     return { ref: refOf(object), action: changes.length === 0 ? 'unchanged' : 'configure', changes }
   })
 }

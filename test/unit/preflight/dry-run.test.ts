@@ -317,3 +317,24 @@ describe('a field as the server writes it', () => {
     expect(pathOf(field)).toEqual(path)
   })
 })
+
+describe('a quantity that is none', () => {
+  const message = `failed to convert new object (shop/web; apps/v1, Kind=Deployment) to proper version: unable to convert unstructured object to apps/v1, Kind=Deployment: quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'`
+  const claim = (storage: string): KubeObject =>
+    object('v1', 'PersistentVolumeClaim', 'data', { spec: { resources: { requests: { storage } } } })
+
+  it('is found, for the server does not say which', () => {
+    expect(ask(refused(500, message), claim('5 GB'))).toMatchObject([
+      {
+        id: 'invalid',
+        object: { kind: 'PersistentVolumeClaim', name: 'data' },
+        reason:
+          'the cluster refuses .spec.resources.requests.storage of PersistentVolumeClaim/data: "5 GB" is no quantity',
+      },
+    ])
+  })
+
+  it('stays in the words of the server where it is not found', () => {
+    expect(ask(refused(500, message), claim('5Gi'))).toMatchObject([{ id: 'dry-run' }])
+  })
+})
