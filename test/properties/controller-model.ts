@@ -107,7 +107,7 @@ export class Cluster {
       const set = this.#sets.find((each) => each.name === name)
       if (set === undefined) throw new Error(`no ReplicaSet ${name}`)
       const spec = { template: JSON.parse(JSON.stringify(set.template)) as PodTemplate }
-      const patched = jsonPatch({ spec } as never, JSON.parse(JSON.stringify(operations)) as never)
+      const patched = jsonPatch({ spec }, JSON.parse(JSON.stringify(operations)) as never)
       set.template = (patched['spec'] as unknown as typeof spec).template
       // The API server stores no empty map.
       if (Object.keys(set.template.metadata?.annotations ?? {}).length === 0) delete set.template.metadata?.annotations
