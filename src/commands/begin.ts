@@ -1,6 +1,6 @@
 import { migratedManagers } from '../kubernetes/adopt.ts'
 import { adopt } from '../kubernetes/apply.ts'
-import type { Result } from '../report/events.ts'
+import type { ReportEvent, Result } from '../report/events.ts'
 import { aroundOf } from '../rollout/around.ts'
 import { Book, readPayload, readRecord } from '../rollout/book.ts'
 import { carry, goBack } from '../rollout/carry.ts'
@@ -9,7 +9,7 @@ import { draftRollout } from '../rollout/draft.ts'
 import type { Decision } from '../rollout/machine.ts'
 import type { RolloutRecord } from '../rollout/record.ts'
 import type { Release } from '../rollout/release.ts'
-import { engineFor, type Session } from '../rollout/session.ts'
+import { engineFor, readOnlySession, type Session } from '../rollout/session.ts'
 import { dryRunOne, type Survey } from '../rollout/survey.ts'
 import { HeadgateError, refuse } from '../shared/errors.ts'
 import { type ConfigMap, keyOf, nameOf, refOf } from '../shared/objects.ts'
@@ -34,6 +34,8 @@ export async function begin(
   let record = before
   let current = map
   if (decision.abortFirst && before !== undefined && map !== undefined) {
+    const refused = await refusedAnyway(session, plain, before)
+    if (refused !== undefined) return refused
     current = await abortFirst(session, before, map, decision.because)
     record = (await readRecord(deps.client, before.app, before.namespace))?.record
   }
@@ -60,6 +62,39 @@ export async function begin(
   const around = aroundOf(session, engine, release, look.seen)
   const ended = await carry(engine, { approvedUntil: 0, everything: deps.settings.full }, around)
   return { ...endedResult(deps, book, ended), findings: look.findings, plan: look.plan }
+}
+
+/**
+ * The refusal of a release that preflight would not let pass once the rollout before has gone back. What rests is not
+ * taken away from people for a release that cannot come.
+ */
+async function refusedAnyway({ deps }: Session, plain: Release, record: RolloutRecord): Promise<Result | undefined> {
+  if (record.phase !== 'paused' && record.phase !== 'stopped') return undefined
+  const events: ReportEvent[] = []
+  const session = readOnlySession({ ...deps, reporter: { emit: (event) => events.push(event) } })
+  try {
+    const payload = await readPayload(deps.client, record, record.rollout)
+    const rest = record.pods === 'separate' ? {} : { rest: { record, payload } }
+    const known = { findings: [], notes: [], would: '', ...rest }
+    const look = await preflight(session, await shaped(session, plain), record, known)
+    // Whose a field is shows only afterwards: going back also undoes what somebody else wrote meanwhile.
+    const found = refusal(look.findings.filter(({ id }) => id !== 'conflict'))
+    if (found === undefined) return undefined
+    deps.reporter.emit({ kind: 'phase', title: 'Preflight' })
+    for (const event of events) deps.reporter.emit(event)
+    const failure = { ...found, done: `nothing was touched: rollout ${record.rollout} rests as it did` }
+    return resultOf(deps, {
+      outcome: 'refused',
+      message: failure.message,
+      record,
+      failure,
+      findings: look.findings,
+      plan: look.plan,
+      ...plain,
+    })
+  } finally {
+    await session.close()
+  }
 }
 
 /** Supersede and unfinished aborts: back to full stable first, so that never three versions serve. */

@@ -2,6 +2,8 @@ import { describe, expect, it } from 'vitest'
 import type { Command } from '../../src/rollout/settings.ts'
 import type { ConfigMap } from '../../src/shared/objects.ts'
 import {
+  BESIDE,
+  blueGreenOf,
   bringing,
   cancelAfter,
   canaryOf,
@@ -14,7 +16,7 @@ import {
   V2,
   V3,
 } from './given.ts'
-import { APP, NAMESPACE, type Ran, type RunOptions, type World } from './world.ts'
+import { APP, manifestsOf, NAMESPACE, type Ran, type RunOptions, type World } from './world.ts'
 
 const RECORD = `headgate-${APP}`
 
@@ -167,6 +169,29 @@ describe('deploying another release', () => {
     expect(world.serving()).toEqual({ [V3]: 3 })
     expectUnharmed(world)
   })
+
+  it.each(['canary', 'blue-green'] as const)(
+    'is refused before it takes the place of a %s, where it cannot come',
+    async (strategy) => {
+      const world = await running({ judged: BESIDE })
+      const way = { strategy, plan: '50%, approve' } as const
+      const bring = strategy === 'canary' ? canaryOf(V2, way) : blueGreenOf(V2)
+      await world.run('deploy', bring)
+      const before = world.serving()
+      const broken = manifestsOf({ version: V3 }).map((object) =>
+        object.kind === 'Deployment' ? { ...object, spec: { ...Object(object['spec']), replcias: 3 } } : object,
+      )
+      const ran = await world.run('deploy', { ...bring, objects: broken })
+      const { result } = ran
+      expect(result).toMatchObject({ outcome: 'refused', exitCode: 2, phase: 'paused' })
+      expect(result?.failure?.done).toBe('nothing was touched: rollout 1 rests as it did')
+      expect(result?.findings.map(({ id }) => id)).toContain('unknown-field')
+      expect(realWrites(ran)).toEqual([])
+      expect(world.serving()).toEqual(before)
+      expect((await world.run('promote')).result?.outcome).toMatch(/succeeded|paused/)
+      expectUnharmed(world)
+    },
+  )
 
   it('is refused while another is under way, where supersede says refuse', async () => {
     const world = await pausedCanary()
