@@ -112,6 +112,8 @@ export function wentBack(
     const key = keyOf(refOf(object))
     const [was, live, dry] = [before.get(key), seen.live.get(key), seen.dryRuns.get(key)]
     if (was === undefined || live === undefined) continue
+    // Who has written there since is put away by going back, and owns nothing afterwards.
+    if (dry?.kind === 'error' && dry.status === 409) seen.dryRuns.delete(key)
     if (dry?.kind === 'ok') seen.dryRuns.set(key, { ...dry, object: afterAbort(dry.object, was, object) })
     seen.live.set(key, asBefore(live, was))
     world.put(asBefore(live, was))

@@ -266,7 +266,7 @@ function forbidden({ status, message }: Refusal, released: ReleaseObject): Findi
       mend:
         right === null
           ? 'change what the message names'
-          : `grant ${right[1]} on ${right[2]} (headgate rbac prints the least Role)`,
+          : `grant ${right[1]} on ${right[2]} (the command rbac prints the least Role)`,
     }),
   ]
 }

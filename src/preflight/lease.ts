@@ -17,6 +17,6 @@ export function leaseFinding({ app, namespace, holder, expiresInMs }: LeaseHolde
     severity: 'error',
     object: { apiVersion: 'coordination.k8s.io/v1', kind: 'Lease', name: `headgate-${app}`, namespace },
     reason: `another run acts on ${app}: ${holder || 'nameless'} (if it is dead, its lease ends in ${formatDuration(expiresInMs)})`,
-    mend: 'wait until it is done, or abort it with headgate abort',
+    mend: 'wait until it is done, or ask it to stop with the command abort',
   }
 }

@@ -100,7 +100,7 @@ export function rightsFindings(missing: readonly Need[]): Finding[] {
       id: 'rights',
       severity: 'error',
       reason: `the credentials lack ${texts.length === 1 ? 'a right' : `${texts.length} rights`}: ${shown}`,
-      mend: `add to their ${rules} (headgate rbac prints the whole Role)`,
+      mend: `add to their ${rules} (the command rbac prints the whole Role)`,
     },
   ]
 }

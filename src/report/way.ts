@@ -3,7 +3,7 @@ import type { RunSource, Settings } from '../rollout/settings.ts'
 import { shellWord } from './text.ts'
 
 /** The command line tool, called as the README calls it. */
-const CLI = 'node dist/cli.js'
+export const CLI = 'node dist/cli.js'
 
 /** One thing that a person can do next. */
 export interface Way {

@@ -2,6 +2,7 @@ import type { Client } from '../kubernetes/client.ts'
 import { ApiError } from '../kubernetes/errors.ts'
 import { MOVER } from '../strategies/hold.ts'
 import type { Reporter } from '../report/events.ts'
+import { CLI } from '../report/way.ts'
 import type { Clock } from '../shared/clock.ts'
 import { refuse } from '../shared/errors.ts'
 import { type ConfigMap, type KubeObject, keyOf, type ObjectRef, refOf } from '../shared/objects.ts'
@@ -168,6 +169,6 @@ export class Book {
   /** What `kubectl describe` shows on everything that this rollout moves. */
   sentence(): string {
     const { app, namespace, rollout } = this.record
-    return `Headgate moves this object (rollout ${rollout} of app ${app}). Until it ends, apply nothing to it. Where it stands: headgate status --app ${app} --namespace ${namespace}. Back to the old version: headgate abort --app ${app} --namespace ${namespace}, or without it: ${undoCommand(this.record)}`
+    return `Headgate moves this object (rollout ${rollout} of app ${app}). Until it ends, apply nothing to it. Where it stands: ${CLI} status --app ${app} --namespace ${namespace}. Back to the old version: ${CLI} abort --app ${app} --namespace ${namespace}, or without it: ${undoCommand(this.record)}`
   }
 }

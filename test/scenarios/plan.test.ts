@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { Plan } from '../../src/report/plan.ts'
-import { blueGreenOf, canaryOf, expectUnharmed, pausedCanary, running, V2, V3 } from './given.ts'
+import { blueGreenOf, canaryOf, expectUnharmed, pausedCanary, running, setImage, V2, V3 } from './given.ts'
 import { APP, type Ran } from './world.ts'
 
 function planIn({ events }: Ran): Plan {
@@ -56,6 +56,14 @@ describe('a plan while a rollout rests', () => {
       'nothing was touched; a deploy would be refused (rollout 1 is paused and supersede is refuse)',
     )
     expect(result?.outcome).toBe('planned')
+  })
+
+  it('takes nothing for a conflict that going back puts away', async () => {
+    const world = await pausedCanary()
+    setImage(world, '9.9.9')
+    const { result } = await world.run('plan', canaryOf(V3))
+    expect(result?.findings.filter(({ id }) => id === 'conflict')).toEqual([])
+    expect(result?.message).toBe('nothing was touched; a deploy would go through')
   })
 
   it('takes the Services as they will be, after a switch', async () => {

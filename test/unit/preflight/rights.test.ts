@@ -213,7 +213,7 @@ describe('the finding', () => {
         severity: 'error',
         reason:
           'the credentials lack 3 rights: patch deployments.apps web in namespace shop; get deployments.apps web in namespace shop; get namespaces in the whole cluster',
-        mend: 'add to their Role in namespace shop: {apiGroups: [apps], resources: [deployments], resourceNames: [web], verbs: [get, patch]}; ClusterRole: {apiGroups: [""], resources: [namespaces], verbs: [get]} (headgate rbac prints the whole Role)',
+        mend: 'add to their Role in namespace shop: {apiGroups: [apps], resources: [deployments], resourceNames: [web], verbs: [get, patch]}; ClusterRole: {apiGroups: [""], resources: [namespaces], verbs: [get]} (the command rbac prints the whole Role)',
       },
     ])
   })

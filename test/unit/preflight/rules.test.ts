@@ -609,7 +609,7 @@ describe('lease', () => {
       severity: 'error',
       object: { apiVersion: 'coordination.k8s.io/v1', kind: 'Lease', name: 'headgate-web', namespace: 'shop' },
       reason: 'another run acts on web: acme/shop/12/1 (if it is dead, its lease ends in 21s)',
-      mend: 'wait until it is done, or abort it with headgate abort',
+      mend: 'wait until it is done, or ask it to stop with the command abort',
     })
     expect(leaseFinding({ app: 'web', namespace: 'shop', holder: '', expiresInMs: 0 }).reason).toContain('nameless')
   })

@@ -426,9 +426,9 @@ describe('the plan', () => {
     ])
   })
 
-  it('shows what is no text as JSON, what is new as created, and an object that cannot be foreseen as unchanged', () => {
+  it('shows what is no text as JSON, what is new as created, and an object that cannot be foreseen as changed', () => {
     const error = { kind: 'error' as const, status: 422, message: 'no' }
-    expect(plan({ dry: () => error }).objects).toMatchObject([{ action: 'unchanged', changes: [] }])
+    expect(plan({ dry: () => error }).objects).toMatchObject([{ action: 'configure', changes: [] }])
     const made = plan({ objects: [deploymentOf({ template: NEW, replicas: 4 }), config] })
     expect(made.objects[1]).toMatchObject({ action: 'create' })
     expect(made.objects[0]?.changes).toContainEqual({ path: '.spec.replicas', before: '3', after: '4' })
