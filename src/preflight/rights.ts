@@ -145,8 +145,9 @@ function each(scope: Scope, ...verbs: string[]): Need[] {
 function homeNeeds({ app, namespace, objects }: NeedsInput, acts: boolean): Need[] {
   const maps = { group: '', resource: 'configmaps', namespace }
   const name = `headgate-${app}`
-  if (!acts) return each(maps, 'get', 'list')
   const lease = { group: 'coordination.k8s.io', resource: 'leases', namespace }
+  // Who is at work is told where it may be read.
+  if (!acts) return [...each(maps, 'get', 'list'), ...optional(each({ ...lease, name }, 'get'))]
   const secret = objects.some(({ kind }) => kind === 'Secret')
   return [
     ...each(maps, 'get', 'list', 'create', 'patch', 'delete'),
