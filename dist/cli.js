@@ -1,31 +1,8 @@
 #!/usr/bin/env node
-import { a as VERSION, i as start, l as failureOf, n as readCommandLine, o as readManifestFiles, r as settingsOf, t as rbac } from "./headgate.js";
 // src/cli.ts
-const cancel = new AbortController();
-for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, () => cancel.abort(new Error(`${signal} received`)));
-try {
-	const line = await readCommandLine(process.argv.slice(2), process.env, process.cwd());
-	if (line.kind === "run" && line.rbac) process.stdout.write(await role(line.context));
-	else if (line.kind !== "run") process.stdout.write(line.kind === "help" ? line.text : `${VERSION}\n`);
-	else {
-		const { result } = await start(line.context, {
-			write: (text) => process.stdout.write(text),
-			github: false,
-			color: process.stdout.isTTY,
-			cancel: cancel.signal,
-			mask: () => {},
-			remember: () => {}
-		});
-		process.exitCode = result.exitCode;
-	}
-} catch (error) {
-	const { message, next } = failureOf(error);
-	process.stderr.write(`headgate: ${message}${next === void 0 ? "" : `\n${next}`}\n`);
+if (Number.parseInt(process.versions.node, 10) >= 24) await import("./command-line.js");
+else {
+	process.stderr.write(`headgate needs Node 24 or later; this is ${process.version}\n`);
 	process.exitCode = 2;
-}
-async function role(context) {
-	const { settings } = await settingsOf(context);
-	const files = await readManifestFiles(context.workspace, settings.manifests);
-	return rbac(files, settings, settings.namespace ?? "default");
 }
 export {};

@@ -12567,31 +12567,6 @@ function saveState(name, value) {
 function getState(name) {
 	return process.env[`STATE_${name}`] || "";
 }
-// src/shared/errors.ts
-var HeadgateError = class extends Error {
-	failure;
-	constructor(failure, options) {
-		super(failure.message, options);
-		this.name = "HeadgateError";
-		this.failure = failure;
-	}
-};
-function refuse(code, message, more = {}) {
-	return new HeadgateError({
-		kind: "refused",
-		code,
-		message,
-		...more
-	});
-}
-function failureOf(error) {
-	if (error instanceof HeadgateError) return error.failure;
-	return {
-		kind: "failed",
-		code: "internal",
-		message: error instanceof Error ? error.message : String(error)
-	};
-}
 // src/shared/json.ts
 const LONG_NUMBER = /\d{16}/;
 const INTEGER = /^-?\d+$/;
@@ -12633,6 +12608,31 @@ function nearest(word, candidates) {
 		if (d < least) [found, least] = [candidate, d];
 	}
 	return found;
+}
+// src/shared/errors.ts
+var HeadgateError = class extends Error {
+	failure;
+	constructor(failure, options) {
+		super(failure.message, options);
+		this.name = "HeadgateError";
+		this.failure = failure;
+	}
+};
+function refuse(code, message, more = {}) {
+	return new HeadgateError({
+		kind: "refused",
+		code,
+		message,
+		...more
+	});
+}
+function failureOf(error) {
+	if (error instanceof HeadgateError) return error.failure;
+	return {
+		kind: "failed",
+		code: "internal",
+		message: error instanceof Error ? error.message : String(error)
+	};
 }
 // src/manifests/workload.ts
 function mapOf(value) {
@@ -12735,10 +12735,12 @@ function selects(selector, labels) {
 }
 function resolveIntOrPercent(value, total, round) {
 	if (typeof value === "number") return value;
-	const match = /^(\d{1,9})%$/.exec(value);
-	if (match === null) throw refuse("int-or-percent", `"${value}" is neither a whole number nor a percentage such as 25%`);
-	const exact = Number(match[1]) * total / 100;
+	if (!isPercent(value)) throw refuse("int-or-percent", `"${value}" is neither a whole number nor a percentage such as 25%`);
+	const exact = Number(value.slice(0, -1)) * total / 100;
 	return round === "up" ? Math.ceil(exact) : Math.floor(exact);
+}
+function isPercent(text) {
+	return /^\d{1,9}%$/.test(text);
 }
 function resolvedSurge(spec, replicas) {
 	if (spec.strategy?.type === "Recreate") return 0;
@@ -12901,13 +12903,12 @@ function stepText(step) {
 }
 // src/input/inputs.ts
 const STARTS = ["deploy", "plan"];
-const ACTS = [
+const REPORTS = [...[
 	"deploy",
 	"promote",
 	"abort",
 	"rollback"
-];
-const REPORTS = [...ACTS, "plan"];
+], "plan"];
 const INPUTS = [
 	{
 		name: "command",
@@ -12999,21 +13000,29 @@ const INPUTS = [
 		description: "Longest time for one step, waits not counted, and for the lease: integer and s, m or h.",
 		default: "10m",
 		value: "DURATION",
-		commands: ACTS
+		commands: REPORTS
 	},
 	{
 		name: "on-failure",
 		description: "After a failure go back to the stable version, or stop there.",
 		default: "abort",
 		choices: ["abort", "stop"],
-		commands: ["deploy", "rollback"]
+		commands: [
+			"deploy",
+			"rollback",
+			"plan"
+		]
 	},
 	{
 		name: "on-cancel",
 		description: "After a cancel go back to the stable version, or stop there.",
 		default: "stop",
 		choices: ["abort", "stop"],
-		commands: ["deploy", "rollback"]
+		commands: [
+			"deploy",
+			"rollback",
+			"plan"
+		]
 	},
 	{
 		name: "supersede",
@@ -13024,7 +13033,7 @@ const INPUTS = [
 			"refuse",
 			"any"
 		],
-		commands: ["deploy"]
+		commands: STARTS
 	},
 	{
 		name: "prune",
@@ -13090,8 +13099,10 @@ const SERVER = "https://github.com";
 const API = "https://api.github.com";
 async function readAction(env) {
 	const { workspace, ...rest } = contextOf(env, env["GITHUB_WORKSPACE"] ?? ".");
+	const { raw, typos } = inputsOf$1(env);
 	return {
-		raw: inputsOf(env),
+		raw,
+		typos: await Promise.all(typos.map((typo) => typoProblem(env, workspace, typo))),
 		source: sourceOf(env, await eventOf(env)),
 		workspace,
 		...rest
@@ -13109,17 +13120,45 @@ function contextOf(env, workspace) {
 		env: (name) => env[name]
 	};
 }
-function inputsOf(env) {
+function inputsOf$1(env) {
 	const raw = {};
+	const typos = [];
 	const names = INPUTS.map((input) => input.name);
 	for (const [key, value = ""] of Object.entries(env)) {
 		if (!key.startsWith("INPUT_") || value.trim() === "") continue;
 		const name = key.slice(6).toLowerCase();
 		if (isInputName(name)) raw[name] = value.trim();
 		const near = isInputName(name) ? void 0 : nearest(name, names);
-		if (near !== void 0) throw refuse("input", `unknown input "${name}"; did you mean ${near}?`);
+		if (near !== void 0) typos.push({
+			name,
+			near
+		});
 	}
-	return raw;
+	return {
+		raw,
+		typos
+	};
+}
+async function typoProblem(env, workspace, { name, near }) {
+	const place = await placeOfInput(env, workspace, name);
+	const message = `unknown input "${name}"; did you mean ${near}?`;
+	return place === void 0 ? { message } : {
+		message,
+		place
+	};
+}
+async function placeOfInput(env, workspace, name) {
+	const file = /(\.github\/workflows\/[^/@]+\.ya?ml)@/.exec(env["GITHUB_WORKFLOW_REF"] ?? "")?.[1];
+	if (file === void 0) return void 0;
+	const line = (await readFile(join(workspace, file), "utf8").catch(() => "")).split("\n").map((line) => line.toLowerCase().trimStart()).findIndex((each) => [
+		`${name}:`,
+		`"${name}":`,
+		`'${name}':`
+	].some((key) => each.startsWith(key)));
+	return line < 0 ? void 0 : {
+		file,
+		line: line + 1
+	};
 }
 async function eventOf(env) {
 	const path = env["GITHUB_EVENT_PATH"];
@@ -13327,6 +13366,9 @@ function stateOf(view) {
 function supersededBy(record) {
 	return record.timeline.findLast((entry) => entry.kind === "superseded")?.text;
 }
+function reasonOf$1({ phase, reason }) {
+	return phase === "paused" || phase === "stopped" ? reason : void 0;
+}
 function rests(record) {
 	return record.phase === "paused" || record.phase === "stopped" || record.phase === "failed";
 }
@@ -13436,17 +13478,18 @@ function byHandOf(record, byHand) {
 	return cleanLines(byHand.trim(), 1e400);
 }
 // src/report/way.ts
+const CLI = "node dist/cli.js";
 function waysOf(record) {
 	const promote = act$1(record, "promote", "Go on");
 	const abort = act$1(record, "abort", "Go back to the version before");
 	switch (record.phase) {
 		case "paused": return [promote, abort];
 		case "stopped": return [
-			again$1(record, "Retry the step"),
+			...again$1(record, "Retry the step"),
 			act$1(record, "promote", "Go on past every gate", true),
 			abort
 		];
-		case "progressing": return [again$1(record, "Go on, if the run has died"), abort];
+		case "progressing": return [...again$1(record, "Go on, if the run has died"), abort];
 		case "aborting":
 		case "failed": return [{
 			...abort,
@@ -13456,10 +13499,17 @@ function waysOf(record) {
 		case "aborted": return [];
 	}
 }
-function nextCommand(record) {
+function nextCommand(record, cluster = {}) {
 	if (record.phase === "succeeded" || record.phase === "aborted") return "";
 	const way = waysOf(record)[0];
-	return way?.gh ?? way?.cli ?? "";
+	return way === void 0 ? "" : commandOf$1(way, cluster);
+}
+function commandOf$1({ gh, cli }, { kubeconfig, context } = {}) {
+	return gh ?? [
+		cli,
+		...flag$1("kubeconfig", kubeconfig),
+		...flag$1("context", context)
+	].join(" ");
 }
 function workflowUrl(source) {
 	if (source.repository === "" || source.serverUrl === "") return void 0;
@@ -13475,7 +13525,13 @@ function act$1(record, command, text, full = false) {
 		`rollout=${rollout}`,
 		...full ? ["full=true"] : []
 	];
-	const cli = [`headgate ${command} --app ${shellWord(app)} --namespace ${shellWord(namespace)} --rollout ${rollout}`, ...full ? ["--full"] : []].join(" ");
+	const cli = [
+		`${CLI} ${command}`,
+		...flag$1("app", app),
+		...flag$1("namespace", namespace),
+		...flag$1("rollout", String(rollout)),
+		...full ? ["--full"] : []
+	].join(" ");
 	if (source.repository === "" || source.workflow === "") return {
 		text,
 		cli
@@ -13488,19 +13544,33 @@ function act$1(record, command, text, full = false) {
 	};
 }
 function again$1(record, text) {
-	const { app, namespace, source, lastRun } = record;
-	const cli = `headgate deploy --app ${shellWord(app)} --namespace ${shellWord(namespace)}`;
+	const { app, namespace, source, lastRun, strategy, steps, pods, inputs } = record;
+	if (record.command === "rollback") return [];
+	const cli = [
+		`${CLI} deploy`,
+		...flag$1("app", app),
+		...flag$1("namespace", namespace),
+		...(inputs?.manifests ?? []).flatMap((path) => flag$1("manifests", path)),
+		...(inputs?.images ?? []).flatMap((image) => flag$1("images", image)),
+		...flag$1("config", inputs?.config),
+		...flag$1("strategy", strategy),
+		...flag$1("steps", steps.length === 0 ? void 0 : steps.join(", ")),
+		...flag$1("pods", pods === "separate" ? pods : void 0)
+	].join(" ");
 	const run = lastRun.runId === "" ? source : lastRun;
-	if (run.runId === "" || run.repository === "") return {
+	if (run.runId === "" || run.repository === "") return [{
 		text,
 		cli
-	};
-	return {
+	}];
+	return [{
 		text,
 		cli,
 		gh: `gh run rerun ${shellWord(run.runId)} -R ${shellWord(run.repository)}`,
 		...run.runUrl === "" ? {} : { url: run.runUrl }
-	};
+	}];
+}
+function flag$1(name, value) {
+	return value === void 0 ? [] : [`--${name} ${shellWord(value)}`];
 }
 // src/report/sections.ts
 const MARKS = {
@@ -13586,7 +13656,7 @@ function wayOn(record) {
 		return `**${way.url === void 0 ? way.text : link(way.text, way.url)}**\n${fence([way.gh ?? way.cli], "sh", 1e400)}`;
 	});
 	const cli = waysOf(record).flatMap((way) => way.gh === void 0 ? [] : [way.cli]);
-	const shell = cli.length === 0 ? "" : folded("The same from a shell with cluster access", fence(cli, "sh"));
+	const shell = cli.length === 0 ? "" : folded("The same from a shell with cluster access, by dist/cli.js of Headgate", fence(cli, "sh"));
 	const text = [...parts, shell].filter((part) => part !== "").join("\n\n");
 	return record.phase === "succeeded" && text !== "" ? folded("The way back", text) : text;
 }
@@ -13723,6 +13793,21 @@ function objectLines(object) {
 	const { mark, text } = ACTIONS[object.action];
 	return [`${mark} ${nameOf(object.ref)} (${text})`, ...object.changes.flatMap(diffLines).map((line) => `    ${line}`)];
 }
+// src/rollout/record.ts
+function isScaledToZero({ workloads }) {
+	return workloads.length > 0 && workloads.every(({ replicas }) => replicas === 0);
+}
+function successText(record) {
+	return isScaledToZero(record) ? "the release is live, scaled to 0: nothing serves" : "the new version serves alone";
+}
+function holdFieldsOf(spec) {
+	return {
+		minReadySeconds: spec.minReadySeconds ?? 0,
+		progressDeadlineSeconds: spec.progressDeadlineSeconds ?? 600,
+		maxSurge: spec.strategy?.rollingUpdate?.maxSurge ?? "25%",
+		maxUnavailable: spec.strategy?.rollingUpdate?.maxUnavailable ?? "25%"
+	};
+}
 // src/report/verdict.ts
 const ICONS = {
 	planned: "📋",
@@ -13737,7 +13822,7 @@ const ICONS = {
 	failed: "🆘",
 	refused: "⛔"
 };
-const LONGEST = 600;
+const LONGEST$1 = 600;
 function verdict$1(view) {
 	const failure = failureOfView(view);
 	return [
@@ -13796,7 +13881,7 @@ function users(view) {
 	if (mix !== void 0 && mix.stable.pods + mix.canary.pods === 0) return "**affected: no pod serves**";
 	const seen = mix === void 0 ? "" : `; ${podSentence(mix, after, before)}`;
 	switch (record.phase) {
-		case "succeeded": return `served by ${after}${seen}`;
+		case "succeeded": return isScaledToZero(record) ? "nobody is served: all of it is scaled to 0" : `served by ${after}${seen}`;
 		case "aborted":
 			if (record.downtimeSeconds !== void 0) return `**were not served for ${record.downtimeSeconds} s**, and are again: by ${before}${seen}`;
 			return `not affected: served by ${before} as before${seen}`;
@@ -13826,19 +13911,19 @@ function why(view, failure) {
 	const { record } = view;
 	if (failure !== void 0) {
 		const name = failure.object === void 0 ? "" : nameOf(failure.object);
-		return `${name === "" || failure.message.includes(name) ? "" : `${code(name)}: `}${failure.kind === "timeout" ? "(timed out) " : ""}${md(failure.message, LONGEST)}`;
+		return `${name === "" || failure.message.includes(name) ? "" : `${code(name)}: `}${failure.kind === "timeout" ? "(timed out) " : ""}${md(failure.message, LONGEST$1)}`;
 	}
 	const state = stateOf(view);
-	if (record === void 0 || state === "planned" || state === "refused") return md(view.result?.message ?? "", LONGEST);
+	if (record === void 0 || state === "planned" || state === "refused") return md(view.result?.message ?? "", LONGEST$1);
 	if (state === "superseded") return md(supersededBy(record) ?? "");
-	return record.reason === void 0 ? "" : md(record.reason, LONGEST);
+	return md(reasonOf$1(record) ?? "", LONGEST$1);
 }
 function done$1(view, failure) {
-	if (failure?.done !== void 0) return md(failure.done, LONGEST);
+	if (failure?.done !== void 0) return md(failure.done, LONGEST$1);
 	return view.record?.downtimeSeconds === void 0 ? "" : `not served for ${view.record.downtimeSeconds.toFixed(1)} s while it was recreated`;
 }
 function next(view, failure) {
-	if (failure?.next !== void 0) return md(failure.next, LONGEST);
+	if (failure?.next !== void 0) return md(failure.next, LONGEST$1);
 	const { record } = view;
 	const state = stateOf(view);
 	if (record === void 0 || state === "planned" || state === "refused") return "";
@@ -13967,7 +14052,7 @@ function resultOf(deps, parts) {
 		...failure === void 0 ? {} : { failure },
 		findings,
 		...plan === void 0 ? {} : { plan },
-		next: record === void 0 ? "" : nextCommand(record),
+		next: record === void 0 ? "" : nextCommand(record, deps.settings.cluster),
 		exitCode: exitCodeOf(outcome, failure, cancelled)
 	};
 }
@@ -13979,6 +14064,7 @@ var ApiError = class extends Error {
 	causes;
 	request;
 	retryAfterMs;
+	server;
 	constructor(details, options) {
 		super(details.message, options);
 		this.name = "ApiError";
@@ -13988,6 +14074,7 @@ var ApiError = class extends Error {
 		this.causes = details.causes ?? [];
 		this.request = details.request;
 		this.retryAfterMs = details.retryAfterMs;
+		this.server = details.server;
 	}
 };
 const NEVER_SENT = [
@@ -14002,7 +14089,7 @@ function neverSent(error) {
 	return error.status === 0 && NEVER_SENT.includes(error.reason ?? "");
 }
 const PATH = /^\/(?:api\/([^/]+)|apis\/([^/]+)\/([^/]+))(?:\/namespaces\/([^/]+)(?=\/))?\/([^/?]+)(?:\/([^/?]+))?(?:\/([^/?]+))?/;
-function about(path) {
+function about$1(path) {
 	const match = PATH.exec(path);
 	if (match === null) return path.split("?")[0] ?? path;
 	const [, , group, , namespace, resource, name] = match;
@@ -14013,7 +14100,7 @@ const DENIED = /User "([^"]*)" cannot (\S+) resource "([^"]*)" in API group "([^
 function explain(error, object) {
 	if (!(error instanceof ApiError)) return failureOf(error);
 	return {
-		...sentence(error, object === void 0 ? about(error.request.path) : nameOf(object)),
+		...sentence(error, object === void 0 ? about$1(error.request.path) : nameOf(object)),
 		...object === void 0 ? {} : { object },
 		evidence: [answer(error)]
 	};
@@ -14060,7 +14147,7 @@ function sentence(error, subject) {
 		case "unreachable": return {
 			kind: neverSent(error) ? "refused" : "failed",
 			code: "unreachable",
-			message: `the cluster cannot be reached: ${error.message.replace("the API server gave no answer: ", "")}`,
+			message: `the cluster${error.server === void 0 ? "" : ` at ${error.server}`} cannot be reached: ${error.message.replace("the API server gave no answer: ", "")}`,
 			next: "check the server address of the kubeconfig and whether this runner may reach it (network, VPN, proxy, allow-list)"
 		};
 	}
@@ -14144,15 +14231,9 @@ function unknownField$1(error, subject) {
 		next: "correct the spelling of the field in the manifest"
 	};
 }
-// src/rollout/record.ts
-function holdFieldsOf(spec) {
-	return {
-		minReadySeconds: spec.minReadySeconds ?? 0,
-		progressDeadlineSeconds: spec.progressDeadlineSeconds ?? 600,
-		maxSurge: spec.strategy?.rollingUpdate?.maxSurge ?? "25%",
-		maxUnavailable: spec.strategy?.rollingUpdate?.maxUnavailable ?? "25%"
-	};
-}
+// src/strategies/annotations.ts
+const ORIGINALS = "headgate.dev/originals";
+const SENTENCE = "headgate.dev/rollout";
 // src/shared/json-patch.ts
 function pointer(...segments) {
 	return segments.map((segment) => `/${segment.replaceAll("~", "~0").replaceAll("/", "~1")}`).join("");
@@ -14230,7 +14311,20 @@ function hashOf(object) {
 	return object.metadata.labels?.[HASH];
 }
 function replicaSetOf(replicaSets, template) {
-	return replicaSets.filter((set) => templateEquals(set.spec.template, template)).sort((a, b) => revisionOf(b) - revisionOf(a))[0];
+	return replicaSets.filter((set) => templateEquals(withoutSentence(set.spec.template), template)).sort((a, b) => revisionOf(b) - revisionOf(a))[0];
+}
+function withoutSentence(template) {
+	const { [SENTENCE]: sentence, ...annotations } = template.metadata?.annotations ?? {};
+	if (sentence === void 0) return template;
+	const { annotations: _, ...metadata } = template.metadata ?? {};
+	const others = Object.keys(annotations).length === 0 ? {} : { annotations };
+	return {
+		...template,
+		metadata: {
+			...metadata,
+			...others
+		}
+	};
 }
 function revisionOf(set) {
 	return Number(set.metadata.annotations?.["deployment.kubernetes.io/revision"] ?? 0);
@@ -14257,7 +14351,7 @@ function otherPods(view) {
 function pairNow(view) {
 	return [sideOf(view, "stable").wanted, sideOf(view, "next").wanted];
 }
-function replicasOf(deployment) {
+function replicasOf$1(deployment) {
 	return deployment.spec.replicas ?? 1;
 }
 function observed(deployment) {
@@ -14266,8 +14360,6 @@ function observed(deployment) {
 // src/strategies/hold.ts
 const HOLD_MIN_READY_SECONDS = 2147483646;
 const HOLD_DEADLINE_SECONDS = 2147483647;
-const ORIGINALS = "headgate.dev/originals";
-const SENTENCE = "headgate.dev/rollout";
 const MOVER$2 = "headgate-rollout";
 function changeDeployment(live, change) {
 	const operations = [];
@@ -14323,16 +14415,16 @@ function changeStrategy(live, { fields = {}, type }) {
 		}
 	}];
 }
-function changeAnnotations(live, change) {
+function changeAnnotations(live, change, at = ["metadata"]) {
 	const set = Object.entries(change).filter((entry) => entry[1] !== null);
 	if (live === void 0 || Object.keys(live).length === 0) return set.length === 0 ? [] : [{
 		op: "add",
-		path: "/metadata/annotations",
+		path: pointer(...at, "annotations"),
 		value: Object.fromEntries(set)
 	}];
 	const operations = [];
 	for (const [key, value] of Object.entries(change)) {
-		const path = pointer("metadata", "annotations", key);
+		const path = pointer(...at, "annotations", key);
 		if (value !== null) operations.push({
 			op: "add",
 			path,
@@ -14344,6 +14436,25 @@ function changeAnnotations(live, change) {
 		});
 	}
 	return operations;
+}
+function keepReplicaSet(replicaSet, sentence, text) {
+	const { annotations } = replicaSet.spec.template.metadata ?? {};
+	return {
+		kind: "write",
+		write: {
+			verb: "patch",
+			object: replicaSet,
+			operations: changeAnnotations(annotations, { [SENTENCE]: sentence }, [
+				"spec",
+				"template",
+				"metadata"
+			])
+		},
+		text
+	};
+}
+function isKept(replicaSet) {
+	return replicaSet.spec.template.metadata?.annotations?.[SENTENCE] !== void 0;
 }
 function originalsOf(view) {
 	const { stableFields, nextFields } = view.versions;
@@ -14368,7 +14479,7 @@ function isRolling(deployment) {
 }
 function commandedPair(deployment) {
 	const { maxSurge, maxUnavailable } = holdFieldsOf(deployment.spec);
-	const replicas = replicasOf(deployment);
+	const replicas = replicasOf$1(deployment);
 	return pairOf({
 		maxSurge: resolveIntOrPercent(maxSurge, replicas, "up"),
 		maxUnavailable: resolveIntOrPercent(maxUnavailable, replicas, "down")
@@ -14425,7 +14536,7 @@ function canaryMove(view, percent) {
 	};
 	const drift = templateDrift(view);
 	if (drift !== void 0) return drift;
-	const replicas = replicasOf(deployment);
+	const replicas = replicasOf$1(deployment);
 	const options = {
 		replicas,
 		batch: batchOf(view, replicas),
@@ -14440,9 +14551,9 @@ function canaryMove(view, percent) {
 		if (there) return settled(view, target);
 		return unready(view, now[1], replicas) ?? move(view, nextPair(now, target, options) ?? target, replicas);
 	}
-	return underWay(view, commandedPair(deployment), target, options);
+	return underWay$1(view, commandedPair(deployment), target, options);
 }
-function underWay(view, commanded, target, options) {
+function underWay$1(view, commanded, target, options) {
 	const [stable, canary] = pairNow(view);
 	if (stable > commanded[0] || canary < commanded[1]) return wait(`${commanded[1]} new and ${commanded[0]} old pods`);
 	const waiting = unready(view, canary, options.replicas);
@@ -14508,7 +14619,7 @@ function lock(view) {
 function restMove(view, surgeOf = (surge) => surge) {
 	const { deployment } = view;
 	if (deployment === void 0 || !isHeld(deployment) || isLocked(deployment)) return void 0;
-	const replicas = replicasOf(deployment);
+	const replicas = replicasOf$1(deployment);
 	const { maxSurge, maxUnavailable } = boundsOf(pairNow(view), replicas);
 	return writeDeployment(deployment, {
 		fields: {
@@ -14570,7 +14681,7 @@ function wholeMove(view, which) {
 }
 function wholeWait(view, deployment, which) {
 	if (!observed(deployment)) return wait("the Deployment controller");
-	const replicas = replicasOf(deployment);
+	const replicas = replicasOf$1(deployment);
 	const side = sideOf(view, which);
 	if (side.wanted < replicas || side.serving < replicas) return wait(`${which === "next" ? "new" : "old"} pods to be ready, ${side.serving} of ${replicas}`);
 	const other = sideOf(view, which === "next" ? "stable" : "next");
@@ -14581,7 +14692,7 @@ function wholeWait(view, deployment, which) {
 function roomForAbort(view) {
 	const { deployment, versions } = view;
 	if (deployment === void 0) return void 0;
-	const replicas = replicasOf(deployment);
+	const replicas = replicasOf$1(deployment);
 	if (resolveIntOrPercent(holdFieldsOf(deployment.spec).maxUnavailable, replicas, "down") >= 1 || versions.stableType === "Recreate") return void 0;
 	return writeDeployment(deployment, { fields: { maxUnavailable: 1 } }, "no room: let one old pod be missing");
 }
@@ -14658,6 +14769,9 @@ function settling(view) {
 	const until = Math.max(...view.services.map((service) => service.changedAt), 0) + view.settleMs;
 	return until > view.now ? wait("the Service change to settle", until) : void 0;
 }
+function previewName(service) {
+	return `${service}-preview`;
+}
 function previewService(view, service, extra) {
 	const source = service.desired ?? service.live;
 	const ports = (source?.spec.ports ?? []).map(({ name, port, targetPort, protocol }) => ({
@@ -14670,7 +14784,7 @@ function previewService(view, service, extra) {
 		apiVersion: "v1",
 		kind: "Service",
 		metadata: {
-			name: `${service.record.name}-preview`,
+			name: previewName(service.record.name),
 			namespace: service.record.namespace,
 			labels: { [APP_LABEL]: view.app }
 		},
@@ -14692,7 +14806,7 @@ function previewMove(view, extra) {
 				verb: "create",
 				object
 			},
-			text: `Service/${service.record.name}-preview created`
+			text: `Service/${previewName(service.record.name)} created`
 		};
 		const selector = { ...service.preview.spec.selector };
 		const wanted = object.spec.selector ?? {};
@@ -14707,7 +14821,7 @@ function previewMove(view, extra) {
 					value: wanted
 				}]
 			},
-			text: `Service/${service.record.name}-preview to the new version`
+			text: `Service/${previewName(service.record.name)} to the new version`
 		};
 	}
 }
@@ -14781,7 +14895,7 @@ function beginLocked(view, deployment) {
 	}, "hold, locked: nothing starts yet");
 }
 function standBeside(view, deployment, restShort) {
-	const replicas = replicasOf(deployment);
+	const replicas = replicasOf$1(deployment);
 	const maxSurge = restShort ? surgeOneShort(replicas) : FULL;
 	const wanted = resolveIntOrPercent(maxSurge, replicas, "up");
 	const fresh = sideOf(view, "next");
@@ -14816,8 +14930,8 @@ function switchStep(view) {
 	if (left === void 0 && view.services.length > 0) return settling(view) ?? lockedDone(view, deployment);
 	const beside = standBeside(view, deployment, false);
 	if (beside.kind !== "done") return beside;
-	const raised = raiseOld(old);
-	if (raised !== void 0) return raised;
+	const kept = keepOld(view, old);
+	if (kept !== void 0) return kept;
 	if (fresh.serving < old.serving) return wait(`the new set to serve with as many pods as the old one, ${fresh.serving} of ${old.serving}`);
 	if (left === void 0) return done;
 	return fresh.hash === void 0 ? wait("the new ReplicaSet") : pinMove(left, "next", fresh.hash);
@@ -14829,27 +14943,16 @@ function lockedDone(view, deployment) {
 		annotations: { [SENTENCE]: view.sentence }
 	}, "lock");
 }
-function raiseOld({ replicaSet }) {
-	if (replicaSet === void 0 || replicaSet.spec.minReadySeconds === 2147483646) return void 0;
-	return readySeconds(replicaSet, HOLD_MIN_READY_SECONDS, "old ReplicaSet guarded against a foreign apply");
+function keepOld(view, { replicaSet }) {
+	if (replicaSet === void 0 || isKept(replicaSet)) return void 0;
+	return keepReplicaSet(replicaSet, `kept for the way back from rollout ${view.rollout} of ${view.app}`, "old ReplicaSet guarded against a foreign apply");
 }
-function readySeconds(replicaSet, value, text) {
-	return {
-		kind: "write",
-		write: {
-			verb: "patch",
-			object: replicaSet,
-			operations: [{
-				op: "add",
-				path: "/spec/minReadySeconds",
-				value
-			}]
-		},
-		text
-	};
+function freeOld({ replicaSet }) {
+	if (replicaSet === void 0 || !isKept(replicaSet)) return void 0;
+	return keepReplicaSet(replicaSet, null, "old ReplicaSet as it was");
 }
 function finishMove(view) {
-	const { deployment, versions } = view;
+	const { deployment } = view;
 	if (deployment === void 0) return {
 		kind: "drift",
 		text: "it was deleted",
@@ -14857,11 +14960,11 @@ function finishMove(view) {
 	};
 	const drift = templateDrift(view);
 	if (drift !== void 0) return drift;
-	return settling(view) ?? drainMove(view, deployment, "next") ?? whole$1(view, versions.nextFields.minReadySeconds);
+	return settling(view) ?? drainMove(view, deployment, "next") ?? whole$1(view);
 }
-function whole$1(view, minReadySeconds) {
-	const old = sideOf(view, "stable").replicaSet;
-	if (old !== void 0 && old.spec.minReadySeconds === 2147483646) return readySeconds(old, minReadySeconds, "old ReplicaSet as it was");
+function whole$1(view) {
+	const free = freeOld(sideOf(view, "stable"));
+	if (free !== void 0) return free;
 	const pinned = view.services.find((service) => pinOf(service) !== void 0);
 	if (pinned !== void 0) return unpinMove(pinned, "next");
 	return settling(view) ?? dropPreviewMove(view) ?? wholeMove(view, "next");
@@ -14873,7 +14976,7 @@ function drainMove(view, deployment, keep) {
 	const gone = other.wanted === 0 && other.pods.length === 0 && other.terminating.length === 0;
 	const commanded = holdFieldsOf(deployment.spec).minReadySeconds === fields.minReadySeconds && templateEquals(deployment.spec.template, versions[keep]);
 	if (gone && commanded) return void 0;
-	const replicas = replicasOf(deployment);
+	const replicas = replicasOf$1(deployment);
 	const fits = sideOf(view, keep).wanted === replicas;
 	if (commanded && !observed(deployment)) return wait("the Deployment controller");
 	if (commanded && (isLocked(deployment) ? fits || other.wanted === 0 : !fits)) return wait(`${other.pods.length + other.terminating.length} ${keep === "next" ? "old" : "new"} pods to end`);
@@ -14898,7 +15001,7 @@ function backMove(view) {
 		object: missing$2(view)
 	};
 	const old = sideOf(view, "stable");
-	const replicas = replicasOf(deployment);
+	const replicas = replicasOf$1(deployment);
 	const pinned = view.services.filter((service) => pinOf(service) !== void 0);
 	const there = pinned.every((service) => pinnedTo(service, old));
 	const leaving = !isHeld(deployment) && templateEquals(deployment.spec.template, view.versions.next);
@@ -14911,18 +15014,13 @@ function backMove(view) {
 function backWhileWhole(view, deployment, old) {
 	const away = view.services.find((service) => pinOf(service) !== void 0 && !pinnedTo(service, old));
 	if (away !== void 0) return pinMove(away, "stable", old.hash ?? "");
-	const drain = settling(view) ?? dropPreviewMove(view) ?? drainMove(view, deployment, "stable");
+	const drain = settling(view) ?? dropPreviewMove(view) ?? freeOld(old) ?? drainMove(view, deployment, "stable");
 	if (drain !== void 0) return drain;
 	const pinned = view.services.find((service) => pinOf(service) !== void 0);
 	return pinned === void 0 ? restoreOld(view, old) : unpinMove(pinned, "stable");
 }
 function restoreOld(view, old) {
-	const raised = old.replicaSet;
-	const { deployment, versions } = view;
-	const stuck = raised !== void 0 && raised.spec.minReadySeconds === 2147483646;
-	const templateBack = deployment !== void 0 && templateEquals(deployment.spec.template, versions.stable);
-	if (stuck && templateBack && !isHeld(deployment)) return readySeconds(raised, versions.stableFields.minReadySeconds, "old ReplicaSet as it was");
-	return wholeMove(view, "stable");
+	return freeOld(old) ?? wholeMove(view, "stable");
 }
 // src/strategies/recreate.ts
 function downMove(view) {
@@ -14932,7 +15030,7 @@ function downMove(view) {
 		text: "it was deleted",
 		object: missing$2(view)
 	};
-	if (replicasOf(deployment) > 0 || !templateEquals(deployment.spec.template, versions.next)) {
+	if (replicasOf$1(deployment) > 0 || !templateEquals(deployment.spec.template, versions.next)) {
 		const annotations = {
 			[ORIGINALS]: originalsOf(view),
 			[SENTENCE]: view.sentence
@@ -14954,7 +15052,7 @@ function returnMove(view) {
 		text: "it was deleted",
 		object: missing$2(view)
 	};
-	if (replicasOf(deployment) > 0) {
+	if (replicasOf$1(deployment) > 0) {
 		if (templateEquals(deployment.spec.template, versions.stable)) return wholeMove(view, "stable");
 		return writeDeployment(deployment, {
 			template: versions.stable,
@@ -14975,7 +15073,7 @@ function upMove(view, which) {
 		text: "it was deleted",
 		object: missing$2(view)
 	};
-	if (replicasOf(deployment) === 0) return writeDeployment(deployment, {
+	if (replicasOf$1(deployment) === 0) return writeDeployment(deployment, {
 		template: versions[which],
 		replicas: record.replicas,
 		annotations: { [SENTENCE]: view.sentence }
@@ -14996,9 +15094,9 @@ function separatePreview(view) {
 	const adopted = adoptMove(view, old);
 	if (adopted !== void 0) return adopted;
 	const fresh = separate.deployment;
-	const replicas = replicasOf(old);
-	if (fresh === void 0) return createMove(view, separate.manifest, replicas);
-	if (!templateEquals(fresh.spec.template, view.versions.next) || replicasOf(fresh) < replicas || isLocked(fresh)) return writeDeployment(fresh, {
+	const replicas = replicasOf$1(old);
+	if (fresh === void 0) return createMove(view, separate.manifest);
+	if (!templateEquals(fresh.spec.template, view.versions.next) || replicasOf$1(fresh) < replicas || isLocked(fresh)) return writeDeployment(fresh, {
 		template: view.versions.next,
 		replicas,
 		paused: false,
@@ -15027,14 +15125,14 @@ function hasColor(deployment) {
 function onNew(view, service) {
 	return service.live?.spec.selector?.[COLOR] === view.separate?.color;
 }
-function createMove(view, manifest, replicas) {
+function createMove(view, manifest) {
 	const annotations = {
 		...manifest.metadata.annotations,
 		[SENTENCE]: view.sentence
 	};
 	const spec = {
 		...manifest.spec,
-		replicas
+		replicas: 0
 	};
 	return {
 		kind: "write",
@@ -15049,7 +15147,7 @@ function createMove(view, manifest, replicas) {
 				spec
 			}
 		},
-		text: `created with ${replicas} pods`
+		text: "created without pods"
 	};
 }
 function separateSwitch(view) {
@@ -15066,7 +15164,7 @@ function separateFinish(view) {
 	const settle = settling(view);
 	if (settle !== void 0) return settle;
 	if (view.services.some((service) => !onNew(view, service))) return separateSwitch(view);
-	if (old !== void 0 && (replicasOf(old) > 0 || isLocked(old))) return writeDeployment(old, {
+	if (old !== void 0 && (replicasOf$1(old) > 0 || isLocked(old))) return writeDeployment(old, {
 		replicas: 0,
 		paused: false,
 		annotations: { [SENTENCE]: null }
@@ -15082,9 +15180,9 @@ function separateBack(view) {
 		object: missing$2(view)
 	};
 	const { hash, serving, wanted } = sideOf(view, "stable");
-	const least = Math.min(replicasOf(old), view.record.replicas);
-	const whole = observed(old) && Math.min(serving, wanted) >= least && replicasOf(old) > 0;
-	if (replicasOf(old) === 0 && view.record.replicas > 0) return writeDeployment(old, {
+	const least = Math.min(replicasOf$1(old), view.record.replicas);
+	const whole = observed(old) && Math.min(serving, wanted) >= least && replicasOf$1(old) > 0;
+	if (replicasOf$1(old) === 0 && view.record.replicas > 0) return writeDeployment(old, {
 		replicas: view.record.replicas,
 		paused: !hasColor(old),
 		annotations: { [SENTENCE]: view.sentence }
@@ -15115,7 +15213,7 @@ function retireNew({ separate }) {
 			text: `Deployment/${fresh.metadata.name ?? ""} removed`
 		};
 	}
-	if (fresh !== void 0 && replicasOf(fresh) > 0) return writeDeployment(fresh, {
+	if (fresh !== void 0 && replicasOf$1(fresh) > 0) return writeDeployment(fresh, {
 		replicas: 0,
 		annotations: { [SENTENCE]: null }
 	}, "new set away");
@@ -15160,7 +15258,7 @@ function canaryStep(view, { steps, index }) {
 	return weight === 0 ? done : withoutPods(view) ?? canaryMove(view, weight);
 }
 function withoutPods({ deployment }) {
-	return deployment !== void 0 && replicasOf(deployment) === 0 ? wait("pods: it was scaled to 0") : void 0;
+	return deployment !== void 0 && replicasOf$1(deployment) === 0 ? wait("pods: it was scaled to 0") : void 0;
 }
 function blueGreenStep(view, goal) {
 	return withoutPods(view) ?? (switchedAt(goal) ? switchStep(view) : previewStep(view));
@@ -15348,7 +15446,7 @@ async function succeed(engine) {
 		jobs: record.jobs.filter(ours)
 	}, {
 		kind: "finished",
-		text: "the new version serves alone"
+		text: successText(record)
 	});
 	await sweep(engine, old, record.jobs.filter((job) => !ours(job)));
 }
@@ -15469,7 +15567,7 @@ function workloadTargets(engine, workload, http) {
 	const preview = book.record.strategy === "blue-green";
 	if (http.target === "service" || preview) {
 		if (service === void 0) return [];
-		const name = http.target === "service" ? service.record.name : `${service.record.name}-preview`;
+		const name = http.target === "service" ? service.record.name : previewName(service.record.name);
 		const port = http.port ?? service.live?.spec.ports?.[0]?.port ?? 80;
 		const target = {
 			kind: "Service",
@@ -16586,7 +16684,7 @@ function networkCode(error) {
 		at = cause ?? errors?.[0];
 	}
 }
-function unreachable(request, error) {
+function unreachable(request, error, server) {
 	const code = networkCode(error);
 	const why = SENTENCES$1[code ?? ""] ?? (error instanceof Error ? error.message : String(error));
 	return new ApiError({
@@ -16597,7 +16695,8 @@ function unreachable(request, error) {
 			method: request.method,
 			path: request.path
 		},
-		...code === void 0 ? {} : { reason: code }
+		...code === void 0 ? {} : { reason: code },
+		...server === void 0 ? {} : { server }
 	}, { cause: error });
 }
 // src/kubernetes/paths.ts
@@ -18322,10 +18421,18 @@ function fromSettings(settings) {
 		prune,
 		steps: settings.steps.map(stepText),
 		plan: [...settings.steps],
+		...inputsOf(settings),
 		...settings.environment === void 0 ? {} : { environment: settings.environment },
 		...settings.environmentUrl === void 0 ? {} : { environmentUrl: settings.environmentUrl },
 		...settings.pullRequest === void 0 ? {} : { pullRequest: settings.pullRequest }
 	};
+}
+function inputsOf({ manifests, images, config }) {
+	return manifests.length === 0 ? {} : { inputs: {
+		manifests,
+		images,
+		...config === void 0 ? {} : { config }
+	} };
 }
 function carriedOver(before) {
 	if (before === void 0) return {};
@@ -18347,7 +18454,7 @@ function draftWorkload({ world, dryRuns, settings, release, now }, manifest, ver
 	const serving = pods.filter((pod) => hashOf(pod) === hash && isServing(pod, 0, now)).length;
 	const plain = plainReason(deployment, dry, settings, serving) !== void 0;
 	if (!plain && deployment !== void 0 && dry !== void 0) versions[`${namespace}/${name}`] = versionsOf(deployment, dry, manifest);
-	const replicas = deployment?.spec.replicas ?? manifest.spec.replicas ?? 1;
+	const { replicas = 1 } = plain ? (dry ?? manifest).spec : (deployment ?? manifest).spec;
 	const weights = settings.steps.flatMap((step) => step.kind === "weight" ? [step.percent] : []);
 	return {
 		namespace,
@@ -18433,7 +18540,7 @@ function undoScript(record, payload) {
 	return `${[
 		"set -e",
 		...pinned ? record.services.map((each) => service(each, draining ? void 0 : stableHash(record, each))) : [],
-		...pinned ? ["sleep 3"] : [],
+		...pinned ? ["sleep 3", ...moved.flatMap(freed)] : [],
 		...moved.flatMap((workload) => workloadLines$1(record, payload, workload)),
 		...pinned && !draining ? record.services.map((each) => service(each)) : [],
 		...moved.map(({ namespace, name }) => `kubectl -n ${namespace} annotate deployment ${name} ${ORIGINALS}- ${SENTENCE}-`)
@@ -18441,6 +18548,10 @@ function undoScript(record, payload) {
 }
 function stableHash(record, { workload }) {
 	return record.workloads.find(({ name }) => name === workload)?.stableHash;
+}
+function freed({ namespace, name, stableHash }) {
+	if (stableHash === void 0) return [];
+	return [`kubectl -n ${namespace} patch replicaset ${name}-${stableHash} --type=merge -p ${quoted$1(stringifyJson({ spec: { template: { metadata: { annotations: { [SENTENCE]: null } } } } }))} || true`];
 }
 function workloadLines$1(record, payload, { namespace, name, replicas }) {
 	const versions = payload.versions[`${namespace}/${name}`];
@@ -18664,7 +18775,7 @@ var Book = class {
 	}
 	sentence() {
 		const { app, namespace, rollout } = this.record;
-		return `Headgate moves this object (rollout ${rollout} of app ${app}). Until it ends, apply nothing to it. Where it stands: headgate status --app ${app} -n ${namespace}. Back to the old version: headgate abort, or without it: ${undoCommand(this.record)}`;
+		return `Headgate moves this object (rollout ${rollout} of app ${app}). Until it ends, apply nothing to it. Where it stands: ${CLI} status --app ${app} --namespace ${namespace}. Back to the old version: ${CLI} abort --app ${app} --namespace ${namespace}, or without it: ${undoCommand(this.record)}`;
 	}
 };
 // src/kubernetes/lease-state.ts
@@ -19122,9 +19233,11 @@ var Teller = class {
 	constructor(engine) {
 		this.#engine = engine;
 	}
-	waiting(text, { symptoms }) {
+	waiting(texts, { symptoms }) {
 		const [worst] = symptoms;
-		if (text === CONTROLLER && worst === void 0) return;
+		const others = texts.filter((text) => text !== CONTROLLER);
+		const text = others.length === 0 ? CONTROLLER : [...new Set(others)].join("; ");
+		if (text === "the Deployment controller" && worst === void 0) return;
 		const line = worst === void 0 ? text : `${text} (${worst.sentence})`;
 		if (line === this.#waiting) return;
 		this.#waiting = line;
@@ -19296,8 +19409,15 @@ var Engine = class {
 	async mark() {
 		const by = `${this.o.book.sentence()} Taken over by ${this.o.lease.holder} at ${new Date(this.now).toISOString()}.`;
 		for (const workload of this.workloads) {
-			const { deployment, services } = this.view(workload);
-			for (const object of [deployment, ...services.map(({ live }) => live)]) {
+			const view = this.view(workload);
+			const { deployment, services, separate } = view;
+			const replicaSet = this.o.book.record.strategy === "blue-green" ? sideOf(view, "stable").replicaSet : void 0;
+			for (const object of [
+				deployment,
+				separate?.deployment,
+				separate === void 0 ? replicaSet : void 0,
+				...services.map(({ live }) => live)
+			]) {
 				if (object === void 0) continue;
 				const body = { metadata: { annotations: { [SENTENCE]: by } } };
 				const marked = await this.o.client.patch(refOf(object), {
@@ -19315,7 +19435,7 @@ var Engine = class {
 			const moves = this.workloads.map((workload) => this.#next(workload, goal));
 			if (await this.#sendAll(moves)) continue;
 			this.#teller.mix();
-			const waits = moves.filter((move) => move.kind === "wait");
+			const waits = this.#waits(moves);
 			const diagnosis = this.#judge.of(goal.kind === "back" ? "stable" : "next");
 			if (goal.kind !== "back" && diagnosis.fatal !== void 0) throw await this.#judge.bad(diagnosis.fatal, diagnosis.symptoms);
 			const moved = goal.kind === "back" ? void 0 : movedImage(this);
@@ -19323,7 +19443,7 @@ var Engine = class {
 			if (waits.length === 0) return;
 			deadline = Math.max(deadline, ...waits.map((move) => (move.wakeAt ?? 0) + limitMs));
 			if (this.now >= deadline) throw await this.#judge.timeout(waits[0]?.text ?? "", limitMs, diagnosis);
-			this.#teller.waiting(waits.map((move) => move.text).join("; "), diagnosis);
+			this.#teller.waiting(waits.map((move) => move.text), diagnosis);
 			await this.sleep(this.#judge.wakeAt(deadline, waits, diagnosis));
 		}
 	}
@@ -19334,7 +19454,7 @@ var Engine = class {
 			const diagnosis = this.#judge.of("next");
 			if (diagnosis.fatal !== void 0) throw await this.#judge.bad(diagnosis.fatal, diagnosis.symptoms);
 			if (this.now >= end) return;
-			this.#teller.waiting(`the wait to end`, diagnosis);
+			this.#teller.waiting(["the wait to end"], diagnosis);
 			await this.sleep(this.#judge.wakeAt(end, [], diagnosis));
 		}
 	}
@@ -19351,6 +19471,16 @@ var Engine = class {
 			message: `${nameOf(move.object)} is no longer what rollout ${this.o.book.record.rollout} made of it: ${move.text}`,
 			object: move.object,
 			next: `abort puts the stable version back; or find who wrote it, stop that, and deploy again`
+		});
+	}
+	#waits(moves) {
+		const { workloads } = this;
+		return moves.flatMap((move, at) => {
+			if (move.kind !== "wait") return [];
+			return [workloads.length < 2 || move.text === "the Deployment controller" ? move : {
+				...move,
+				text: `Deployment/${workloads[at]?.name ?? ""}: ${move.text}`
+			}];
 		});
 	}
 	async #sendAll(moves) {
@@ -19702,7 +19832,7 @@ function aroundOf(session, engine, release, seen) {
 		namespace
 	})));
 	const apart = (objects, keys) => objects.filter((object) => !keys.has(keyOf$1(refOf(object))));
-	const applier = new Applier(session, engine, seen);
+	const applier = new Applier(session, engine, release, seen);
 	return {
 		before: async () => {
 			if (seen === void 0) return;
@@ -19722,19 +19852,30 @@ function aroundOf(session, engine, release, seen) {
 var Applier = class {
 	#session;
 	#engine;
+	#release;
 	#seen;
-	constructor(session, engine, seen) {
+	constructor(session, engine, release, seen) {
 		this.#session = session;
 		this.#engine = engine;
+		this.#release = release;
 		this.#seen = seen;
 	}
 	async wave(objects) {
 		const changed = [];
 		await eachLimited(objects, AT_ONCE$1, async (object) => {
-			const applied = await this.#apply(object);
+			const applied = await this.#apply(object).catch((error) => {
+				throw error instanceof ApiError ? this.#refusal(error, object) : error;
+			});
 			if (applied !== void 0) changed.push(applied);
 		});
 		for (const object of changed) await awaitReady(this.#engine, object);
+	}
+	#refusal(error, object) {
+		const place = this.#release.objects.find((each) => each.object === object)?.place;
+		return new HeadgateError({
+			...explain(error, refOf(object)),
+			...place === void 0 ? {} : { place }
+		}, { cause: error });
 	}
 	async #apply(object) {
 		this.#engine.checkpoint();
@@ -20043,7 +20184,7 @@ function appName(input, manifests) {
 	if (objects.length === 0) throw refuse("no-manifests", "the manifests hold no object", { next: "Name files that hold some in `manifests`." });
 	if (!objects.some((object) => templatePathOf(object) !== void 0)) throw refuse("no-workload", `the manifests hold no workload, only ${list$1(objects)}`, { next: "Add the Deployment to `manifests`; without a workload there is nothing to roll out." });
 	if (input !== void 0) return validName(input, "the app name");
-	const workloads = workloadsOf$1(objects);
+	const workloads = workloadsOf$2(objects);
 	const names = new Set(workloads.map(baseName$1));
 	const [single] = names;
 	if (names.size === 1 && single !== void 0) return validName(single, "the name of the only workload");
@@ -20051,7 +20192,7 @@ function appName(input, manifests) {
 	if (label !== void 0) return validName(label.value, `the label ${label.key}`);
 	throw refuse("app-ambiguous", `which app is this? The manifests hold ${list$1(workloads.length > 0 ? workloads : objects)}`, { next: "Set the input `app`, or give all of them the same label app.kubernetes.io/part-of." });
 }
-function workloadsOf$1(objects) {
+function workloadsOf$2(objects) {
 	const servers = objects.filter((object) => SERVERS.includes(groupKindOf(object)));
 	const deployments = servers.filter((object) => groupKindOf(object) === "apps/Deployment");
 	return deployments.length > 0 ? deployments : servers;
@@ -23109,11 +23250,32 @@ function checked({ value, place, placeOf }) {
 		placeOf
 	});
 	for (const field of ["labels", "annotations"]) requireTexts(metadata, field, placeOf);
+	requireLists(map, placeOf);
 	return {
 		object: map,
 		place,
-		placeOf
+		placeOf: (path) => placeOf(indexed(map, path))
 	};
+}
+function indexed(object, path) {
+	const found = [];
+	let at = object;
+	for (const step of path) {
+		const keys = typeof step === "string" ? [...step.matchAll(KEYED)] : [];
+		const key = keys.length === 0 ? step : itemWith(at, keys);
+		if (key === void 0) break;
+		found.push(key);
+		at = valueAt(at, [key]);
+	}
+	return found;
+}
+const KEYED = /[[,](\w+)=(?:"([^"]*)"|([^,\]]*))/g;
+function itemWith(list, keys) {
+	const index = listOf(list).findIndex((item) => keys.every(([, name = "", text, plain]) => {
+		const value = valueAt(item, [name]);
+		return value === void 0 || typeof value !== "object" && `${value}` === (text ?? plain);
+	}));
+	return index < 0 ? void 0 : index;
 }
 function missing$1(code, map, field, place) {
 	return refuse(code, `${typeof map["kind"] === "string" ? map["kind"] : "the object"} has no ${field}`, {
@@ -23150,6 +23312,31 @@ function requireTexts(metadata, field, placeOf) {
 		]));
 	}
 }
+function requireLists(object, placeOf) {
+	const template = templatePathOf(object);
+	const containers = ["containers", "initContainers"].map((field) => [
+		...template ?? [],
+		"spec",
+		field
+	]);
+	const lists = template === void 0 ? [] : [...containers, [
+		"spec",
+		"selector",
+		"matchExpressions"
+	]];
+	for (const path of lists) {
+		const value = valueAt(object, path);
+		if (value === void 0 || value === null) continue;
+		const wrong = Array.isArray(value) ? value.findIndex((item) => mapOf(item) === void 0) : void 0;
+		if (wrong === -1) continue;
+		const [at, what] = wrong === void 0 ? [path, "a list"] : [[...path, wrong], "a mapping"];
+		const text = at.map((step) => typeof step === "number" ? `[${step}]` : `.${step}`).join("");
+		throw refuse("manifest-object", `${object.kind}/${object.metadata.name ?? ""}: ${text.slice(1)} must be ${what}`, {
+			place: placeOf(at),
+			next: "Correct the indentation or what is written there."
+		});
+	}
+}
 function refuseKustomization(map, place) {
 	const version = map["apiVersion"];
 	if (typeof version !== "string" || !version.startsWith("kustomize.config.k8s.io/")) return;
@@ -23163,10 +23350,11 @@ async function loadRelease(files, settings, namespace, discovery) {
 	const manifests = files.flatMap(({ file, text }) => parseManifest(text, file));
 	if (manifests.length === 0) throw refuse("no-manifests", `no object in ${files.length === 0 ? "the manifests" : files.map(({ file }) => file).join(", ")}`, { next: "set the input manifests to files, directories or globs with Kubernetes objects" });
 	const { objects } = substituteImages(manifests.map(({ object }) => object), settings.images);
-	const placed = placeInNamespace(manifests.map((manifest, index) => ({
+	const substituted = manifests.map((manifest, index) => ({
 		...manifest,
 		object: objects[index] ?? manifest.object
-	})), namespace, await namespacedKinds(objects, discovery));
+	}));
+	const placed = placeInNamespace(substituted, namespace, await namespacedKinds(substituted, discovery));
 	return assemble(appName(settings.app, placed), namespace, placed, settings.steps);
 }
 function releaseOf(payload, record) {
@@ -23199,28 +23387,139 @@ function assemble(app, namespace, manifests, steps) {
 		active: {}
 	};
 }
-async function namespacedKinds(objects, discovery) {
-	for (const object of objects) if (object.kind === "CustomResourceDefinition") discovery.addCrd(object);
+async function namespacedKinds(manifests, discovery) {
+	for (const { object } of manifests) if (object.kind === "CustomResourceDefinition") discovery.addCrd(object);
 	const known = new Map();
-	for (const { apiVersion, kind } of objects) {
+	for (const manifest of manifests) {
+		const { apiVersion, kind } = manifest.object;
 		const key = `${apiVersion}|${kind}`;
-		if (!known.has(key)) known.set(key, (await discovery.resourceOf(apiVersion, kind)).namespaced);
+		if (known.has(key)) continue;
+		const found = await discovery.resourceOf(apiVersion, kind).catch((error) => {
+			throw error instanceof HeadgateError ? about(error, manifest) : error;
+		});
+		known.set(key, found.namespaced);
 	}
 	return (apiVersion, kind) => known.get(`${apiVersion}|${kind}`) ?? true;
+}
+function about({ failure }, { object, placeOf }) {
+	return new HeadgateError({
+		...failure,
+		object: refOf(object),
+		place: placeOf(["kind"])
+	});
+}
+// src/input/problems.ts
+function placeText({ file, line, column }) {
+	return [
+		file,
+		line,
+		column
+	].filter((part) => part !== void 0).join(":");
+}
+function refuseProblems(code, problems, next) {
+	const [first] = problems;
+	const more = {
+		...first?.place === void 0 ? {} : { place: first.place },
+		...next === void 0 ? {} : { next }
+	};
+	if (problems.length === 1) return refuse(code, first?.message ?? "", more);
+	const lines = problems.map(({ message, place }) => `- ${place === void 0 ? "" : `${placeText(place)}: `}${message}`);
+	return refuse(code, [`${problems.length} things are wrong:`, ...lines].join("\n"), more);
+}
+function oneOf(values) {
+	return values.length < 2 ? values.join("") : `${values.slice(0, -1).join(", ")} or ${values.at(-1)}`;
+}
+function hint(word, values) {
+	const near = nearest(word, values);
+	return near === void 0 ? `allowed: ${oneOf(values)}` : `did you mean ${near}?`;
+}
+// src/commands/early.ts
+function requireWorkloads({ parts }, { workloads }) {
+	const names = [...parts.workloads, ...parts.otherWorkloads].map(({ metadata }) => metadata.name ?? "");
+	const problems = Object.entries(workloads).flatMap(([name, { place }]) => {
+		if (names.includes(name)) return [];
+		return [{
+			message: `workloads: no workload "${name}" in the manifests; ${hint(name, names)}`,
+			...place === void 0 ? {} : { place }
+		}];
+	});
+	if (problems.length > 0) throw refuseProblems("config", problems);
+}
+function requireCounts({ objects }) {
+	const problems = objects.flatMap(({ object, placeOf }) => ["maxSurge", "maxUnavailable"].flatMap((field) => {
+		const path = [
+			"spec",
+			"strategy",
+			"rollingUpdate",
+			field
+		];
+		const value = isDeployment(object) ? valueAt(object, path) : void 0;
+		if (typeof value !== "string" || isPercent(value)) return [];
+		return [{
+			message: `${nameOf(refOf(object))}: ${field} "${value}" is neither a whole number nor a percentage such as 25%`,
+			place: placeOf(path)
+		}];
+	}));
+	if (problems.length > 0) throw refuseProblems("int-or-percent", problems);
+}
+function unsetVariables({ expand }, checks, steps) {
+	const texts = [...new Set(steps.flatMap((step) => step.kind === "check" ? step.names : []))].flatMap((name) => {
+		const http = checks[name]?.http;
+		return http === void 0 ? [] : [...http.url === void 0 ? [] : [http.url], ...Object.values(http.headers)];
+	});
+	const failures = new Map();
+	for (const text of texts) try {
+		expand(text);
+	} catch (error) {
+		const failure = failureOf(error);
+		failures.set(failure.message, failure);
+	}
+	const [first] = failures.values();
+	if (first === void 0) return void 0;
+	return refuseProblems("variable-unset", [...failures.values()], first.next).failure;
+}
+function requireVariables(deps, { checks, steps }) {
+	const failure = unsetVariables(deps, checks, steps);
+	if (failure !== void 0) throw new HeadgateError(failure);
 }
 // src/commands/request.ts
 const PATIENCE_MS = 35e3;
 async function askActingRun(deps, app, namespace, record) {
-	const { client, clock, settings, cancel, reporter } = deps;
-	const command = settings.command === "abort" ? "abort" : "promote";
 	if (record.phase === "paused" || record.phase === "stopped") return {};
+	const { answer, ...died } = await askHolder(deps, app, namespace, record.rollout);
+	if (answer === void 0) return died;
+	const { command } = deps.settings;
+	deps.reporter.emit({
+		kind: "line",
+		text: `the run that acts on rollout ${record.rollout} has been asked to ${command}: ${answer}`
+	});
+	const message = `the run that acts on rollout ${record.rollout} obeys: ${answer}`;
+	return resultOf(deps, {
+		outcome: command === "abort" ? "aborted" : "unchanged",
+		message,
+		record
+	});
+}
+async function askBeginningRun(deps, app, namespace) {
+	const { answer } = await askHolder(deps, app, namespace);
+	if (answer === void 0) return void 0;
+	return resultOf(deps, {
+		outcome: "aborted",
+		message: `the run that was about to begin a rollout of ${app} obeys: ${answer}`,
+		app,
+		namespace
+	});
+}
+async function askHolder(deps, app, namespace, rollout) {
+	const { client, clock, settings, cancel } = deps;
+	const command = settings.command === "abort" ? "abort" : "promote";
 	const at = new Date(clock.now()).toISOString();
 	const asked = await ask(client, {
 		namespace,
 		app,
 		request: {
 			command,
-			rollout: record.rollout,
+			...rollout === void 0 ? {} : { rollout },
 			full: settings.full,
 			by: holderOf(deps),
 			at
@@ -23229,18 +23528,14 @@ async function askActingRun(deps, app, namespace, record) {
 		clock,
 		signal: cancel
 	});
-	if (asked.outcome === "expired") return { expired: asked.expired };
-	if (asked.outcome !== "answered") return {};
-	reporter.emit({
-		kind: "line",
-		text: `the run that acts on rollout ${record.rollout} has been asked to ${command}: ${asked.answer.message}`
-	});
-	const message = `the run that acts on rollout ${record.rollout} obeys: ${asked.answer.message}`;
-	return resultOf(deps, {
-		outcome: command === "abort" ? "aborted" : "unchanged",
-		message,
-		record
-	});
+	if (asked.outcome === "answered") return { answer: asked.answer.message };
+	return asked.outcome === "expired" ? { expired: asked.expired } : {};
+}
+async function stillWanted({ lease }) {
+	const request = lease.requests.find(({ command }) => command === "abort");
+	if (request === void 0) return;
+	await lease.answer(request, "no rollout was begun, nothing was touched").catch(() => {});
+	throw refuse("aborted", `${request.by} asked to abort before the rollout began`, { next: "deploy again when it is wanted" });
 }
 // src/commands/act.ts
 async function act(deps, app, namespace, seen) {
@@ -23252,10 +23547,17 @@ async function act(deps, app, namespace, seen) {
 		record: seen,
 		failure: early.failure
 	});
-	if (early.kind === "unchanged") return resultOf(deps, {
+	if (early.kind === "unchanged") return (deps.settings.rollout === void 0 ? await askBeginningRun(deps, app, namespace) : void 0) ?? resultOf(deps, {
 		outcome: "unchanged",
 		message: early.message,
 		record: seen
+	});
+	const unset = early.kind === "promote" && !early.full ? unsetVariables(deps, seen.checks, seen.plan.slice(seen.step)) : void 0;
+	if (unset !== void 0) return resultOf(deps, {
+		outcome: "refused",
+		message: unset.message,
+		record: seen,
+		failure: unset
 	});
 	const asked = await askActingRun(deps, app, namespace, seen);
 	if ("outcome" in asked) return asked;
@@ -23383,7 +23685,6 @@ function undoneByHand({ deployment, versions, separate }, record) {
 	};
 }
 const SENTENCES = {
-	succeeded: "the new version serves alone",
 	paused: "waiting for a person",
 	unchanged: "nothing changed",
 	planned: "nothing was touched",
@@ -23396,7 +23697,8 @@ const SENTENCES = {
 function endedResult(deps, book, { outcome, failure, cancelled }) {
 	const { record } = book;
 	const reason = failure === void 0 ? "" : `: ${failure.message}`;
-	const detail = outcome === "paused" ? record.reason ?? SENTENCES.paused : failure?.done ?? SENTENCES[outcome];
+	const told = outcome === "succeeded" ? successText(record) : SENTENCES[outcome];
+	const detail = outcome === "paused" ? record.reason ?? SENTENCES.paused : failure?.done ?? told;
 	return resultOf(deps, {
 		outcome,
 		message: `rollout ${record.rollout} of ${record.app} ${outcome}${reason}; ${detail}`,
@@ -23461,17 +23763,41 @@ async function findRecord(deps) {
 // src/commands/abort.ts
 async function abort(deps) {
 	const { app, namespace, record } = await findApp(deps);
-	if (record === void 0) return resultOf(deps, {
+	if (record !== void 0) return act(deps, app, namespace, record);
+	const asked = app === "" ? void 0 : await askBeginningRun(deps, app, namespace);
+	if (asked !== void 0) return asked;
+	await requireNothingHeld(deps, namespace);
+	return resultOf(deps, {
 		outcome: "unchanged",
 		message: "nothing is under way",
 		app,
 		namespace
 	});
-	return act(deps, app, namespace, record);
+}
+async function requireNothingHeld({ client }, namespace) {
+	const { items } = await client.list({
+		apiVersion: "apps/v1",
+		kind: "Deployment"
+	}, namespace).catch((error) => {
+		if (error instanceof ApiError && error.kind === "forbidden") return { items: [] };
+		throw error;
+	});
+	const held = items.find(({ metadata }) => metadata.annotations?.[ORIGINALS] !== void 0);
+	if (held === void 0) return;
+	const object = {
+		...refOf(held),
+		apiVersion: "apps/v1",
+		kind: "Deployment"
+	};
+	throw refuse("record-lost", `${nameOf(object)} rests in a rollout of Headgate, and the record of that is gone`, {
+		object,
+		done: "nothing was touched: it rests as it did, and users are served",
+		next: "bring the ConfigMap headgate-<app> back, or go back by hand: docs/recovery.md, \"The record is lost\""
+	});
 }
 // src/preflight/subject.ts
 const PINS = ["pod-template-hash", "color"];
-function workloadsOf(input) {
+function workloadsOf$1(input) {
 	return input.objects.flatMap((released) => {
 		const { object } = released;
 		return isDeployment(object) ? [workloadOf(input, released, object)] : [];
@@ -23482,17 +23808,19 @@ function workloadOf(input, released, manifest) {
 	const answer = input.dryRuns?.get(keyOf$1(refOf(manifest)));
 	const dry = answer?.kind === "ok" && isDeployment(answer.object) ? answer.object : void 0;
 	const template = (dry ?? manifest).spec.template;
-	const changes = live !== void 0 && !(dry !== void 0 && templateEquals(dry.spec.template, live.spec.template));
-	const runs = (live?.spec.replicas ?? 1) > 0;
-	const plain = input.plain?.includes(manifest.metadata.name ?? "") === true;
+	const same = dry !== void 0 && live !== void 0 && templateEquals(dry.spec.template, live.spec.template);
+	const plain = input.plain?.includes(refOf(manifest).name) === true;
 	return {
 		released,
 		manifest,
 		live,
 		template,
-		stepped: changes && runs && !plain,
-		replicas: (live ?? dry ?? manifest).spec.replicas ?? 1
+		stepped: live !== void 0 && replicasOf(live) > 0 && !same && !plain,
+		replicas: replicasOf(live ?? dry ?? manifest)
 	};
+}
+function replicasOf({ spec }) {
+	return spec.replicas ?? 1;
 }
 function twinsOf(name) {
 	const base = name.replace(/-(blue|green)$/, "");
@@ -23503,13 +23831,13 @@ function twinsOf(name) {
 	];
 }
 function activeOf(input, manifest) {
-	const { name = "", namespace } = manifest.metadata;
+	const { name, namespace = "" } = refOf(manifest);
 	const found = input.live.get(keyOf$1(refOf(manifest)));
 	const own = found !== void 0 && isDeployment(found) ? found : void 0;
 	if (input.pods !== "separate") return own;
-	const named = input.active?.[`${namespace ?? ""}/${name}`];
+	const named = input.active?.[`${namespace}/${name}`];
 	const names = named === void 0 ? twinsOf(name).filter((each) => each !== name) : [named];
-	return (input.lists.deployments ?? []).filter(({ metadata }) => metadata.namespace === namespace).find(({ metadata, spec }) => names.includes(metadata.name ?? "") && (spec.replicas ?? 1) > 0) ?? own;
+	return (input.lists.deployments ?? []).filter(({ metadata }) => metadata.namespace === namespace).find((each) => names.includes(refOf(each).name) && replicasOf(each) > 0) ?? own;
 }
 function isStrict({ strategy }, { stepped }) {
 	return stepped && (strategy === "canary" || strategy === "blue-green");
@@ -23525,40 +23853,36 @@ function serviceSelects(selector, labels) {
 }
 function trafficOf(input, { manifest, live, template }) {
 	const namespace = manifest.metadata.namespace;
-	return servicesOf$1(input).filter(({ live, desired }) => (live ?? desired)?.metadata.namespace === namespace).filter((service) => {
-		const now = service.live !== void 0 && live !== void 0 && serviceSelects(unpinned(service.live), labelsOf(live.spec.template));
-		const wanted = service.desired ?? service.live;
-		return now || wanted !== void 0 && serviceSelects(unpinned(wanted), labelsOf(template));
+	return servicesOf$1(input).filter(({ wanted }) => wanted.metadata.namespace === namespace).filter((service) => {
+		return service.live !== void 0 && live !== void 0 && serviceSelects(unpinned(service.live), labelsOf(live.spec.template)) || serviceSelects(unpinned(service.wanted), labelsOf(template));
 	});
 }
 function servicesOf$1({ objects, live, lists }) {
 	const found = new Map();
 	for (const service of lists.services ?? []) {
 		if (service.metadata.labels?.["headgate.dev/app"] !== void 0) continue;
-		const name = service.metadata.name ?? "";
-		found.set(serviceKey(service), {
-			name,
+		const ref = refOf(service);
+		found.set(keyOf$1(ref), {
+			name: ref.name,
 			live: service,
-			desired: void 0,
+			wanted: service,
 			released: void 0
 		});
 	}
 	for (const released of objects) {
 		const { object } = released;
 		if (!isService(object)) continue;
-		const running = live.get(keyOf$1(refOf(object)));
-		const before = found.get(serviceKey(object))?.live ?? (running !== void 0 && isService(running) ? running : void 0);
-		found.set(serviceKey(object), {
-			name: object.metadata.name ?? "",
+		const ref = refOf(object);
+		const running = live.get(keyOf$1(ref));
+		const before = found.get(keyOf$1(ref))?.live ?? (running !== void 0 && isService(running) ? running : void 0);
+		found.set(keyOf$1(ref), {
+			name: ref.name,
 			live: before,
-			desired: object,
+			wanted: object,
 			released
 		});
 	}
 	return [...found.values()];
-}
-function serviceKey({ metadata }) {
-	return `${metadata.namespace ?? ""}/${metadata.name ?? ""}`;
 }
 function selectorPicks(selector, template) {
 	return selects(selector, labelsOf(template));
@@ -23581,13 +23905,11 @@ function findingAt(released, path, rest) {
 		...place === void 0 ? {} : { place }
 	};
 }
-function findingOn({ live, desired, released }, path, rest) {
-	if (released !== void 0) return findingAt(released, path, rest);
-	const object = live ?? desired;
-	return {
+function findingOn({ wanted, released }, path, rest) {
+	return released === void 0 ? {
 		...rest,
-		...object === void 0 ? {} : { object: refOf(object) }
-	};
+		object: refOf(wanted)
+	} : findingAt(released, path, rest);
 }
 function notVerified(what, so, mend) {
 	return {
@@ -23603,7 +23925,8 @@ function title(object) {
 function labelText(labels) {
 	return Object.entries(labels).map(([key, value]) => `${key}=${value}`).join(",");
 }
-function containerPath({ spec }, name) {
+function containerPath({ spec: { template } }, name) {
+	const { spec } = template;
 	const at = (list) => list?.findIndex((each) => each.name === name) ?? -1;
 	const main = at(spec.containers);
 	const init = at(spec.initContainers);
@@ -23636,10 +23959,10 @@ function byVerb(a, b) {
 	return VERBS.indexOf(a) - VERBS.indexOf(b);
 }
 function rulesOf(needs) {
-	return [...new Set(needs.map(({ namespace }) => namespace))].toSorted((a, b) => (a ?? "￿").localeCompare(b ?? "￿")).map((namespace) => ({
+	return [...[...new Set(needs.flatMap(({ namespace }) => namespace ?? []))].toSorted(), void 0].map((namespace) => ({
 		namespace,
 		rules: merge$1(needs.filter((need) => need.namespace === namespace))
-	}));
+	})).filter(({ rules }) => rules.length > 0);
 }
 function resourceText({ resource, subresource }) {
 	return subresource === void 0 ? resource : `${resource}/${subresource}`;
@@ -23757,7 +24080,7 @@ function rightsFindings(missing) {
 		id: "rights",
 		severity: "error",
 		reason: `the credentials lack ${texts.length === 1 ? "a right" : `${texts.length} rights`}: ${shown}`,
-		mend: `add to their ${rules} (headgate rbac prints the whole Role)`
+		mend: `add to their ${rules} (the command rbac prints the whole Role)`
 	}];
 }
 function needText({ verb, group, resource, subresource, name, namespace }) {
@@ -23777,11 +24100,7 @@ function neededRights(input) {
 	]);
 }
 function once(needs) {
-	const found = new Map();
-	for (const need of needs) {
-		const key = needText(need);
-		if (need.optional !== true || !found.has(key)) found.set(key, need);
-	}
+	const found = new Map(needs.map((need) => [needText(need), need]));
 	return [...found.values()].filter((need) => {
 		const { name, ...wide } = need;
 		return name === void 0 || !found.has(needText(wide));
@@ -23800,12 +24119,15 @@ function homeNeeds({ app, namespace, objects }, acts) {
 		namespace
 	};
 	const name = `headgate-${app}`;
-	if (!acts) return each(maps, "get", "list");
 	const lease = {
 		group: "coordination.k8s.io",
 		resource: "leases",
 		namespace
 	};
+	if (!acts) return [...each(maps, "get", "list"), ...optional$2(each({
+		...lease,
+		name
+	}, "get"))];
 	const secret = objects.some(({ kind }) => kind === "Secret");
 	return [
 		...each(maps, "get", "list", "create", "patch", "delete"),
@@ -23873,12 +24195,10 @@ function colorNeeds(input, namespace) {
 		resource: "deployments",
 		namespace
 	};
-	return deploymentsOf(input).filter(({ metadata }) => (metadata.namespace ?? input.namespace) === namespace).flatMap(({ metadata }) => {
-		return twinsOf(metadata.name ?? "").flatMap((name) => each({
-			...apps,
-			name
-		}, "patch", "delete"));
-	});
+	return deploymentsOf(input).filter(({ metadata }) => (metadata.namespace ?? input.namespace) === namespace).flatMap((object) => twinsOf(refOf(object).name).flatMap((name) => each({
+		...apps,
+		name
+	}, "patch", "delete")));
 }
 function optional$2(needs) {
 	return needs.map((need) => ({
@@ -23895,7 +24215,7 @@ function objectNeeds(input) {
 			resource,
 			...namespaced ? { namespace } : {}
 		};
-		const name = object.metadata.name ?? "";
+		const { name } = refOf(object);
 		return [...each({
 			...scope,
 			name
@@ -23966,7 +24286,7 @@ async function survey(options) {
 	const [live, lists, rights] = await Promise.all([
 		readLive(client, release),
 		readLists(client, namespaces),
-		readRights(options, namespaces),
+		readRights(options),
 		watching
 	]);
 	for (const { object } of release.objects) addWatched(world, object, live);
@@ -24074,11 +24394,21 @@ function autoscaledOf(release, { autoscalers }) {
 	const planned = release.parts.pointing.filter(({ kind }) => kind === "HorizontalPodAutoscaler");
 	return new Set([...autoscalers ?? [], ...planned].map((autoscaler) => targetKey(autoscaler)));
 }
-async function dryRunAll({ client, release, settings }, found) {
+async function dryRunAll({ client, release, settings, command }, found) {
 	await eachLimited(release.objects, AT_ONCE, async ({ object }) => {
 		const key = keyOf$1(refOf(object));
-		found.dryRuns.set(key, await dryRunOne(client, object, found, settings.takeOver));
+		let answer = await dryRunOne(client, object, found, settings.takeOver);
+		if (command === "rollback" && isAboutReplicas(answer)) {
+			found.autoscaled.add(key);
+			answer = await dryRunOne(client, object, found, settings.takeOver);
+		}
+		found.dryRuns.set(key, answer);
 	});
+}
+function isAboutReplicas(answer) {
+	if (answer.kind !== "error" || answer.reason !== "Conflict") return false;
+	const fields = (answer.causes ?? []).map(({ field }) => field);
+	return fields.length > 0 && fields.every((field) => field === ".spec.replicas");
 }
 async function dryRunOne(client, object, { live, autoscaled }, takeOver) {
 	const key = keyOf$1(refOf(object));
@@ -24111,7 +24441,7 @@ async function dryRunOne(client, object, { live, autoscaled }, takeOver) {
 		};
 	}
 }
-async function readRights({ client, release, settings, command }, namespaces) {
+async function readRights({ client, release, settings, command }) {
 	const objects = release.objects.map(({ object }) => object);
 	const { strategy, pods, prune } = settings;
 	const resourceOf = (apiVersion, kind) => {
@@ -24134,7 +24464,7 @@ async function readRights({ client, release, settings, command }, namespaces) {
 		steps: settings.steps,
 		resourceOf
 	});
-	const asked = [...new Set(needs.map(({ namespace }) => namespace ?? namespaces[0] ?? "default"))];
+	const asked = [...new Set(needs.map(({ namespace }) => namespace ?? release.namespace))];
 	const reviews = new Map();
 	await Promise.all(asked.map(async (namespace) => {
 		const body = {
@@ -24164,9 +24494,36 @@ async function mayI(client, need) {
 	};
 	return (await client.post("/apis/authorization.k8s.io/v1/selfsubjectaccessreviews", body)).status.allowed === true;
 }
+// src/preflight/preview.ts
+const LONGEST = 63;
+function previewFindings(services, objects) {
+	return services.flatMap(({ namespace, name }) => {
+		const preview = previewName(name);
+		if (preview.length <= LONGEST) return [];
+		const object = {
+			apiVersion: "v1",
+			kind: "Service",
+			name,
+			namespace
+		};
+		const released = objects.find((each) => isSame(each.object, object));
+		const place = released?.placeOf?.(["metadata", "name"]) ?? released?.place;
+		return [{
+			id: "preview-name",
+			severity: "error",
+			object,
+			...place === void 0 ? {} : { place },
+			reason: `blue/green would make the Service ${preview}, and this name has ${preview.length} characters; Kubernetes takes ${LONGEST}`,
+			mend: `give Service/${name} a name of at most ${LONGEST - previewName("").length} characters, or use another strategy`
+		}];
+	});
+}
+function isSame(object, ref) {
+	return keyOf$1(refOf(object)) === keyOf$1(ref);
+}
 // src/preflight/autoscaling.ts
 function autoscalingRules(input) {
-	const workloads = workloadsOf(input);
+	const workloads = workloadsOf$1(input);
 	return [...workloads.flatMap((workload) => [
 		...replicasRules(input, workload),
 		...driftRules(input, workload),
@@ -24253,31 +24610,32 @@ function unreadRules({ lists, strategy }, workloads) {
 	return findings;
 }
 // src/preflight/quantity.ts
-const SUFFIXES = {
-	n: 1e-9,
-	u: 1e-6,
-	m: .001,
-	"": 1,
-	k: 1e3,
-	M: 1e6,
-	G: 1e9,
-	T: 0xe8d4a51000,
-	P: 0x38d7ea4c68000,
-	E: 0xde0b6b3a7640000,
-	Ki: 1024,
-	Mi: 2 ** 20,
-	Gi: 2 ** 30,
-	Ti: 2 ** 40,
-	Pi: 2 ** 50,
-	Ei: 2 ** 60
-};
+const SUFFIXES = new Map([
+	["n", 1e-9],
+	["u", 1e-6],
+	["m", .001],
+	["", 1],
+	["k", 1e3],
+	["M", 1e6],
+	["G", 1e9],
+	["T", 0xe8d4a51000],
+	["P", 0x38d7ea4c68000],
+	["E", 0xde0b6b3a7640000],
+	["Ki", 1024],
+	["Mi", 2 ** 20],
+	["Gi", 2 ** 30],
+	["Ti", 2 ** 40],
+	["Pi", 2 ** 50],
+	["Ei", 2 ** 60]
+]);
 function parseQuantity(value) {
 	if (typeof value === "number") return value;
 	if (typeof value !== "string") return void 0;
-	const match = /^([+-]?(?:\d+\.?\d*|\.\d+))(?:([eE][+-]?\d+)|([numkMGTPE]|[KMGTPE]i)?)$/.exec(value.trim());
+	const match = /^([+-]?(?:\d+\.?\d*|\.\d+))(?:([eE][+-]?\d+)|([A-Za-z]*))$/.exec(value.trim());
 	if (match === null) return void 0;
 	const [, number = "", exponent = "", suffix = ""] = match;
-	return Number(`${number}${exponent}`) * (SUFFIXES[suffix] ?? 1);
+	const unit = SUFFIXES.get(suffix);
+	return unit === void 0 ? void 0 : Number(`${number}${exponent}`) * unit;
 }
 // src/preflight/capacity.ts
 function capacityRules(input) {
@@ -24325,7 +24683,7 @@ function extraPods(input, { manifest, live, stepped, replicas }) {
 	}
 }
 function quotaRules(input) {
-	const workloads = workloadsOf(input).filter((workload) => extraPods(input, workload) > 0);
+	const workloads = workloadsOf$1(input).filter((workload) => extraPods(input, workload) > 0);
 	const { quotas } = input.lists;
 	if (quotas === void 0) return workloads.length === 0 ? [] : [notVerified("the ResourceQuotas", "it is not known whether there is room for the extra pods", "grant list on resourcequotas")];
 	return workloads.flatMap((workload) => quotas.filter((quota) => quota.metadata.namespace === workload.manifest.metadata.namespace).flatMap((quota) => quotaRule(input, workload, quota)));
@@ -24385,18 +24743,116 @@ function amountOf(container, side, what) {
 	const resources = mapOf(container["resources"]);
 	return valueAt(resources, [side, what]) ?? (side === "requests" ? valueAt(resources, ["limits", what]) : void 0);
 }
+// src/preflight/selectors.ts
+const IMMUTABLE = new Set([
+	"apps/Deployment",
+	"apps/StatefulSet",
+	"apps/DaemonSet",
+	"apps/ReplicaSet"
+]);
+function selectorRules(input) {
+	return [...ownSelectorRules(input), ...serviceSelectorRules(input)];
+}
+function selectorOf(object) {
+	return mapOf(valueAt(object, ["spec", "selector"]));
+}
+function ownSelectorRules(input) {
+	const findings = [];
+	for (const { released, object, template } of templatesOf(input)) {
+		if (!IMMUTABLE.has(groupKindOf(object))) continue;
+		const wanted = selectorOf(object);
+		const live = input.live.get(keyOf$1(refOf(object)));
+		const running = live === void 0 ? void 0 : selectorOf(live);
+		if (wanted !== void 0 && running !== void 0 && !sameSelector(wanted, running)) findings.push(findingAt(released, ["spec", "selector"], {
+			id: "selector-immutable",
+			severity: "error",
+			reason: `${title(object)} selects ${selectorText(running)} in the cluster and ${selectorText(wanted)} in the manifest, and the selector of a ${object.kind} cannot be changed`,
+			mend: `keep ${selectorText(running)}, or give the ${object.kind} another name and move the traffic to it`
+		}));
+		const labels = labelsOf(template);
+		if (wanted !== void 0 && !selects(wanted, labels)) findings.push(findingAt(released, [
+			"spec",
+			"template",
+			"metadata",
+			"labels"
+		], {
+			id: "selector-template",
+			severity: "error",
+			reason: `${title(object)} selects ${selectorText(wanted)}, but its pods have the labels ${labelText(labels) || "(none)"}, so it would not know them as its own`,
+			mend: "give spec.template.metadata.labels everything that spec.selector asks for"
+		}));
+	}
+	return findings;
+}
+function sameSelector(a, b) {
+	const shape = ({ matchLabels, matchExpressions }) => [matchLabels ?? {}, (matchExpressions ?? []).map(({ key, operator, values }) => ({
+		key,
+		operator,
+		values: values ?? []
+	}))];
+	return jsonEquals(shape(a), shape(b));
+}
+function selectorText({ matchLabels, matchExpressions }) {
+	const expressions = (matchExpressions ?? []).map(({ key, operator, values }) => [
+		key,
+		operator.toLowerCase(),
+		...values === void 0 ? [] : [`(${values.join(", ")})`]
+	].join(" "));
+	return [labelText(matchLabels ?? {}), ...expressions].filter((part) => part !== "").join(", ") || "everything";
+}
+function serviceSelectorRules(input) {
+	return [...workloadsOf$1(input).flatMap((workload) => trafficOf(input, workload).flatMap((service) => lostTraffic(input, workload, service))), ...emptyServices(input)];
+}
+function lostTraffic(input, workload, service) {
+	const { live, wanted } = service;
+	const { manifest, template } = workload;
+	if (live === void 0 || workload.live === void 0) return [];
+	if (!serviceSelects(unpinned(live), labelsOf(workload.live.spec.template))) return [];
+	const labels = labelsOf(template);
+	const lacks = (selector) => labelText(Object.fromEntries(Object.entries(selector).filter(([key, value]) => labels[key] !== value)));
+	const later = unpinned(wanted);
+	if (!serviceSelects(later, labels)) return [findingOn(service, ["spec", "selector"], {
+		id: "service-selector",
+		severity: templatesOf(input).some(({ object, template }) => object !== manifest && serviceSelects(later, labelsOf(template))) ? "warning" : "error",
+		reason: `Service/${service.name} sends requests to ${title(manifest)} now, but the new pods do not have ${lacks(later)}, which it selects: they get no request`,
+		mend: `keep the label on the pods, or change the selector of Service/${service.name} with it`
+	})];
+	const sideBySide = input.strategy === "rolling" || input.strategy === "canary";
+	if (serviceSelects(unpinned(live), labels) || !workload.stepped || !sideBySide) return [];
+	return [findingOn(service, ["spec", "selector"], {
+		id: "service-selector",
+		severity: "error",
+		reason: `Service/${service.name} keeps selecting ${labelText(unpinned(live))} until the rollout is complete, but the new pods of ${title(manifest)} do not have ${lacks(unpinned(live))}: they get no request, and the old ones go away`,
+		mend: `keep ${lacks(unpinned(live))} on the new pods for this release and drop it in the next, or use strategy blue-green`
+	})];
+}
+function emptyServices(input) {
+	const templates = templatesOf(input).map(({ template }) => labelsOf(template));
+	const running = [...(input.lists.deployments ?? []).map(({ spec }) => labelsOf(spec.template)), ...(input.lists.pods ?? []).map(({ metadata }) => metadata.labels ?? {})];
+	return servicesOf$1(input).flatMap((service) => {
+		const { wanted, released } = service;
+		const selector = unpinned(wanted);
+		if (released === void 0 || Object.keys(selector).length === 0 || wanted.spec.type === "ExternalName") return [];
+		if ([...templates, ...running].some((labels) => serviceSelects(selector, labels))) return [];
+		const strict = workloadsOf$1(input).some((workload) => isStrict(input, workload));
+		return [findingOn(service, ["spec", "selector"], {
+			id: "service-selector",
+			severity: "warning",
+			reason: `Service/${service.name} selects ${labelText(selector)}, which no pod of this release has: every request to it is refused`,
+			mend: `correct the selector, or the labels of the pods${strict ? "; without a Service nothing leads requests to the new version" : ""}`
+		})];
+	});
+}
 // src/preflight/dry-run.ts
 function dryRunRules(input) {
-	const findings = input.objects.flatMap((released) => {
+	return input.objects.flatMap((released) => {
 		const answer = input.dryRuns?.get(keyOf$1(refOf(released.object)));
 		if (answer === void 0) return [];
 		return answer.kind === "ok" ? warnings$1(released, answer.warnings ?? []) : refusals(input, released, answer);
 	});
-	const seen = new Set();
-	return findings.filter(({ id, reason, object }) => {
-		const key = `${id} ${reason} ${object?.kind ?? ""}/${object?.name ?? ""}`;
-		return !seen.has(key) && seen.add(key) !== void 0;
-	});
+}
+function isMisshapen(answer) {
+	return answer.kind === "error" && mistyped(answer.message).length > 0;
 }
 function warnings$1(released, texts) {
 	return texts.map((text) => {
@@ -24418,6 +24874,7 @@ const READERS = [
 	admission,
 	conflict,
 	unknownField,
+	quantities,
 	invalid,
 	forbidden
 ];
@@ -24435,7 +24892,7 @@ function refusals(input, released, refusal) {
 }
 function told({ object }, message) {
 	const text = message.replaceAll(/\s+/g, " ").trim();
-	return object.kind === "Secret" ? text.replaceAll(/(Invalid value: |illegal base64 data|cannot unmarshal).*$/g, "$1…") : text;
+	return object.kind === "Secret" ? text.replaceAll(/(Invalid value: |, got |illegal base64 data|cannot unmarshal).*$/g, "$1…") : text;
 }
 function unseen({ status, message, reason }, released, input) {
 	if (status !== 404) return void 0;
@@ -24476,26 +24933,28 @@ function missingNamespace(released, namespace) {
 	});
 }
 function admission({ message }, released) {
-	const webhook = /webhook "([^"]+)"/.exec(message)?.[1];
+	const name = /webhook "([^"]+)"/.exec(message)?.[1];
+	const webhook = name === void 0 ? "an admission webhook" : `admission webhook ${name}`;
 	const about = title(released.object);
 	if (/does not support dry run|dry run.{0,40}not supported/i.test(message)) return [findingAt(released, [], {
 		id: "not-verified",
 		severity: "info",
-		reason: `${about} could not be tried before the start: admission webhook ${webhook ?? ""} knows no dry run`,
+		reason: `${about} could not be tried before the start: ${webhook} knows no dry run`,
 		mend: "its owner may set sideEffects to None or NoneOnDryRun"
 	})];
 	if (/failed calling webhook/.test(message)) return [findingAt(released, [], {
 		id: "webhook-down",
 		severity: "error",
-		reason: `${about} cannot be written: admission webhook ${webhook ?? ""} does not answer (${told(released, message)})`,
+		reason: `${about} cannot be written: ${webhook} does not answer (${told(released, message)})`,
 		mend: "bring the webhook back, then run again"
 	})];
 	const denied = /(?:admission webhook "[^"]+"|ValidatingAdmissionPolicy '[^']+'[^:]*) denied (?:the )?request: (.*)$/s.exec(message);
 	if (denied === null) return void 0;
+	const [, why = ""] = denied;
 	return [findingAt(released, [], {
 		id: "admission",
 		severity: "error",
-		reason: `${about} is denied by ${webhook === void 0 ? "an admission policy" : `admission webhook ${webhook}`}: ${told(released, denied[1] ?? "")}`,
+		reason: `${about} is denied by ${name === void 0 ? "an admission policy" : webhook}: ${told(released, why)}`,
 		mend: "change the manifest as the policy asks"
 	})];
 }
@@ -24506,29 +24965,60 @@ function conflict({ status, causes = [] }, released) {
 		if (owner !== void 0) owners.set(owner, [...owners.get(owner) ?? [], field ?? "(a field)"]);
 	}
 	if (status !== 409 || owners.size === 0) return void 0;
-	return [...owners].map(([owner, fields]) => findingAt(released, pathOf(fields[0] ?? ""), {
-		id: "conflict",
-		severity: "error",
-		reason: `${title(released.object)}: ${fields.slice(0, 5).join(", ")}${fields.length > 5 ? ` and ${fields.length - 5} more` : ""} ${fields.length === 1 ? "is" : "are"} owned by ${owner}, with another value`,
-		mend: `leave ${fields.length === 1 ? "the field" : "the fields"} out of the manifest, or take them over by name: take-over: [${owner}]`
-	}));
+	return [...owners].map(([owner, fields]) => {
+		const [first = ""] = fields;
+		return findingAt(released, pathOf(first), {
+			id: "conflict",
+			severity: "error",
+			reason: `${title(released.object)}: ${fields.slice(0, 5).join(", ")}${fields.length > 5 ? ` and ${fields.length - 5} more` : ""} ${fields.length === 1 ? "is" : "are"} owned by ${owner}, with another value`,
+			mend: `leave ${fields.length === 1 ? "the field" : "the fields"} out of the manifest, or take them over by name: take-over: [${owner}]`
+		});
+	});
 }
 function unknownField({ message }, released) {
-	const declared = [...message.matchAll(/(\.[^\s:]+): field not declared in schema/g)].map(([, field]) => field ?? "");
-	const strict = [...message.matchAll(/unknown field "([^"]+)"/g)].map(([, field]) => `.${field ?? ""}`);
-	const typed = /: (\.[^\s:]+): (expected .*)$/.exec(message);
-	const fields = [...declared, ...strict];
-	if (fields.length === 0 && typed === null) return void 0;
-	if (typed !== null) {
-		const [, field = "", what = ""] = typed;
-		return [invalidFinding(released, field, what)];
-	}
-	return fields.map((field) => findingAt(released, pathOf(field), {
+	const declared = [...message.matchAll(/(\.[^\s:]+): field not declared in schema/g)].map(([, field = ""]) => field);
+	const strict = [...message.matchAll(/unknown field "([^"]+)"/g)].map(([, field = ""]) => `.${field}`);
+	const typed = mistyped(message).map(({ field, what }) => invalidFinding(released, field, what));
+	const unknown = [...declared, ...strict].map((field) => findingAt(released, pathOf(field), {
 		id: "unknown-field",
 		severity: "error",
 		reason: `${title(released.object)} has the field ${field}, which the cluster does not know`,
 		mend: "correct its spelling or its indentation"
 	}));
+	const findings = [...typed, ...unknown];
+	return findings.length === 0 ? void 0 : findings;
+}
+function mistyped(message) {
+	return [...message.matchAll(/\s(\.[^\s:]+): (expected .*)$/gm)].map(([, field = "", what = ""]) => ({
+		field,
+		what
+	}));
+}
+const QUANTITIES = /^(requests|limits|hard|default|defaultRequest|min|max|maxLimitRequestRatio|capacity)$/;
+const QUANTITY = /^(sizeLimit|averageValue|divisor)$/;
+function quantities({ message }, released) {
+	if (!message.includes("quantities must match")) return void 0;
+	const findings = wrongQuantities(released.object, []).map(({ path, value }) => {
+		return findingAt(released, path, {
+			id: "invalid",
+			severity: "error",
+			reason: `the cluster refuses ${path.map((key) => typeof key === "number" ? `[${key}]` : `.${key}`).join("")} of ${title(released.object)}: "${value}" is no quantity`,
+			mend: "write a number with a unit, such as 500m, 2, 64Mi or 1Gi"
+		});
+	});
+	return findings.length === 0 ? void 0 : findings;
+}
+function wrongQuantities(at, path) {
+	if (typeof at !== "object" || at === null) return [];
+	return Object.entries(at).flatMap(([name, value]) => {
+		const here = [...path, Array.isArray(at) ? Number(name) : name];
+		const holds = QUANTITY.test(name) || QUANTITIES.test(String(path.at(-1)));
+		if (typeof value !== "string") return wrongQuantities(value, here);
+		return holds && parseQuantity(value) === void 0 ? [{
+			path: here,
+			value
+		}] : [];
+	});
 }
 function invalidFinding(released, field, what) {
 	return findingAt(released, pathOf(field), {
@@ -24539,10 +25029,14 @@ function invalidFinding(released, field, what) {
 	});
 }
 const SAID_ELSEWHERE = /`selector` does not match template|field is immutable/;
-function invalid({ status, causes = [], message }, released) {
+function invalid({ status, causes = [], message }, released, input) {
 	if (status !== 422) return void 0;
 	if (causes.length === 0) return [invalidFinding(released, "", message)];
-	return causes.filter(({ field = "", message = "" }) => !(SAID_ELSEWHERE.test(message) && /^spec\.(selector|template\.metadata\.labels)$/.test(field))).map(({ field = "", message = "" }) => invalidFinding(released, field, message));
+	const said = ownSelectorRules({
+		...input,
+		objects: [released]
+	}).length > 0;
+	return causes.filter(({ field = "", message = "" }) => !(said && SAID_ELSEWHERE.test(message) && /^spec\.(selector|template\.metadata\.labels)$/.test(field))).map(({ field = "", message = "" }) => invalidFinding(released, field, message));
 }
 function forbidden({ status, message }, released) {
 	if (status !== 403) return void 0;
@@ -24551,13 +25045,13 @@ function forbidden({ status, message }, released) {
 		id: "forbidden",
 		severity: "error",
 		reason: `${title(released.object)} may not be written: ${told(released, message)}`,
-		mend: right === null ? "change what the message names" : `grant ${right[1]} on ${right[2]} (headgate rbac prints the least Role)`
+		mend: right === null ? "change what the message names" : `grant ${right[1]} on ${right[2]} (the command rbac prints the least Role)`
 	})];
 }
 function pathOf(field) {
 	return [...field.matchAll(/\.?([^.[\]]+)|\[([^\]]*)\]/g)].flatMap(([, key, index]) => {
 		if (key !== void 0) return [key];
-		return index !== void 0 && /^\d+$/.test(index) ? [Number(index)] : [];
+		return index === void 0 || index === "" ? [] : [/^\d+$/.test(index) ? Number(index) : `[${index}]`];
 	});
 }
 // src/preflight/managers.ts
@@ -24613,13 +25107,13 @@ const MANAGERS = [
 	}
 ];
 function managerRules(input) {
-	return [...merged$1(input.objects.flatMap((released) => {
+	return [...merged$2(input.objects.flatMap((released) => {
 		const live = input.live.get(keyOf$1(refOf(released.object)));
 		return live === void 0 ? [] : managersOf(live).map((manager) => managerFinding(input, released, manager));
 	})), ...controllerRules(input)];
 }
-function managerFinding(input, released, { name, moves, mend }) {
-	const taken = input.takeOver?.some((manager) => manager.toLowerCase().startsWith(name.split(" ")[0]?.toLowerCase() ?? " "));
+function managerFinding(input, released, { name, moves, fields, mend }) {
+	const taken = input.takeOver?.some((field) => isFieldManager(field, fields));
 	return findingAt(released, [], {
 		id: "other-manager",
 		severity: moves ? "error" : taken === true ? "info" : "warning",
@@ -24632,9 +25126,12 @@ function managersOf({ metadata }) {
 	const keys = [...Object.keys(labels), ...Object.keys(annotations)];
 	const groups = ownerReferences.filter(({ controller }) => controller === true).map((owner) => groupOf(owner));
 	const fields = managedFields.filter(({ subresource }) => subresource === void 0).map(({ manager = "" }) => manager);
-	return MANAGERS.filter(({ marks, owners, fields: known }) => keys.some((key) => marks.some((mark) => key.startsWith(mark))) || groups.some((group) => owners.includes(group)) || fields.some((field) => known.some((start) => field === start || field.startsWith(`${start}-`))));
+	return MANAGERS.filter(({ marks, owners, fields: known }) => keys.some((key) => marks.some((mark) => key.startsWith(mark))) || groups.some((group) => owners.includes(group)) || fields.some((field) => isFieldManager(field, known)));
 }
-function merged$1(findings) {
+function isFieldManager(field, known) {
+	return known.some((start) => field === start || field.startsWith(`${start}-`));
+}
+function merged$2(findings) {
 	const first = new Map();
 	for (const finding of findings) {
 		const key = finding.severity === "error" ? finding.reason : finding.mend;
@@ -24651,7 +25148,7 @@ function merged$1(findings) {
 	});
 }
 function controllerRules(input) {
-	return workloadsOf(input).flatMap((workload) => ownedRule(workload));
+	return workloadsOf$1(input).flatMap((workload) => ownedRule(workload));
 }
 function ownedRule({ live, released, manifest }) {
 	const owner = live?.metadata.ownerReferences?.find(({ controller }) => controller === true);
@@ -24667,7 +25164,7 @@ function ownedRule({ live, released, manifest }) {
 const DRAIN_SECONDS = 5;
 const GRACE_SECONDS = 30;
 function podRules(input) {
-	return workloadsOf(input).flatMap((workload) => [
+	return workloadsOf$1(input).flatMap((workload) => [
 		...trafficRules(input, workload),
 		...budgetRules(input, workload),
 		...unavailableRules(input, workload),
@@ -24677,17 +25174,17 @@ function podRules(input) {
 function servingContainers(template, services) {
 	if (services.length === 0) return [];
 	const all = lastingContainers(template);
-	const targets = services.flatMap(({ live, desired = live }) => desired === void 0 ? [] : targetPorts(desired, template));
-	const behind = all.filter(({ ports = [] }) => ports.some((port) => targets.some(({ target, declared }) => declared && target === port.containerPort)));
+	const targets = services.flatMap(({ wanted }) => targetPorts(wanted, template));
+	const behind = all.filter(({ ports }) => (ports ?? []).some((port) => targets.some(({ target, declared }) => declared && target === port.containerPort)));
 	if (behind.length > 0) return behind;
-	const open = all.filter(({ ports = [] }) => ports.length > 0);
+	const open = all.filter(({ ports }) => (ports ?? []).length > 0);
 	return open.length > 0 ? open : all.slice(0, 1);
 }
 function trafficRules(input, workload) {
 	const { manifest, template, released } = workload;
 	return servingContainers(template, trafficOf(input, workload)).flatMap((container) => {
 		const findings = [];
-		const at = containerPath(template, container.name);
+		const at = containerPath(manifest, container.name);
 		if (container.readinessProbe === void 0) findings.push(findingAt(released, at, {
 			id: "probe-missing",
 			severity: isStrict(input, workload) ? "error" : "warning",
@@ -24736,7 +25233,7 @@ function budgetRules(input, { template, released, manifest }) {
 	return lastingContainers(template).flatMap((container) => {
 		const findings = [];
 		const at = [
-			...containerPath(template, container.name),
+			...containerPath(manifest, container.name),
 			"lifecycle",
 			"preStop"
 		];
@@ -24778,7 +25275,7 @@ function unavailableRules(input, { manifest, released, replicas, stepped }) {
 function singleRules(input, workload) {
 	const { manifest, released, replicas, stepped } = workload;
 	const scalers = scalersOf(input, manifest);
-	if ((scalers.length > 0 ? replicas : manifest.spec.replicas ?? 1) !== 1 || scalers.some((scaler) => minimumOf(scaler) >= 2)) return [];
+	if ((scalers.length > 0 ? replicas : replicasOf(manifest)) !== 1 || scalers.some((scaler) => minimumOf(scaler) >= 2)) return [];
 	if (trafficOf(input, workload).length === 0) return [];
 	const share = input.strategy === "canary" && stepped ? "; a canary of one pod beside it gets half of the requests" : "";
 	return [findingAt(released, ["spec", "replicas"], {
@@ -24788,108 +25285,9 @@ function singleRules(input, workload) {
 		mend: "set replicas to 2 or more"
 	})];
 }
-// src/preflight/selectors.ts
-const IMMUTABLE = new Set([
-	"apps/Deployment",
-	"apps/StatefulSet",
-	"apps/DaemonSet",
-	"apps/ReplicaSet"
-]);
-function selectorRules(input) {
-	return [...templateRules(input), ...serviceSelectorRules(input)];
-}
-function selectorOf(object) {
-	return mapOf(valueAt(object, ["spec", "selector"]));
-}
-function templateRules(input) {
-	const findings = [];
-	for (const { released, object, template } of templatesOf(input)) {
-		if (!IMMUTABLE.has(groupKindOf(object))) continue;
-		const wanted = selectorOf(object);
-		const live = input.live.get(keyOf$1(refOf(object)));
-		const running = live === void 0 ? void 0 : selectorOf(live);
-		if (wanted !== void 0 && running !== void 0 && !sameSelector(wanted, running)) findings.push(findingAt(released, ["spec", "selector"], {
-			id: "selector-immutable",
-			severity: "error",
-			reason: `${title(object)} selects ${selectorText(running)} in the cluster and ${selectorText(wanted)} in the manifest, and the selector of a ${object.kind} cannot be changed`,
-			mend: `keep ${selectorText(running)}, or give the ${object.kind} another name and move the traffic to it`
-		}));
-		const labels = labelsOf(template);
-		if (wanted !== void 0 && !selects(wanted, labels)) findings.push(findingAt(released, [
-			"spec",
-			"template",
-			"metadata",
-			"labels"
-		], {
-			id: "selector-template",
-			severity: "error",
-			reason: `${title(object)} selects ${selectorText(wanted)}, but its pods have the labels ${labelText(labels) || "(none)"}, so it would not know them as its own`,
-			mend: "give spec.template.metadata.labels everything that spec.selector asks for"
-		}));
-	}
-	return findings;
-}
-function sameSelector(a, b) {
-	const sorted = ({ matchExpressions = [] }) => matchExpressions.map(({ key, operator, values = [] }) => ({
-		key,
-		operator,
-		values: values.toSorted()
-	})).toSorted((x, y) => `${x.key}${x.operator}`.localeCompare(`${y.key}${y.operator}`));
-	return jsonEquals(a.matchLabels ?? {}, b.matchLabels ?? {}) && jsonEquals(sorted(a), sorted(b));
-}
-function selectorText({ matchLabels = {}, matchExpressions = [] }) {
-	const expressions = matchExpressions.map(({ key, operator, values }) => [
-		key,
-		operator.toLowerCase(),
-		...values === void 0 ? [] : [`(${values.join(", ")})`]
-	].join(" "));
-	return [labelText(matchLabels), ...expressions].filter((part) => part !== "").join(", ") || "everything";
-}
-function serviceSelectorRules(input) {
-	return [...workloadsOf(input).flatMap((workload) => trafficOf(input, workload).flatMap((service) => lostTraffic(input, workload, service))), ...emptyServices(input)];
-}
-function lostTraffic(input, workload, service) {
-	const { live, desired = service.live } = service;
-	const { manifest, template } = workload;
-	if (live === void 0 || desired === void 0 || workload.live === void 0) return [];
-	if (!serviceSelects(unpinned(live), labelsOf(workload.live.spec.template))) return [];
-	const labels = labelsOf(template);
-	const lacks = (selector) => labelText(Object.fromEntries(Object.entries(selector).filter(([key, value]) => labels[key] !== value)));
-	const later = unpinned(desired);
-	if (!serviceSelects(later, labels)) return [findingOn(service, ["spec", "selector"], {
-		id: "service-selector",
-		severity: templatesOf(input).some(({ object, template }) => object !== manifest && serviceSelects(later, labelsOf(template))) ? "warning" : "error",
-		reason: `Service/${service.name} sends requests to ${title(manifest)} now, but the new pods do not have ${lacks(later)}, which it selects: they get no request`,
-		mend: `keep the label on the pods, or change the selector of Service/${service.name} with it`
-	})];
-	const sideBySide = input.strategy === "rolling" || input.strategy === "canary";
-	if (serviceSelects(unpinned(live), labels) || !workload.stepped || !sideBySide) return [];
-	return [findingOn(service, ["spec", "selector"], {
-		id: "service-selector",
-		severity: "error",
-		reason: `Service/${service.name} keeps selecting ${labelText(unpinned(live))} until the rollout is complete, but the new pods of ${title(manifest)} do not have ${lacks(unpinned(live))}: they get no request, and the old ones go away`,
-		mend: `keep ${lacks(unpinned(live))} on the new pods for this release and drop it in the next, or use strategy blue-green`
-	})];
-}
-function emptyServices(input) {
-	const templates = templatesOf(input).map(({ template }) => labelsOf(template));
-	const running = [...(input.lists.deployments ?? []).map(({ spec }) => labelsOf(spec.template)), ...(input.lists.pods ?? []).map(({ metadata }) => metadata.labels ?? {})];
-	return servicesOf$1(input).flatMap((service) => {
-		const selector = service.desired === void 0 ? {} : unpinned(service.desired);
-		if (Object.keys(selector).length === 0 || service.desired?.spec.type === "ExternalName") return [];
-		if ([...templates, ...running].some((labels) => serviceSelects(selector, labels))) return [];
-		const strict = workloadsOf(input).some((workload) => isStrict(input, workload));
-		return [findingOn(service, ["spec", "selector"], {
-			id: "service-selector",
-			severity: "warning",
-			reason: `Service/${service.name} selects ${labelText(selector)}, which no pod of this release has: every request to it is refused`,
-			mend: `correct the selector, or the labels of the pods${strict ? "; without a Service nothing leads requests to the new version" : ""}`
-		})];
-	});
-}
 // src/preflight/services.ts
 function serviceRules(input) {
-	const workloads = workloadsOf(input);
+	const workloads = workloadsOf$1(input);
 	const findings = workloads.flatMap((workload) => trafficOf(input, workload).flatMap((service) => [
 		...portRules(input, workload, service),
 		...endpointRules(input, workload, service),
@@ -24899,7 +25297,10 @@ function serviceRules(input) {
 	return findings;
 }
 function declaresPorts(template) {
-	return lastingContainers(template).some(({ ports = [] }) => ports.length > 0);
+	return openPorts(template).length > 0;
+}
+function openPorts(template) {
+	return lastingContainers(template).flatMap(({ ports }) => (ports ?? []).map(({ containerPort }) => containerPort));
 }
 function portText(port) {
 	return port.name === void 0 ? `port ${port.port}` : `port ${port.name} (${port.port})`;
@@ -24908,19 +25309,17 @@ function targetOf(port) {
 	return port.targetPort ?? port.port;
 }
 function portRules(input, workload, service) {
-	const { live, desired = live } = service;
-	if (desired === void 0) return [];
-	const findings = targetPorts(desired, workload.template).flatMap(({ port, target, declared }) => {
+	const findings = targetPorts(service.wanted, workload.template).flatMap(({ port, target, declared }, index) => {
 		if (declared || target !== void 0 && !declaresPorts(workload.template)) return [];
 		const path = [
 			"spec",
 			"ports",
-			(desired.spec.ports ?? []).indexOf(port)
+			index
 		];
 		return [target === void 0 ? missingName(workload, service, port, path) : undeclared(workload, service, port, path)];
 	});
 	if (findings.some(({ severity }) => severity === "error")) return findings;
-	return [...findings, ...passingPortRules(input, workload, service, desired)];
+	return [...findings, ...passingPortRules(input, workload, service)];
 }
 function missingName({ manifest }, service, port, path) {
 	return findingOn(service, path, {
@@ -24931,31 +25330,32 @@ function missingName({ manifest }, service, port, path) {
 	});
 }
 function undeclared({ manifest, template }, service, port, path) {
-	const open = lastingContainers(template).flatMap(({ ports = [] }) => ports.map(({ containerPort }) => containerPort));
 	return findingOn(service, path, {
 		id: "service-port",
 		severity: "warning",
-		reason: `${portText(port)} of Service/${service.name} leads to ${targetOf(port)}, but ${title(manifest)} declares ${open.join(", ")}`,
+		reason: `${portText(port)} of Service/${service.name} leads to ${targetOf(port)}, but ${title(manifest)} declares ${openPorts(template).join(", ")}`,
 		mend: "correct targetPort, or declare the container port"
 	});
 }
-function passingPortRules(input, workload, service, desired) {
-	const { live } = service;
+function passingPortRules(input, workload, service) {
+	const { live, wanted } = service;
 	const { template, manifest, stepped } = workload;
 	if (live === void 0 || workload.live === void 0 || !stepped) return [];
 	if (input.strategy !== "rolling" && input.strategy !== "canary") return [];
 	const old = workload.live.spec.template;
 	const now = targetPorts(live, template);
+	const ports = wanted.spec.ports ?? [];
 	return targetPorts(live, old).flatMap(({ port, declared: oldHas }, index) => {
 		const newHas = now[index]?.declared === true;
-		const later = (desired.spec.ports ?? []).find((other) => other.port === port.port && (other.protocol ?? "TCP") === (port.protocol ?? "TCP"));
+		const place = ports.findIndex((other) => other.port === port.port && (other.protocol ?? "TCP") === (port.protocol ?? "TCP"));
+		const later = ports[place];
 		const changes = later !== void 0 && targetOf(later) !== targetOf(port);
 		const named = typeof targetOf(port) === "string";
 		if (!(named ? !newHas : !newHas && (changes || oldHas && declaresPorts(template)))) return [];
-		return [findingOn(service, later === void 0 ? ["spec", "ports"] : [
+		return [findingOn(service, [
 			"spec",
 			"ports",
-			(desired.spec.ports ?? []).indexOf(later)
+			...later === void 0 ? [] : [place]
 		], {
 			id: "service-port",
 			severity: "error",
@@ -24965,10 +25365,8 @@ function passingPortRules(input, workload, service, desired) {
 	});
 }
 function endpointRules(input, workload, service) {
-	const object = service.desired ?? service.live;
-	if (object === void 0) return [];
 	const blueGreen = input.strategy === "blue-green" && workload.stepped;
-	const { clusterIP, publishNotReadyAddresses, type, externalTrafficPolicy } = object.spec;
+	const { clusterIP, publishNotReadyAddresses, type, externalTrafficPolicy } = service.wanted.spec;
 	const findings = [];
 	if (clusterIP === "None" && blueGreen) findings.push(findingOn(service, ["spec", "clusterIP"], {
 		id: "service-headless",
@@ -25010,21 +25408,22 @@ function othersBehind(input, { manifest }, service) {
 	if (deployments === void 0 && pods === void 0) return void 0;
 	const selector = unpinned(service);
 	const namespace = service.metadata.namespace;
-	const own = new Set([manifest.metadata.name ?? "", ...input.pods === "separate" ? twinsOf(manifest.metadata.name ?? "") : []]);
+	const { name } = refOf(manifest);
+	const own = new Set(input.pods === "separate" ? [name, ...twinsOf(name)] : [name]);
 	const names = new Set();
 	const candidates = [...templatesOf(input).map(({ object }) => object), ...deployments ?? []];
 	for (const object of candidates) {
-		const { name = "" } = object.metadata;
+		const { kind, name } = refOf(object);
 		const template = podTemplateOf(object);
-		const { kind } = object;
 		const mine = kind === "Deployment" && own.has(name);
 		const empty = (input.live.get(keyOf$1(refOf(object))) ?? object)["spec"];
 		if (mine || template === void 0 || object.metadata.namespace !== namespace || isEmpty(empty)) continue;
 		if (kind !== "Job" && kind !== "CronJob" && serviceSelects(selector, labelsOf(template))) names.add(`${kind}/${name}`);
 	}
-	const setOwners = new Map(replicaSets.map(({ metadata }) => [metadata.name ?? "", controllerOf(metadata)]));
+	const sets = replicaSets.filter(({ metadata }) => metadata.namespace === namespace);
+	const setOwners = new Map(sets.map((set) => [refOf(set).name, controllerOf(set)]));
 	for (const pod of pods ?? []) {
-		if (pod.metadata.namespace !== namespace || pod.metadata.deletionTimestamp !== void 0) continue;
+		if (pod.metadata.namespace !== namespace || isPassing(pod)) continue;
 		if (!serviceSelects(selector, pod.metadata.labels ?? {})) continue;
 		const owner = ownerOf(pod, setOwners);
 		if (!owner.startsWith("Deployment/") || !own.has(owner.slice(11))) names.add(owner);
@@ -25034,22 +25433,24 @@ function othersBehind(input, { manifest }, service) {
 function isEmpty(spec) {
 	return typeof spec === "object" && spec !== null && "replicas" in spec && spec.replicas === 0;
 }
-function controllerOf({ ownerReferences = [] }) {
-	const owner = ownerReferences.find(({ controller }) => controller === true);
-	return owner === void 0 ? void 0 : `${owner.kind}/${owner.name}`;
+function isPassing(pod) {
+	return ["Succeeded", "Failed"].includes(pod.status?.phase ?? "") || pod.metadata.deletionTimestamp !== void 0 || controllerOf(pod)?.kind === "Job";
+}
+function controllerOf({ metadata: { ownerReferences = [] } }) {
+	return ownerReferences.find(({ controller }) => controller === true);
 }
 function ownerOf(pod, setOwners) {
-	const owner = controllerOf(pod.metadata);
-	if (owner === void 0) return `Pod/${pod.metadata.name ?? ""}`;
-	const [kind = "", name = ""] = owner.split("/");
-	if (kind !== "ReplicaSet") return owner;
-	if (setOwners.has(name)) return setOwners.get(name) ?? owner;
+	const owner = controllerOf(pod);
+	if (owner === void 0) return title(pod);
+	const { kind, name } = owner;
+	if (kind !== "ReplicaSet") return nameOf(owner);
+	if (setOwners.has(name)) return nameOf(setOwners.get(name) ?? owner);
 	const hash = pod.metadata.labels?.["pod-template-hash"];
-	return hash !== void 0 && name.endsWith(`-${hash}`) ? `Deployment/${name.slice(0, -hash.length - 1)}` : owner;
+	return hash !== void 0 && name.endsWith(`-${hash}`) ? `Deployment/${name.slice(0, -hash.length - 1)}` : nameOf(owner);
 }
 // src/preflight/sharing.ts
 function sharingRules(input) {
-	const workloads = workloadsOf(input).filter(({ live }) => (live?.spec.replicas ?? 0) > 0);
+	const workloads = workloadsOf$1(input).filter(({ live }) => live !== void 0 && replicasOf(live) > 0);
 	return input.objects.flatMap((released) => {
 		const { object } = released;
 		if (object.kind !== "ConfigMap" && object.kind !== "Secret") return [];
@@ -25062,7 +25463,7 @@ function sharedFinding(input, released, users, keys) {
 	const strict = users.some((workload) => isStrict(input, workload));
 	const shown = `${keys.slice(0, 5).join(", ")}${keys.length > 5 ? ` and ${keys.length - 5} more` : ""}`;
 	const names = users.map(({ manifest }) => title(manifest)).join(", ");
-	const { name = "" } = released.object.metadata;
+	const { name } = refOf(released.object);
 	return findingAt(released, ["data"], {
 		id: "shared-config-changed",
 		severity: strict ? "error" : "warning",
@@ -25073,7 +25474,7 @@ function sharedFinding(input, released, users, keys) {
 function uses({ live, manifest }, object) {
 	if (live === void 0 || object.metadata.namespace !== manifest.metadata.namespace) return false;
 	const { configMaps, secrets } = configRefs(live.spec.template);
-	return (object.kind === "ConfigMap" ? configMaps : secrets).includes(object.metadata.name ?? "");
+	return (object.kind === "ConfigMap" ? configMaps : secrets).includes(refOf(object).name);
 }
 function changedKeys(input, object) {
 	const key = keyOf$1(refOf(object));
@@ -25094,7 +25495,7 @@ function contentOf(object) {
 }
 // src/preflight/state.ts
 function stateRules(input) {
-	return workloadsOf(input).flatMap((workload) => {
+	return workloadsOf$1(input).flatMap((workload) => {
 		const { live } = workload;
 		return [
 			...live === void 0 ? [] : liveRules(input, workload, live),
@@ -25103,12 +25504,15 @@ function stateRules(input) {
 		];
 	});
 }
+function isHeldByHeadgate(live) {
+	return live.metadata.annotations?.[ORIGINALS] !== void 0;
+}
 function isOurs({ record }, live) {
-	return live.metadata.annotations?.["headgate.dev/originals"] !== void 0 || record !== void 0 && !["succeeded", "aborted"].includes(record.phase);
+	return isHeldByHeadgate(live) || record !== void 0 && !["succeeded", "aborted"].includes(record.phase);
 }
 function liveRules(input, workload, live) {
 	const { released, manifest, stepped } = workload;
-	const replicas = live.spec.replicas ?? 1;
+	const replicas = replicasOf(live);
 	const ready = live.status?.readyReplicas ?? 0;
 	const findings = [];
 	if (replicas > 0 && ready === 0) findings.push(findingAt(released, [], {
@@ -25117,11 +25521,17 @@ function liveRules(input, workload, live) {
 		reason: `no pod of ${title(manifest)} serves now (0 of ${replicas}), so there is nothing to protect: the release goes in without steps, and a failure is not undone, because that would bring the outage back`,
 		mend: "deploy the fix; to go back to an earlier release, use rollback"
 	}));
+	if (input.record === void 0 && isHeldByHeadgate(live)) findings.push(findingAt(released, [], {
+		id: "record-lost",
+		severity: "error",
+		reason: `${title(manifest)} rests in a rollout of Headgate, and there is no record headgate-${input.app} of it: it was deleted, or the app had another name`,
+		mend: "bring the ConfigMap back, or deploy under the name before; else go back by hand: docs/recovery.md, \"The record is lost\""
+	}));
 	if (live.spec.paused === true && !isOurs(input, live)) findings.push(findingAt(released, ["spec", "paused"], {
 		id: "paused-by-other",
 		severity: "error",
 		reason: `${title(manifest)} is paused (spec.paused), and not by Headgate: somebody wants it to stay as it is`,
-		mend: `find out who paused it; then kubectl rollout resume deployment/${manifest.metadata.name ?? ""}`
+		mend: `find out who paused it; then kubectl rollout resume deployment/${refOf(manifest).name}`
 	}));
 	if (stepped && ready > 0 && isMoving(live) && !isOurs(input, live)) findings.push(findingAt(released, [], {
 		id: "rollout-under-way",
@@ -25131,11 +25541,11 @@ function liveRules(input, workload, live) {
 	}));
 	return findings;
 }
-function isMoving({ metadata, spec, status = {} }) {
+function isMoving(live) {
+	const { metadata, spec, status = {} } = live;
 	if (spec.paused === true) return false;
-	const unseen = (status.observedGeneration ?? 0) < (metadata.generation ?? 0);
 	const { updatedReplicas: updated = 0, replicas = 0 } = status;
-	return unseen || updated < (spec.replicas ?? 1) || replicas > updated;
+	return status.observedGeneration !== metadata.generation || updated < replicasOf(live) || replicas > updated;
 }
 function strategyRules(input, workload) {
 	const { manifest, released, live, stepped } = workload;
@@ -25181,14 +25591,14 @@ function volumeRules(input, workload) {
 		})];
 	});
 }
-function claimOf(input, { metadata }, name) {
+function claimOf(input, manifest, name) {
 	const key = keyOf$1({
+		...refOf(manifest),
 		apiVersion: "v1",
 		kind: "PersistentVolumeClaim",
-		name,
-		...metadata.namespace === void 0 ? {} : { namespace: metadata.namespace }
+		name
 	});
-	return input.live.get(key) ?? input.lists.volumeClaims?.find((claim) => claim.metadata.name === name && claim.metadata.namespace === metadata.namespace) ?? input.objects.find(({ object }) => keyOf$1(refOf(object)) === key)?.object;
+	return input.live.get(key) ?? input.lists.volumeClaims?.find((claim) => keyOf$1(refOf(claim)) === key) ?? input.objects.find(({ object }) => keyOf$1(refOf(object)) === key)?.object;
 }
 // src/preflight/rules.ts
 const FAMILIES = [
@@ -25234,8 +25644,10 @@ const FINAL = [
 	"selector-template",
 	"prestop-version",
 	"paused-by-other",
+	"record-lost",
 	"controlled",
 	"read-write-once-pod",
+	"preview-name",
 	"record-size",
 	"rights",
 	"lease",
@@ -25255,8 +25667,9 @@ const ORDER = {
 	info: 2
 };
 function runRules(input) {
+	const readable = ![...input.dryRuns?.values() ?? []].some(isMisshapen);
 	const once = new Map();
-	for (const finding of FAMILIES.flatMap((rules) => rules(input))) {
+	for (const finding of (readable ? FAMILIES : [dryRunRules]).flatMap((rules) => rules(input))) {
 		const key = `${finding.id}|${finding.object === void 0 ? "" : keyOf$1(finding.object)}|${finding.reason}`;
 		if (!once.has(key)) once.set(key, finding);
 	}
@@ -25520,7 +25933,12 @@ function plannedObjects(release, seen) {
 			action: "create",
 			changes: []
 		};
-		const changes = dry === void 0 ? [] : diff(live, dry).map(readable);
+		if (dry === void 0) return {
+			ref: refOf(object),
+			action: "configure",
+			changes: []
+		};
+		const changes = diff(live, dry).map(readable);
 		return {
 			ref: refOf(object),
 			action: changes.length === 0 ? "unchanged" : "configure",
@@ -25548,11 +25966,14 @@ function servicesOf(release, seen, record) {
 	const templates = release.parts.workloads.map(({ spec }) => spec.template.metadata?.labels ?? {});
 	return {
 		taking,
-		notTaking: (seen.lists.services ?? []).filter(({ metadata }) => metadata.namespace === release.namespace && !taking.includes(metadata.name ?? "")).map((service) => ({
+		notTaking: (seen.lists.services ?? []).filter((service) => service.metadata.namespace === release.namespace && !taking.includes(service.metadata.name ?? "") && !isApiServer(service)).map((service) => ({
 			name: service.metadata.name ?? "",
 			why: templates.some((labels) => takesPart(service, labels)) ? "its workload goes without steps" : "it selects no pod of this release"
 		}))
 	};
+}
+function isApiServer({ metadata }) {
+	return metadata.namespace === "default" && metadata.name === "kubernetes";
 }
 function rightText({ verb, group, resource, subresource, name, namespace }) {
 	return `${verb} ${`${resource}${subresource === void 0 ? "" : `/${subresource}`}${group === "" ? "" : `.${group}`}${name === void 0 ? "" : ` ${name}`}`}${namespace === void 0 ? " in the whole cluster" : ` in namespace ${namespace}`}`;
@@ -25563,8 +25984,203 @@ function notesOf(record, moved) {
 	if (record.strategy === "canary" && moved > 0) notes.push("Without a router the share is one of pods and connections: clients that keep their connections open hardly meet the new version until old pods end.");
 	return notes;
 }
+// src/kubernetes/acting.ts
+async function actingRun(client, at, now) {
+	const { holderIdentity: holder = "", acquireTime, renewTime, leaseDurationSeconds } = (await client.get(leaseRef(at)).catch((error) => {
+		if (error instanceof ApiError && error.kind === "forbidden") return void 0;
+		throw error;
+	}))?.spec ?? {};
+	if (holder === "" || renewTime === void 0) return void 0;
+	const silentMs = Math.max(0, now - Date.parse(renewTime));
+	const lifeMs = leaseDurationSeconds === void 0 ? DURATION_MS : leaseDurationSeconds * 1e3;
+	return {
+		holder,
+		since: new Date(acquireTime ?? renewTime).toISOString().replace(/\.\d+Z$/, "Z"),
+		silentMs,
+		leftMs: Math.max(0, lifeMs - silentMs)
+	};
+}
+// src/kubernetes/after-abort.ts
+function afterAbort(dry, before, manifest) {
+	const { metadata, status: _, ...rest } = dry;
+	const { metadata: meta, status: __, ...named } = manifest;
+	const { metadata: old, status: ___, ...was } = before;
+	const content = merged$1(rest, was, named);
+	const annotations = merged$1(metadata.annotations ?? {}, old.annotations ?? {}, meta.annotations ?? {});
+	const { annotations: ____, ...others } = metadata;
+	return {
+		...dry,
+		...content,
+		metadata: {
+			...others,
+			annotations
+		}
+	};
+}
+function merged$1(dry, before, manifest) {
+	if (manifest === void 0) return before;
+	if (isMap(dry) && isMap(manifest)) return mergedMap(dry, isMap(before) ? before : {}, manifest);
+	if (Array.isArray(dry) && Array.isArray(manifest) && named$2(dry) && named$2(manifest)) return mergedList(dry, Array.isArray(before) ? before : [], manifest);
+	return dry;
+}
+function mergedMap(dry, before, manifest) {
+	const result = {};
+	for (const [key, value] of Object.entries(dry)) {
+		const item = value === void 0 ? void 0 : merged$1(value, before[key], manifest[key]);
+		if (item !== void 0) result[key] = item;
+	}
+	return result;
+}
+function mergedList(dry, before, manifest) {
+	return dry.flatMap((item) => {
+		const [old, own] = [before, manifest].map((list) => list.find((each) => nameIn(each) === nameIn(item)));
+		const kept = merged$1(item, old, own);
+		return kept === void 0 ? [] : [kept];
+	});
+}
+function named$2(list) {
+	return list.every((item) => nameIn(item) !== void 0);
+}
+function nameIn(item) {
+	return isMap(item) && typeof item["name"] === "string" ? item["name"] : void 0;
+}
+// src/preflight/lease.ts
+function leaseFinding({ app, namespace, holder, expiresInMs }) {
+	return {
+		id: "lease",
+		severity: "error",
+		object: {
+			apiVersion: "coordination.k8s.io/v1",
+			kind: "Lease",
+			name: `headgate-${app}`,
+			namespace
+		},
+		reason: `another run acts on ${app}: ${holder || "nameless"} (if it is dead, its lease ends in ${formatDuration(expiresInMs)})`,
+		mend: "wait until it is done, or ask it to stop with the command abort"
+	};
+}
+// src/commands/under-way.ts
+function deployDecision({ settings, source }, release, record) {
+	const { full, supersede, strategy, pods } = settings;
+	const way = wayOf$1({
+		strategy,
+		pods,
+		steps: settings.steps.map(stepText)
+	});
+	return decide({
+		command: "deploy",
+		record,
+		digest: release.digest,
+		way,
+		full,
+		supersede,
+		source
+	});
+}
+const OVER$1 = ["succeeded", "aborted"];
+async function underWay(deps, release, record) {
+	const { client, clock } = deps;
+	const { app, namespace } = release;
+	const acting = await actingRun(client, {
+		app,
+		namespace
+	}, clock.now());
+	const findings = acting === void 0 || acting.leftMs === 0 ? [] : [leaseFinding({
+		app,
+		namespace,
+		holder: acting.holder,
+		expiresInMs: acting.leftMs
+	})];
+	if (record === void 0) return {
+		findings,
+		notes: [],
+		would: "go through"
+	};
+	const decision = deployDecision(deps, release, record);
+	const found = OVER$1.includes(record.phase) ? void 0 : await readPayload(client, record, record.rollout).catch(() => void 0);
+	const going = decision.kind === "resume" || decision.kind === "still-paused";
+	return {
+		findings,
+		notes: noteOf(decision, record),
+		would: wouldOf(decision, record),
+		...going ? { goesOn: record.rollout } : {},
+		...found === void 0 || record.pods === "separate" ? {} : { rest: {
+			record,
+			payload: found
+		} },
+		...decision.kind === "refused" ? { refused: decision.failure.message } : {}
+	};
+}
+function wouldOf({ kind }, { rollout }) {
+	if (kind === "still-paused") return `leave rollout ${rollout} waiting`;
+	return kind === "resume" ? `go on with rollout ${rollout}` : "go through";
+}
+function noteOf(decision, record) {
+	const at = `Rollout ${record.rollout} is ${record.phase} at step ${stepLabel(record)}.`;
+	switch (decision.kind) {
+		case "refused": return [`A deploy would be refused: ${decision.failure.message}.`];
+		case "still-paused": return [`${at} It brings this very release: a deploy leaves it as it is, promote goes on, abort goes back.`];
+		case "resume": return [`${at} It brings this very release: a deploy goes on with it there.`];
+		case "start":
+			if (!decision.abortFirst) return [];
+			return [`${at} A deploy takes its place: it goes back to the stable version first, as abort does, and the changes here are those against that.`];
+		case "unchanged":
+		case "promote":
+		case "abort": return [];
+	}
+}
+function wentBack({ world }, release, seen, { record, payload }) {
+	const before = new Map(Object.entries(payload.before));
+	for (const { name, namespace, selector, ports } of record.services) {
+		const live = world.service(namespace, name);
+		if (live === void 0) continue;
+		const was = {
+			...live,
+			spec: {
+				...live.spec,
+				selector,
+				ports
+			}
+		};
+		before.set(keyOf$1(refOf(live)), before.get(keyOf$1(refOf(live))) ?? was);
+		world.put(asBefore(live, was));
+	}
+	for (const { object } of release.objects) {
+		const key = keyOf$1(refOf(object));
+		const [was, live, dry] = [
+			before.get(key),
+			seen.live.get(key),
+			seen.dryRuns.get(key)
+		];
+		if (was === void 0 || live === void 0) continue;
+		if (dry?.kind === "error" && dry.status === 409) seen.dryRuns.delete(key);
+		if (dry?.kind === "ok") seen.dryRuns.set(key, {
+			...dry,
+			object: afterAbort(dry.object, was, object)
+		});
+		seen.live.set(key, asBefore(live, was));
+		world.put(asBefore(live, was));
+	}
+	const services = [...new Set((seen.lists.services ?? []).map(({ metadata }) => metadata.namespace ?? ""))];
+	seen.lists = {
+		...seen.lists,
+		services: services.flatMap((namespace) => world.services(namespace))
+	};
+}
+function asBefore(live, before) {
+	const { resourceVersion: _, ...metadata } = before.metadata;
+	const { generation } = live.metadata;
+	return {
+		...before,
+		metadata: {
+			...metadata,
+			...generation === void 0 ? {} : { generation }
+		},
+		...live["status"] === void 0 ? {} : { status: live["status"] }
+	};
+}
 // src/commands/preflight.ts
-async function preflight(session, release, record) {
+async function preflight(session, release, record, known) {
 	const { deps, world } = session;
 	const { client, settings, reporter, clock, source } = deps;
 	const seen = await survey({
@@ -25574,6 +26190,7 @@ async function preflight(session, release, record) {
 		settings,
 		command: settings.command
 	});
+	if (known?.rest !== void 0) wentBack(session, release, seen, known.rest);
 	const { strategy, steps, pods, capacity, timeoutMs, takeOver } = settings;
 	const plain = Object.keys(settings.workloads);
 	const input = {
@@ -25594,8 +26211,7 @@ async function preflight(session, release, record) {
 		serverVersion: await serverVersion(client, release),
 		now: clock.now()
 	};
-	const findings = applyAcceptance([...rightsFindings(seen.missing), ...runRules(input)], settings.accept);
-	const plan = planOf(release, seen, draftRollout({
+	const draft = draftRollout({
 		release,
 		settings,
 		source,
@@ -25605,7 +26221,15 @@ async function preflight(session, release, record) {
 		live: seen.live,
 		dryRuns: seen.dryRuns,
 		now: clock.now()
-	}), findings);
+	});
+	const previews = strategy === "blue-green" ? previewFindings(draft.record.services, release.objects) : [];
+	const findings = applyAcceptance([
+		...rightsFindings(seen.missing),
+		...known?.findings ?? [],
+		...previews,
+		...runRules(input)
+	], settings.accept);
+	const plan = withKnown(planOf(release, seen, draft, findings), known);
 	for (const finding of findings) reporter.emit({
 		kind: "finding",
 		finding
@@ -25618,6 +26242,14 @@ async function preflight(session, release, record) {
 		seen,
 		findings,
 		plan: renderPlan(plan)
+	};
+}
+function withKnown(plan, known) {
+	if (known === void 0) return plan;
+	return {
+		...plan,
+		rollout: known.goesOn ?? plan.rollout,
+		notes: [...known.notes, ...plan.notes]
 	};
 }
 function refusal(findings) {
@@ -25633,7 +26265,8 @@ function refusal(findings) {
 	});
 	return failure;
 }
-async function foreignRolloutsOver({ deps, world, wake }, release) {
+async function foreignRolloutsOver(session, release) {
+	const { deps, world, wake } = session;
 	const { clock, settings, reporter, cancel } = deps;
 	const deadline = clock.now() + settings.timeoutMs;
 	for (const manifest of release.parts.workloads) {
@@ -25647,6 +26280,7 @@ async function foreignRolloutsOver({ deps, world, wake }, release) {
 			});
 			if (deployment === void 0 || !isRolling(deployment)) break;
 			if (cancel.aborted) throw new Interrupted({ kind: "cancelled" });
+			await stillWanted(session);
 			if (clock.now() >= deadline) throw refuse("foreign-rollout", `Deployment/${active} is in the middle of a rolling update by ${lastWriter(deployment)}`, {
 				object: refOf(deployment),
 				next: `wait for it, or end it: kubectl -n ${namespace} rollout undo deployment ${active}`
@@ -25697,6 +26331,8 @@ async function begin(session, plain, decision, before, map) {
 	let record = before;
 	let current = map;
 	if (decision.abortFirst && before !== void 0 && map !== void 0) {
+		const refused = await refusedAnyway(session, plain, before);
+		if (refused !== void 0) return refused;
 		current = await abortFirst(session, before, map, decision.because);
 		record = (await readRecord(deps.client, before.app, before.namespace))?.record;
 	}
@@ -25721,6 +26357,7 @@ async function begin(session, plain, decision, before, map) {
 		plan: look.plan,
 		...release
 	});
+	await stillWanted(session);
 	await adoptWorkloads(session, release, look.seen);
 	const book = await open(session, release, look.seen, record, current);
 	const engine = await engineFor(session, book, false);
@@ -25733,6 +26370,49 @@ async function begin(session, plain, decision, before, map) {
 		findings: look.findings,
 		plan: look.plan
 	};
+}
+async function refusedAnyway({ deps }, plain, record) {
+	if (record.phase !== "paused" && record.phase !== "stopped") return void 0;
+	const events = [];
+	const session = readOnlySession({
+		...deps,
+		reporter: { emit: (event) => events.push(event) }
+	});
+	try {
+		const payload = await readPayload(deps.client, record, record.rollout);
+		const known = {
+			findings: [],
+			notes: [],
+			would: "",
+			...record.pods === "separate" ? {} : { rest: {
+				record,
+				payload
+			} }
+		};
+		const look = await preflight(session, await shaped(session, plain), record, known);
+		const found = refusal(look.findings.filter(({ id }) => id !== "conflict"));
+		if (found === void 0) return void 0;
+		deps.reporter.emit({
+			kind: "phase",
+			title: "Preflight"
+		});
+		for (const event of events) deps.reporter.emit(event);
+		const failure = {
+			...found,
+			done: `nothing was touched: rollout ${record.rollout} rests as it did`
+		};
+		return resultOf(deps, {
+			outcome: "refused",
+			message: failure.message,
+			record,
+			failure,
+			findings: look.findings,
+			plan: look.plan,
+			...plain
+		});
+	} finally {
+		await session.close();
+	}
 }
 async function abortFirst(session, record, map, because) {
 	const { deps } = session;
@@ -25795,6 +26475,9 @@ async function open(session, release, seen, before, map) {
 // src/commands/deploy.ts
 async function deploy(deps) {
 	const release = await loadRelease(await deps.readManifests(), deps.settings, homeOf(deps), deps.client.discovery);
+	requireWorkloads(release, deps.settings);
+	requireCounts(release);
+	requireVariables(deps, deps.settings);
 	const session = await openSession(deps, release.app, release.namespace, deps.settings.timeoutMs);
 	try {
 		const found = await readRecord(deps.client, release.app, release.namespace);
@@ -25805,23 +26488,8 @@ async function deploy(deps) {
 }
 async function decided(session, release, record, map) {
 	const { deps } = session;
-	const { settings, source, reporter } = deps;
-	const { full, supersede } = settings;
-	const { strategy, pods } = settings;
-	const way = wayOf$1({
-		strategy,
-		pods,
-		steps: settings.steps.map(stepText)
-	});
-	const decision = decide({
-		command: "deploy",
-		record,
-		digest: release.digest,
-		way,
-		full,
-		supersede,
-		source
-	});
+	const { reporter } = deps;
+	const decision = deployDecision(deps, release, record);
 	switch (decision.kind) {
 		case "refused": return resultOf(deps, {
 			outcome: "refused",
@@ -25896,17 +26564,72 @@ async function resume(session, record, map) {
 		command: "deploy"
 	}))));
 }
+// src/commands/lacking-rights.ts
+async function lackingRights(deps, error) {
+	if (!(error instanceof ApiError) || error.kind !== "forbidden" || deps.cancel.aborted) return void 0;
+	try {
+		const { client, settings } = deps;
+		const { missing } = await readRights({
+			client,
+			settings,
+			command: settings.command,
+			release: await knownOf(deps)
+		});
+		const [finding] = rightsFindings(missing);
+		if (finding === void 0) return void 0;
+		const { evidence = [] } = explain(error);
+		const all = {
+			title: "missing rights",
+			lines: missing.map(needText)
+		};
+		const { reason: message, mend: next } = finding;
+		return {
+			kind: "refused",
+			code: "forbidden",
+			message,
+			evidence: [...evidence, all],
+			next
+		};
+	} catch {
+		return;
+	}
+}
+async function knownOf(deps) {
+	const { client, settings } = deps;
+	const namespace = homeOf(deps);
+	const { app = "" } = settings;
+	if (settings.command === "deploy" || settings.command === "plan") return loadRelease(await deps.readManifests(), settings, namespace, client.discovery);
+	try {
+		const found = await readRecord(client, app, namespace);
+		if (found !== void 0) return releaseOf(await readPayload(client, found.record, found.record.rollout), found.record);
+	} catch {}
+	return {
+		app,
+		namespace,
+		objects: []
+	};
+}
 // src/commands/plan.ts
 async function plan(deps) {
 	const release = await loadRelease(await deps.readManifests(), deps.settings, homeOf(deps), deps.client.discovery);
+	requireWorkloads(release, deps.settings);
+	requireCounts(release);
 	const session = readOnlySession(deps);
 	try {
 		const found = await readRecord(deps.client, release.app, release.namespace);
-		const look = await preflight(session, await shaped(session, release), found?.record);
-		const errors = look.findings.filter(({ severity, accepted }) => severity === "error" && accepted !== true).length;
+		const known = await underWay(deps, release, found?.record);
+		const { checks, steps } = deps.settings;
+		const unset = unsetVariables(deps, checks, steps);
+		const notes = unset === void 0 ? known.notes : [...known.notes, `A deploy as here would be refused: ${unset.message}.`];
+		const look = await preflight(session, await shaped(session, release), found?.record, {
+			...known,
+			notes
+		});
+		const errors = blocking(look.findings).length;
+		const because = known.refused ?? (errors === 0 ? void 0 : count(errors, "error"));
 		return resultOf(deps, {
 			outcome: "planned",
-			message: errors === 0 ? "nothing was touched; a deploy would go through" : `nothing was touched; a deploy would be refused (${errors} errors)`,
+			message: `nothing was touched; a deploy would ${because === void 0 ? known.would : `be refused (${because})`}`,
 			record: found?.record,
 			findings: look.findings,
 			plan: look.plan,
@@ -25950,6 +26673,7 @@ async function rollback(deps) {
 		});
 		const payload = await readPayload(deps.client, found.record, previous.rollout);
 		const settings = settingsFor(deps.settings, found.record);
+		requireVariables(deps, settings);
 		return await begin({
 			...session,
 			deps: {
@@ -25965,7 +26689,7 @@ async function rollback(deps) {
 	}
 }
 function settingsFor(settings, record) {
-	const { checks, capacity, timeoutMs, onFailure, onCancel, onFailedJob, accept, takeOver, prune } = record;
+	const { checks, capacity, timeoutMs, onFailure, onCancel, onFailedJob, prune } = record;
 	return {
 		...settings,
 		app: record.app,
@@ -25977,8 +26701,8 @@ function settingsFor(settings, record) {
 		onFailure,
 		onCancel,
 		onFailedJob,
-		accept,
-		takeOver,
+		accept: [...new Set([...record.accept, ...settings.accept])],
+		takeOver: [...new Set([...record.takeOver, ...settings.takeOver])],
 		prune
 	};
 }
@@ -26000,25 +26724,71 @@ function wayOf({ gates }, { strategy, plan, pods }) {
 	};
 }
 // src/rollout/status.ts
-async function statusLines(client, record, now) {
-	const info = (text) => ({
+const OVER = ["succeeded", "aborted"];
+const UNDONE = [
+	"aborting",
+	"aborted",
+	"failed"
+];
+async function statusLines(client, record, now, cluster) {
+	const over = OVER.includes(record.phase);
+	const where = over ? "" : `, ${stepSentence(record)}`;
+	const since = formatDuration(now - Date.parse(record.updatedAt));
+	const lines = [info(`app ${record.app} in namespace ${record.namespace}: rollout ${record.rollout}, ${record.strategy}, ${record.phase} for ${since}${where}`)];
+	const acting = await actingRun(client, record, now);
+	if (acting !== void 0 || !over) lines.push(actingLine(record, acting));
+	const reason = reasonOf$1(record);
+	if (reason !== void 0) lines.push(info(`reason: ${reason}`));
+	if (UNDONE.includes(record.phase) && record.failure !== void 0) lines.push(info(`failure: ${record.failure.message}`));
+	for (const workload of record.workloads) lines.push(...await workloadLines(client, record, workload, now));
+	for (const service of record.services) lines.push(await serviceLine(client, record, service));
+	const next = nextCommand(record);
+	for (const way of waysOf(record)) if (commandOf$1(way) !== next) lines.push(info(`${way.text.toLowerCase()}: ${commandOf$1(way, cluster)}`));
+	if (!over) lines.push(info(`back by hand: ${undoCommand(record)}`));
+	return lines;
+}
+function info(text) {
+	return {
 		text,
 		level: "info"
-	});
-	const lines = [info(`app ${record.app} in namespace ${record.namespace}: rollout ${record.rollout}, ${record.strategy}, ${record.phase} for ${formatDuration(now - Date.parse(record.updatedAt))}`)];
-	if (record.reason !== void 0) lines.push(info(`reason: ${record.reason}`));
-	for (const workload of record.workloads) lines.push(...await workloadLines(client, record, workload, now));
-	for (const { name, namespace } of record.services) {
-		const pin = (await client.get({
-			apiVersion: "v1",
-			kind: "Service",
-			name,
-			namespace
-		}))?.spec.selector?.[HASH_LABEL];
-		lines.push(info(`Service/${name}: ${pin === void 0 ? "selects all versions" : `pinned to ${pin}`}`));
+	};
+}
+function actingLine({ phase }, acting) {
+	if (acting === void 0) {
+		const moving = phase === "progressing" || phase === "aborting";
+		return {
+			text: `no run is at work${moving ? ": the one that was has died" : ""}`,
+			level: moving ? "warning" : "info"
+		};
 	}
-	if (!["succeeded", "aborted"].includes(record.phase)) lines.push(info(`back by hand: ${undoCommand(record)}`));
-	return lines;
+	const silent = formatDuration(acting.silentMs);
+	if (acting.leftMs > 0) return info(`run ${acting.holder} is at work since ${acting.since}, last heard ${silent} ago`);
+	return {
+		text: `run ${acting.holder}, at work since ${acting.since}, has died: last heard ${silent} ago`,
+		level: "warning"
+	};
+}
+function stepSentence(record) {
+	const { length } = record.steps;
+	return record.step >= length ? "finishing" : `step ${record.step + 1} of ${length} (${stepName(record)})`;
+}
+async function serviceLine(client, record, service) {
+	const { name, namespace } = service;
+	const live = await client.get({
+		apiVersion: "v1",
+		kind: "Service",
+		name,
+		namespace
+	});
+	if (live === void 0) return {
+		text: `Service/${name} does not exist`,
+		level: "warning"
+	};
+	const pin = live.spec.selector?.[HASH_LABEL];
+	if (pin === void 0) return info(`Service/${name}: selects all versions`);
+	const workload = record.workloads.find((each) => each.name === service.workload);
+	const version = pin === workload?.stableHash ? workload.stableVersion : workload?.newVersion;
+	return info(`Service/${name}: pinned to ${version === void 0 ? pin : `${version} (${pin})`}`);
 }
 async function workloadLines(client, record, workload, now) {
 	const { name, namespace } = workload;
@@ -26046,14 +26816,14 @@ async function workloadLines(client, record, workload, now) {
 	});
 	const state = isHeld(deployment) ? isLocked(deployment) ? ", held and locked" : ", held, NOT locked" : isLocked(deployment) ? ", paused" : "";
 	const lines = [{
-		text: `Deployment/${name}: ${counts.join(", ") || "no pods"}${state}`,
+		text: `Deployment/${name}: ${counts.join(", ") || (deployment.spec.replicas === 0 ? "scaled to 0, nothing serves" : "no pods")}${state}`,
 		level: "info"
 	}];
 	const drift = await driftLine(client, record, workload, deployment);
 	return drift === void 0 ? lines : [...lines, drift];
 }
 async function driftLine(client, record, workload, deployment) {
-	if (["succeeded", "aborted"].includes(record.phase) || workload.mode !== "steps") return void 0;
+	if (OVER.includes(record.phase) || workload.mode !== "steps") return void 0;
 	const versions = (await readPayload(client, record, record.rollout).catch(() => void 0))?.versions[`${workload.namespace}/${workload.name}`];
 	if (versions === void 0) return void 0;
 	const { template } = deployment.spec;
@@ -26066,17 +26836,27 @@ async function driftLine(client, record, workload, deployment) {
 // src/commands/status.ts
 async function status(deps) {
 	const { app, namespace, record } = await findApp(deps);
-	if (record === void 0) return resultOf(deps, {
-		outcome: "unchanged",
-		message: `no rollout of app ${app} is recorded in namespace ${namespace}`,
-		app,
-		namespace
-	});
+	if (record === void 0) {
+		const acting = await actingRun(deps.client, {
+			app,
+			namespace
+		}, deps.clock.now());
+		if (acting !== void 0) deps.reporter.emit({
+			kind: "line",
+			...actingLine({ phase: "progressing" }, acting)
+		});
+		return resultOf(deps, {
+			outcome: "unchanged",
+			message: `no rollout of app ${app} is recorded in namespace ${namespace}`,
+			app,
+			namespace
+		});
+	}
 	deps.reporter.emit({
 		kind: "record",
 		record
 	});
-	for (const { text, level } of await statusLines(deps.client, record, deps.clock.now())) deps.reporter.emit({
+	for (const { text, level } of await statusLines(deps.client, record, deps.clock.now(), deps.settings.cluster)) deps.reporter.emit({
 		kind: "line",
 		text,
 		level
@@ -26106,7 +26886,7 @@ async function runCommand(deps) {
 		});
 		return result;
 	} catch (error) {
-		const result = escaped(deps, error);
+		const result = escaped(deps, error, await lackingRights(deps, error));
 		if (result.failure !== void 0) deps.reporter.emit({
 			kind: "failure",
 			failure: result.failure
@@ -26118,7 +26898,7 @@ async function runCommand(deps) {
 		return result;
 	}
 }
-function escaped(deps, error) {
+function escaped(deps, error, rights) {
 	if (error instanceof Interrupted || deps.cancel.aborted) {
 		const failure = {
 			kind: "cancelled",
@@ -26132,7 +26912,7 @@ function escaped(deps, error) {
 			cancelled: true
 		});
 	}
-	const failure = asFailure(error);
+	const failure = rights ?? asFailure(error);
 	return resultOf(deps, {
 		outcome: failure.kind === "refused" || error instanceof ApiError && [
 			"unreachable",
@@ -31629,31 +32409,6 @@ function safeParse(schema, input, config$1) {
 		issues: dataset.issues
 	};
 }
-// src/input/problems.ts
-function placeText({ file, line, column }) {
-	return [
-		file,
-		line,
-		column
-	].filter((part) => part !== void 0).join(":");
-}
-function refuseProblems(code, problems, next) {
-	const [first] = problems;
-	const more = {
-		...first?.place === void 0 ? {} : { place: first.place },
-		...next === void 0 ? {} : { next }
-	};
-	if (problems.length === 1) return refuse(code, first?.message ?? "", more);
-	const lines = problems.map(({ message, place }) => `- ${place === void 0 ? "" : `${placeText(place)}: `}${message}`);
-	return refuse(code, [`${problems.length} things are wrong:`, ...lines].join("\n"), more);
-}
-function oneOf(values) {
-	return values.length < 2 ? values.join("") : `${values.slice(0, -1).join(", ")} or ${values.at(-1)}`;
-}
-function hint(word, values) {
-	const near = nearest(word, values);
-	return near === void 0 ? `allowed: ${oneOf(values)}` : `did you mean ${near}?`;
-}
 // src/input/config-schema.ts
 const shown = (value) => typeof value === "string" ? `"${value}"` : JSON.stringify(value) ?? "nothing";
 const text = (describe) => pipe(string(({ input }) => `must be text, not ${shown(input)}`), nonEmpty("must not be empty"), description(describe));
@@ -31912,951 +32667,6 @@ async function readText(root, path, real, kind) {
 		throw error;
 	}
 }
-// src/input/steps.ts
-const FORMS = {
-	weight: "N%",
-	wait: "wait D",
-	check: "check NAME",
-	job: "job NAME",
-	approve: "approve",
-	switch: "switch"
-};
-const WORDS$1 = [
-	"wait",
-	"check",
-	"job",
-	"approve",
-	"switch"
-];
-const NAME = /^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/;
-function readSteps(text, strategy, source, checks) {
-	const problems = [];
-	const add = ({ place, where, text }, message) => {
-		problems.push({
-			message: `${where}step "${text}": ${message}`,
-			...place === void 0 ? {} : { place }
-		});
-	};
-	const reads = piecesOf(text, source).flatMap((piece) => {
-		const step = stepOf(piece.text, strategy);
-		if (typeof step !== "string") return [{
-			piece,
-			step
-		}];
-		add(piece, step);
-		return [];
-	});
-	for (const { piece, step } of reads) {
-		if (step.kind !== "check" || checks === void 0) continue;
-		for (const name of step.names.filter((name) => !checks.includes(name))) add(piece, `no check "${name}" in the config; ${checks.length === 0 ? "it has no checks" : hint(name, checks)}`);
-	}
-	if (problems.length === 0) checkOrder(reads, strategy, add, (message) => problems.push({ message }));
-	return {
-		steps: reads.map(({ step }) => step),
-		problems
-	};
-}
-function piecesOf(text, source) {
-	const items = typeof text === "string" ? [text] : text;
-	const places = source === void 0 ? [] : Array.isArray(source) ? source : [source];
-	return items.flatMap((item, index) => {
-		let line = 0;
-		return item.split("\n").flatMap((row) => {
-			line++;
-			let column = 1;
-			return row.split(",").flatMap((part) => {
-				const begin = column + part.length - part.trimStart().length;
-				column += part.length + 1;
-				if (part.trim() === "") return [];
-				const at = {
-					item: typeof text === "string" ? void 0 : index + 1,
-					line,
-					column: begin
-				};
-				return [{
-					text: part.trim().replace(/\s+/g, " "),
-					...locate(places[index], at)
-				}];
-			});
-		});
-	});
-}
-function locate(source, { item, line, column }) {
-	if (source === void 0) return {
-		place: void 0,
-		where: `steps, ${item === void 0 ? "" : `entry ${item}, `}line ${line}, column ${column}: `
-	};
-	return {
-		place: {
-			file: source.file,
-			line: (source.line ?? 1) + line - 1,
-			column: (source.column ?? 1) + column - 1
-		},
-		where: ""
-	};
-}
-function stepOf(text, strategy) {
-	const [word = "", ...rest] = text.split(" ");
-	const known = /^[-\d.]+%?$/.test(word) ? "weight" : WORDS$1.find((candidate) => candidate === word);
-	const allowed = ALLOWED_STEPS[strategy];
-	if (known === void 0) return `no such step; ${allowed.length === 0 ? none(strategy) : hint(word, wordsOf(allowed))}`;
-	if (!allowed.includes(known)) return `${strategy} has no such step; ${allowedText(strategy)}`;
-	switch (known) {
-		case "weight": return weightOf(word, rest);
-		case "wait": return waitOf(rest);
-		case "check":
-		case "job": return namedOf(known, rest);
-		case "approve":
-		case "switch": return rest.length === 0 ? { kind: known } : `"${known}" stands alone`;
-	}
-}
-function wordsOf(allowed) {
-	return allowed.map((kind) => kind === "weight" ? "N%" : kind);
-}
-function none(strategy) {
-	return `the strategy ${strategy} has no steps`;
-}
-function allowedText(strategy) {
-	const forms = ALLOWED_STEPS[strategy].map((kind) => FORMS[kind]);
-	return forms.length === 0 ? none(strategy) : `allowed: ${oneOf(forms)}`;
-}
-function weightOf(word, rest) {
-	if (rest.length > 0) return "a weight stands alone";
-	if (!word.endsWith("%")) return `a weight is written in percent; did you mean ${word}%?`;
-	const percent = Number(word.slice(0, -1));
-	if (!Number.isInteger(percent) || percent < 1 || percent > 100 || !/^\d+%$/.test(word)) return "a weight is a whole number from 1% to 100%";
-	return {
-		kind: "weight",
-		percent
-	};
-}
-function waitOf(rest) {
-	const text = rest.join("");
-	const ms = rest.length === 1 ? parseDuration(text) : void 0;
-	if (ms !== void 0 && ms > 0) return {
-		kind: "wait",
-		ms
-	};
-	const near = parseDuration(text) !== void 0 ? text : /^\d+$/.test(text) ? `${text}s` : void 0;
-	const asked = "a wait needs a duration above 0, such as 30s, 2m or 1h";
-	return near === void 0 || ms === 0 ? asked : `${asked}; did you mean wait ${near}?`;
-}
-function namedOf(kind, names) {
-	if (names.length === 0) return `it needs a name: ${FORMS[kind]}`;
-	const wrong = names.find((name) => !NAME.test(name));
-	if (wrong !== void 0) return `"${wrong}" is not a name (lower-case letters, digits, "-" and ".")`;
-	const twice = names.find((name, index) => names.indexOf(name) !== index);
-	return twice === void 0 ? {
-		kind,
-		names
-	} : `"${twice}" is named twice`;
-}
-function checkOrder(reads, strategy, add, missing) {
-	let reached = 0;
-	let switched = false;
-	const jobs = new Set();
-	for (const { piece, step } of reads) if (step.kind === "weight") {
-		if (step.percent <= reached) add(piece, `weights rise, and ${reached}% stands before it`);
-		reached = Math.max(reached, step.percent);
-	} else if (step.kind === "switch") {
-		if (switched) add(piece, "blue-green switches once");
-		switched = true;
-	} else if (step.kind === "job") for (const name of step.names) {
-		if (jobs.has(name)) add(piece, `the job "${name}" runs in a step before it already`);
-		jobs.add(name);
-	}
-	else if (step.kind === "check" && strategy === "canary" && reached === 0) add(piece, "no pod of the new version runs before the first weight");
-	if (strategy === "canary" && reached === 0) missing("steps: a canary needs a weight, such as 25%");
-	if (strategy === "blue-green" && !switched) missing("steps: blue-green needs the step \"switch\", once");
-}
-// src/input/values.ts
-const CONFIG_ONLY = {
-	capacity: ["deploy", "plan"],
-	accept: [
-		"deploy",
-		"plan",
-		"rollback"
-	],
-	"take-over": [
-		"deploy",
-		"plan",
-		"rollback"
-	],
-	"on-failed-job": [
-		"deploy",
-		"plan",
-		"rollback"
-	]
-};
-var Values = class {
-	problems = [];
-	command;
-	raw;
-	config;
-	leftOut = new Set();
-	constructor(raw, config, command) {
-		this.raw = raw;
-		this.config = config;
-		this.command = command;
-	}
-	ignore(key) {
-		this.leftOut.add(key);
-	}
-	find(key) {
-		if (!readsKey(this.command, key)) return void 0;
-		const given = isInputName(key) ? this.raw[key] : void 0;
-		if (given !== void 0) return {
-			value: given,
-			from: "input"
-		};
-		if (this.config === void 0 || this.leftOut.has(key) || !(key in this.config.values)) return void 0;
-		const value = this.config.values[key];
-		if (typeof value !== "string" && typeof value !== "boolean" && !Array.isArray(value)) return void 0;
-		return {
-			value,
-			from: "config",
-			place: this.config.placeOf([key])
-		};
-	}
-	wrong(key, message, written) {
-		const place = written?.place === void 0 ? {} : { place: written.place };
-		this.problems.push({
-			message: `${key}: ${message}`,
-			...place
-		});
-	}
-	text(key) {
-		const value = this.find(key)?.value;
-		return typeof value === "string" ? value : void 0;
-	}
-	checked(key, valid, wanted) {
-		const written = this.find(key);
-		if (written === void 0 || typeof written.value !== "string") return void 0;
-		if (valid(written.value)) return written.value;
-		this.wrong(key, `"${written.value}" is not ${wanted}`, written);
-	}
-	choice(key, values, fallback) {
-		const written = this.find(key);
-		if (written === void 0) return fallback;
-		const found = values.find((value) => value === written.value);
-		if (found === void 0) this.wrong(key, `unknown value "${String(written.value)}"; ${hint(String(written.value), values)}`, written);
-		return found ?? fallback;
-	}
-	duration(key, fallback) {
-		const valid = (text) => (parseDuration(text) ?? 0) > 0;
-		return parseDuration(this.checked(key, valid, "a duration above 0, such as 30s, 10m or 1h") ?? "") ?? fallback;
-	}
-	number(key) {
-		const text = this.checked(key, (text) => /^[1-9]\d{0,9}$/.test(text), "a whole number from 1 on");
-		return text === void 0 ? void 0 : Number(text);
-	}
-	flag(key) {
-		const written = this.find(key);
-		if (typeof written?.value === "boolean") return written.value;
-		if (written === void 0) return false;
-		if (![
-			"true",
-			"True",
-			"TRUE",
-			"false",
-			"False",
-			"FALSE"
-		].includes(String(written.value))) this.wrong(key, `"${String(written.value)}" is neither true nor false`, written);
-		return String(written.value).toLowerCase() === "true";
-	}
-	lines(key) {
-		const value = this.find(key)?.value ?? [];
-		return (typeof value === "string" ? value.split("\n") : Array.isArray(value) ? value : []).map((line) => line.trim()).filter((line) => line !== "" && !line.startsWith("#"));
-	}
-};
-function reads(command, name) {
-	return INPUTS.some((input) => input.name === name && input.commands.includes(command));
-}
-function readsKey(command, key) {
-	return isInputName(key) ? reads(command, key) : (CONFIG_ONLY[key] ?? []).includes(command);
-}
-// src/input/settings.ts
-const TIMEOUT_MS = 6e5;
-const OF_STRATEGY = [
-	"steps",
-	"pods",
-	"capacity"
-];
-function readSettings(raw, config) {
-	const values = new Values(raw, config, commandOf(raw));
-	const notices = [...unreadInputs(raw, values.command), ...foreignStrategy(values, config)];
-	const settings = settingsOf$1(values, config);
-	if (values.problems.length > 0) throw refuseProblems("input", values.problems);
-	const { kubeconfig, context, "github-token": githubToken } = raw;
-	return {
-		settings,
-		notices,
-		...kubeconfig === void 0 ? {} : { kubeconfig },
-		...context === void 0 ? {} : { context },
-		...githubToken === void 0 ? {} : { githubToken }
-	};
-}
-function commandOf({ command = "deploy" }) {
-	const found = COMMANDS$1.find((name) => name === command);
-	if (found !== void 0) return found;
-	throw refuseProblems("input", [{ message: `command: unknown value "${command}"; ${hint(command, COMMANDS$1)}` }]);
-}
-function unreadInputs(raw, command) {
-	const unread = INPUTS.filter(({ name, expression }) => raw[name] !== void 0 && expression === void 0).filter(({ name }) => !reads(command, name)).map(({ name }) => name);
-	return unread.length === 0 ? [] : [`${command} does not read ${unread.join(", ")}`];
-}
-function foreignStrategy(values, config) {
-	const own = config?.values.strategy;
-	const asked = values.find("strategy");
-	if (config === void 0 || own === void 0 || asked?.from !== "input" || asked.value === own) return [];
-	const dropped = OF_STRATEGY.filter((key) => values.find(key)?.from === "config");
-	for (const key of dropped) values.ignore(key);
-	if (dropped.length === 0) return [];
-	return [`${config.file}: ${dropped.join(", ")} left out, for the input asks for ${String(asked.value)} and not ${own}`];
-}
-function settingsOf$1(values, config) {
-	const strategy = values.choice("strategy", STRATEGIES, "rolling");
-	const app = values.checked("app", (text) => isDnsLabel(text, 40), `a DNS label of at most 40 characters`);
-	const namespace = values.checked("namespace", (text) => isDnsLabel(text), "a DNS label of at most 63 characters");
-	const rollout = values.number("rollout");
-	return {
-		command: values.command,
-		...app === void 0 ? {} : { app },
-		...namespace === void 0 ? {} : { namespace },
-		...rollout === void 0 ? {} : { rollout },
-		full: values.flag("full"),
-		gates: values.choice("gates", ["readiness", "all"], "readiness"),
-		strategy,
-		steps: stepsOf(values, strategy, config),
-		pods: podsOf(values, strategy),
-		capacity: capacityOf(values, strategy),
-		manifests: manifestsOf(values),
-		images: imagesOf(values),
-		workloads: config?.values.workloads ?? {},
-		checks: config?.checks ?? {},
-		accept: values.lines("accept"),
-		takeOver: values.lines("take-over"),
-		...failureSettings(values),
-		prune: values.flag("prune"),
-		...reporting(values)
-	};
-}
-function failureSettings(values) {
-	return {
-		timeoutMs: values.duration("timeout", TIMEOUT_MS),
-		onFailure: values.choice("on-failure", ["abort", "stop"], "abort"),
-		onCancel: values.choice("on-cancel", ["abort", "stop"], "stop"),
-		onFailedJob: values.choice("on-failed-job", ["stop", "old"], "stop"),
-		supersede: values.choice("supersede", [
-			"newer",
-			"refuse",
-			"any"
-		], "newer")
-	};
-}
-function reporting(values) {
-	const environment = values.text("environment");
-	const environmentUrl = values.checked("environment-url", isWebAddress, "an address that begins with https:// or http://");
-	const pullRequest = values.number("pull-request");
-	return {
-		...environment === void 0 ? {} : { environment },
-		...environmentUrl === void 0 ? {} : { environmentUrl },
-		comment: values.choice("comment", ["auto", "never"], "auto"),
-		...pullRequest === void 0 ? {} : { pullRequest }
-	};
-}
-function isWebAddress(text) {
-	return /^https?:\/\//.test(text) && URL.canParse(text);
-}
-function manifestsOf(values) {
-	const manifests = values.lines("manifests");
-	if (reads(values.command, "manifests") && manifests.length === 0) values.wrong("manifests", `${values.command} needs them: name a file, directory or glob, in the input or the config file`);
-	return manifests;
-}
-function imagesOf(values) {
-	const images = values.lines("images");
-	try {
-		parseImages(images);
-	} catch (error) {
-		values.wrong("images", failureOf(error).message, values.find("images"));
-	}
-	return images;
-}
-function podsOf(values, strategy) {
-	const pods = values.choice("pods", ["in-place", "separate"], "in-place");
-	if (pods === "separate" && strategy !== "blue-green") values.wrong("pods", `separate is for blue-green only, and the strategy is ${strategy}`, values.find("pods"));
-	return pods;
-}
-function capacityOf(values, strategy) {
-	const capacity = values.choice("capacity", ["keep", "replace"], "keep");
-	if (capacity === "replace" && strategy !== "canary") values.wrong("capacity", `replace is for canary only, and the strategy is ${strategy}`, values.find("capacity"));
-	return capacity;
-}
-function stepsOf(values, strategy, config) {
-	const written = values.find("steps");
-	if (written === void 0) return [...DEFAULT_STEPS[strategy]];
-	const { steps, problems } = readSteps(typeof written.value === "boolean" ? "" : written.value, strategy, placesOf(written, config), Object.keys(config?.checks ?? {}));
-	values.problems.push(...problems);
-	return steps;
-}
-function placesOf({ value, from }, config) {
-	if (from === "input" || config === void 0) return void 0;
-	return Array.isArray(value) ? value.map((_, index) => config.textPlaceOf(["steps", index])) : config.textPlaceOf(["steps"]);
-}
-// src/input/variables.ts
-function expandVariables(text, env) {
-	return text.replaceAll(/\$\{([A-Za-z_][A-Za-z0-9_]*)\}/g, (_whole, name) => {
-		const value = env(name);
-		if (value !== void 0) return value;
-		throw refuse("variable-unset", `the environment variable ${name}, which a check names, is not set`, { next: `set it in the step's env: ${name}: \${{ secrets.${name} }}` });
-	});
-}
-// src/kubernetes/kinds.ts
-const NAMESPACED = {
-	v1: "ConfigMap Endpoints=endpoints Event LimitRange PersistentVolumeClaim Pod PodTemplate ReplicationController ResourceQuota Secret Service ServiceAccount",
-	"apps/v1": "ControllerRevision DaemonSet Deployment ReplicaSet StatefulSet",
-	"autoscaling/v1": "HorizontalPodAutoscaler",
-	"autoscaling/v2": "HorizontalPodAutoscaler",
-	"batch/v1": "CronJob Job",
-	"coordination.k8s.io/v1": "Lease",
-	"discovery.k8s.io/v1": "EndpointSlice",
-	"events.k8s.io/v1": "Event",
-	"networking.k8s.io/v1": "Ingress=ingresses NetworkPolicy=networkpolicies",
-	"policy/v1": "PodDisruptionBudget",
-	"rbac.authorization.k8s.io/v1": "Role RoleBinding",
-	"authorization.k8s.io/v1": "LocalSubjectAccessReview"
-};
-const CLUSTER = {
-	v1: "Namespace Node PersistentVolume",
-	"admissionregistration.k8s.io/v1": "MutatingWebhookConfiguration ValidatingWebhookConfiguration",
-	"apiextensions.k8s.io/v1": "CustomResourceDefinition",
-	"apiregistration.k8s.io/v1": "APIService",
-	"authentication.k8s.io/v1": "TokenReview",
-	"authorization.k8s.io/v1": "SelfSubjectAccessReview SelfSubjectRulesReview SubjectAccessReview",
-	"certificates.k8s.io/v1": "CertificateSigningRequest",
-	"networking.k8s.io/v1": "IngressClass=ingressclasses",
-	"node.k8s.io/v1": "RuntimeClass=runtimeclasses",
-	"rbac.authorization.k8s.io/v1": "ClusterRole ClusterRoleBinding",
-	"scheduling.k8s.io/v1": "PriorityClass=priorityclasses",
-	"storage.k8s.io/v1": "CSIDriver CSINode StorageClass=storageclasses VolumeAttachment"
-};
-function rows(table, namespaced) {
-	return Object.entries(table).flatMap(([apiVersion, kinds]) => kinds.split(" ").map((entry) => {
-		const [kind = "", plural = `${kind.toLowerCase()}s`] = entry.split("=");
-		return {
-			apiVersion,
-			kind,
-			plural,
-			namespaced
-		};
-	}));
-}
-function builtinResources() {
-	return [...rows(NAMESPACED, true), ...rows(CLUSTER, false)];
-}
-// src/kubernetes/discovery.ts
-const AGGREGATED = ["v2", "v2beta1"].map((version) => `application/json;g=apidiscovery.k8s.io;v=${version};as=APIGroupDiscoveryList`).concat("application/json").join(",");
-function idOf(apiVersion, kind) {
-	return `${apiVersion}|${kind}`;
-}
-var Discovery = class {
-	#fetch;
-	#known = new Map();
-	#asked = new Map();
-	constructor(fetch) {
-		this.#fetch = fetch;
-		for (const resource of builtinResources()) this.#add(resource);
-	}
-	async resourceOf(apiVersion, kind) {
-		const known = this.known(apiVersion, kind);
-		if (known !== void 0) return known;
-		await this.#ask(apiVersion);
-		const found = this.known(apiVersion, kind);
-		if (found === void 0) throw this.#unknown(apiVersion, kind);
-		return found;
-	}
-	known(apiVersion, kind) {
-		return this.#known.get(idOf(apiVersion, kind));
-	}
-	addCrd(crd) {
-		const { group, names, scope, versions } = crd["spec"] ?? {};
-		const { plural, kind } = names ?? {};
-		if (group === void 0 || plural === void 0 || kind === void 0) return;
-		for (const { name, served } of versions ?? []) if (name !== void 0 && served !== false) this.#add({
-			apiVersion: `${group}/${name}`,
-			kind,
-			plural,
-			namespaced: scope === "Namespaced"
-		});
-	}
-	async withNamespace(object, fallback) {
-		const { namespaced } = await this.resourceOf(object.apiVersion, object.kind);
-		const { namespace, ...rest } = object.metadata;
-		if (namespaced) return namespace ? object : {
-			...object,
-			metadata: {
-				...object.metadata,
-				namespace: fallback
-			}
-		};
-		return namespace === void 0 ? object : {
-			...object,
-			metadata: rest
-		};
-	}
-	#add(resource) {
-		this.#known.set(idOf(resource.apiVersion, resource.kind), resource);
-	}
-	async #ask(apiVersion) {
-		await this.#once(apiVersion.includes("/") ? "/apis" : "/api", async (path) => {
-			const answer = await this.#fetch(path, AGGREGATED);
-			if (answer.kind !== "APIGroupDiscoveryList") return;
-			for (const group of answer.items ?? []) this.#addGroup(group);
-		});
-		if (!this.#serves(apiVersion)) await this.#askOne(apiVersion);
-	}
-	#serves(apiVersion) {
-		return [...this.#known.values()].some((each) => each.apiVersion === apiVersion && each.verbs !== void 0);
-	}
-	#askOne(apiVersion) {
-		return this.#once(apiVersion.includes("/") ? `/apis/${apiVersion}` : `/api/${apiVersion}`, async (path) => {
-			try {
-				const { resources = [] } = await this.#fetch(path, "application/json");
-				for (const { name, kind, namespaced = false, verbs = [] } of resources) if (!name.includes("/")) this.#add({
-					apiVersion,
-					kind,
-					plural: name,
-					namespaced,
-					verbs
-				});
-			} catch (error) {
-				if (!(error instanceof ApiError) || error.kind !== "not-found") throw error;
-				this.#asked.delete(path);
-			}
-		});
-	}
-	#once(path, ask) {
-		const running = this.#asked.get(path);
-		if (running !== void 0) return running;
-		const started = ask(path).catch((error) => {
-			this.#asked.delete(path);
-			throw error;
-		});
-		this.#asked.set(path, started);
-		return started;
-	}
-	#addGroup(group) {
-		const name = group.metadata?.name ?? "";
-		for (const { version, resources = [] } of group.versions ?? []) for (const { resource, responseKind, scope, verbs = [] } of resources) this.#add({
-			apiVersion: name === "" ? version : `${name}/${version}`,
-			kind: responseKind?.kind ?? "",
-			plural: resource,
-			namespaced: scope === "Namespaced",
-			verbs
-		});
-	}
-	#unknown(apiVersion, kind) {
-		const all = [...this.#known.values()];
-		const elsewhere = [...new Set(all.filter((each) => each.kind === kind).map((each) => each.apiVersion))];
-		const here = all.filter((each) => each.apiVersion === apiVersion).map((each) => each.kind);
-		const near = nearest(kind, here.length > 0 ? here : all.map((each) => each.kind));
-		const hints = [
-			elsewhere.length > 0 ? `the cluster serves ${kind} as ${elsewhere.join(", ")}` : void 0,
-			elsewhere.length === 0 && near !== void 0 ? `did you mean ${near}?` : void 0,
-			elsewhere.length === 0 && near === void 0 ? "is its CustomResourceDefinition installed?" : void 0
-		];
-		return refuse("unknown-kind", `the cluster does not serve the kind ${kind} of ${apiVersion}`, { next: hints.filter((hint) => hint !== void 0).join("; ") });
-	}
-};
-// src/kubernetes/requests.ts
-const PAGE = 500;
-function wireForm(request) {
-	const body = request.body === void 0 ? void 0 : stringifyJson(request.body);
-	return {
-		method: request.method,
-		path: `${request.path}${queryText(request.query ?? {})}`,
-		headers: {
-			accept: request.accept ?? "application/json",
-			...body === void 0 ? {} : bodyHeaders(body, request.contentType ?? "application/json"),
-			...request.headers
-		},
-		...body === void 0 ? {} : { body },
-		...request.signal === void 0 ? {} : { signal: request.signal }
-	};
-}
-async function pages(page) {
-	const items = [];
-	let token;
-	try {
-		for (;;) {
-			const { metadata, items: more } = await page({
-				limit: PAGE,
-				continue: token
-			});
-			for (const item of more ?? []) items.push(item);
-			token = metadata?.continue;
-			if (!token) return {
-				items,
-				resourceVersion: metadata?.resourceVersion ?? ""
-			};
-		}
-	} catch (error) {
-		if (!(error instanceof ApiError) || error.kind !== "gone") throw error;
-		const { metadata, items: all } = await page({});
-		return {
-			items: all ?? [],
-			resourceVersion: metadata?.resourceVersion ?? ""
-		};
-	}
-}
-function dryRunQuery(dryRun) {
-	return dryRun === true ? { dryRun: "All" } : {};
-}
-function bodyHeaders(body, type) {
-	return {
-		"content-type": type,
-		"content-length": String(Buffer.byteLength(body))
-	};
-}
-function guarded(patch) {
-	if (patch.type !== "json") return patch.body["metadata"]?.["resourceVersion"] !== void 0;
-	return patch.operations.some(({ op, path }) => op === "test" || path === "/metadata/resourceVersion");
-}
-function warnings(header) {
-	if (header === void 0) return [];
-	return [...header.matchAll(/299 \S+ "((?:[^"\\]|\\.)*)"/g)].map(([, text = ""]) => text.replaceAll(/\\(.)/g, "$1"));
-}
-async function head(response, maxBytes) {
-	if (Number(response.headers["content-length"]) <= maxBytes) return response.text();
-	const lines = [];
-	let size = 0;
-	for await (const line of response.lines()) {
-		lines.push(line);
-		size += Buffer.byteLength(line) + 1;
-		if (size > maxBytes) break;
-	}
-	return Buffer.from(lines.join("\n")).subarray(0, maxBytes).toString();
-}
-// src/kubernetes/retry.ts
-const PAUSES = [
-	250,
-	500,
-	1e3,
-	2e3,
-	4e3,
-	8e3,
-	15e3
-];
-const FIRST_PAUSES = PAUSES.slice(0, 3);
-const LONGEST_MS = 3e4;
-async function withRetries(policy, send) {
-	for (let tried = 0;; tried++) try {
-		return await send();
-	} catch (error) {
-		const pause = pauseAfter(error, tried, policy);
-		if (pause === void 0 || policy.signal?.aborted) throw error;
-		await policy.clock.sleep(pause, policy.signal);
-		if (policy.signal?.aborted) throw error;
-	}
-}
-function pauseAfter(error, tried, policy) {
-	const pause = (policy.reached() ? PAUSES : FIRST_PAUSES)[tried];
-	if (!(error instanceof ApiError) || pause === void 0 || !again(error, policy.idempotent)) return void 0;
-	return Math.min(Math.max(pause, error.retryAfterMs ?? 0), LONGEST_MS);
-}
-const ETCD = /^(etcdserver: (leader changed|request timed out)|rpc error: code = Unavailable)/;
-function again(error, idempotent) {
-	if (error.kind === "too-many") return true;
-	if (error.status === 503 && error.retryAfterMs !== void 0) return true;
-	if (neverSent(error)) return true;
-	if (!idempotent) return false;
-	return error.status === 0 || [
-		502,
-		503,
-		504
-	].includes(error.status) || error.status === 500 && ETCD.test(error.message);
-}
-// src/kubernetes/client.ts
-const CONTENT_TYPES = {
-	json: "application/json-patch+json",
-	merge: "application/merge-patch+json",
-	strategic: "application/strategic-merge-patch+json"
-};
-var Client = class {
-	discovery;
-	clock;
-	#transport;
-	#options;
-	#reached = false;
-	constructor(transport, clock, options = {}) {
-		this.#transport = transport;
-		this.#options = options;
-		this.clock = clock;
-		this.discovery = new Discovery((path, accept) => this.json({
-			method: "GET",
-			path,
-			accept
-		}));
-	}
-	async get(ref) {
-		try {
-			return await this.json({
-				method: "GET",
-				path: await this.#path(ref)
-			});
-		} catch (error) {
-			if (error instanceof ApiError && error.kind === "not-found") return void 0;
-			throw error;
-		}
-	}
-	async list(kind, namespace, options = {}) {
-		const path = collectionPath(await this.discovery.resourceOf(kind.apiVersion, kind.kind), namespace);
-		const { signal, ...selectors } = options;
-		const page = (query) => this.json({
-			method: "GET",
-			path,
-			query: {
-				...selectors,
-				...query
-			},
-			...signal ? { signal } : {}
-		});
-		const { items, resourceVersion } = await pages(page);
-		for (const item of items) Object.assign(item, {
-			apiVersion: kind.apiVersion,
-			kind: kind.kind
-		});
-		return {
-			items,
-			resourceVersion
-		};
-	}
-	async create(object, options) {
-		const ref = refOf(object);
-		const path = collectionPath(await this.discovery.resourceOf(ref.apiVersion, ref.kind), ref.namespace);
-		const query = {
-			fieldManager: options.fieldManager,
-			fieldValidation: "Strict",
-			...dryRunQuery(options.dryRun)
-		};
-		return this.json({
-			method: "POST",
-			path,
-			query,
-			body: object,
-			idempotent: true
-		});
-	}
-	async replace(object, options) {
-		const path = await this.#path(refOf(object));
-		const query = {
-			fieldManager: options.fieldManager,
-			fieldValidation: "Strict"
-		};
-		const idempotent = object.metadata.resourceVersion !== void 0;
-		return this.json({
-			method: "PUT",
-			path,
-			query,
-			body: object,
-			idempotent
-		});
-	}
-	async apply(object, options) {
-		const { fieldManager, force, dryRun } = options;
-		const query = {
-			fieldManager,
-			force,
-			fieldValidation: "Strict",
-			...dryRunQuery(dryRun)
-		};
-		const request = {
-			method: "PATCH",
-			path: await this.#path(refOf(object)),
-			query,
-			body: object,
-			contentType: "application/apply-patch+yaml",
-			idempotent: true
-		};
-		return this.#answered(request, async (response) => ({
-			object: parseJson(await response.text()),
-			created: response.status === 201
-		}));
-	}
-	async patch(ref, patch, options) {
-		const path = `${await this.#path(ref)}${options.subresource === void 0 ? "" : `/${options.subresource}`}`;
-		const query = {
-			fieldManager: options.fieldManager,
-			...dryRunQuery(options.dryRun)
-		};
-		const body = patch.type === "json" ? patch.operations : patch.body;
-		return this.json({
-			method: "PATCH",
-			path,
-			query,
-			body,
-			contentType: CONTENT_TYPES[patch.type],
-			idempotent: guarded(patch),
-			once: options.once === true
-		});
-	}
-	async delete(ref, options = {}) {
-		const { uid, resourceVersion, propagation, gracePeriodSeconds, dryRun } = options;
-		const body = {
-			apiVersion: "v1",
-			kind: "DeleteOptions",
-			propagationPolicy: propagation ?? "Background",
-			gracePeriodSeconds,
-			...uid === void 0 && resourceVersion === void 0 ? {} : { preconditions: {
-				uid,
-				resourceVersion
-			} },
-			...dryRun === true ? { dryRun: ["All"] } : {}
-		};
-		try {
-			await this.json({
-				method: "DELETE",
-				path: await this.#path(ref),
-				body,
-				idempotent: true
-			});
-		} catch (error) {
-			if (!(error instanceof ApiError) || error.kind !== "not-found") throw error;
-		}
-	}
-	post(path, body) {
-		return this.json({
-			method: "POST",
-			path,
-			body,
-			idempotent: true
-		});
-	}
-	async logs(namespace, pod, options = {}) {
-		const path = `/api/v1/namespaces/${encodeURIComponent(namespace)}/pods/${encodeURIComponent(pod)}/log`;
-		try {
-			return await this.#answered({
-				method: "GET",
-				path,
-				query: { ...options },
-				accept: "*/*"
-			}, (response) => response.text());
-		} catch (error) {
-			if (error instanceof ApiError && (error.status === 400 || error.status === 404)) return void 0;
-			throw error;
-		}
-	}
-	async proxy(target, path, options = {}) {
-		const request = {
-			method: "GET",
-			path: proxyPath(target, path),
-			headers: {
-				accept: "*/*",
-				...options.headers
-			}
-		};
-		const done = new AbortController();
-		const late = new AbortController();
-		const signals = [late.signal, ...options.signal ? [options.signal] : []];
-		const expire = async () => {
-			await this.clock.sleep(options.timeoutMs ?? 1e4, done.signal);
-			if (done.signal.aborted) return;
-			late.abort(new ApiError({
-				status: 0,
-				kind: "timeout",
-				message: "no answer in time",
-				request
-			}));
-		};
-		const timer = expire();
-		try {
-			const response = await this.#send({
-				...request,
-				signal: AbortSignal.any(signals)
-			});
-			return {
-				status: response.status,
-				headers: response.headers,
-				body: await head(response, options.maxBytes ?? 65536)
-			};
-		} finally {
-			done.abort();
-			await timer;
-		}
-	}
-	version() {
-		return this.json({
-			method: "GET",
-			path: "/version"
-		});
-	}
-	raw(request) {
-		return this.#answered(request, async (response) => response);
-	}
-	json(request) {
-		return this.#answered(request, async (response) => parseJson(await response.text()));
-	}
-	#answered(request, read) {
-		const sent = wireForm(request);
-		const policy = {
-			clock: this.clock,
-			idempotent: request.idempotent ?? request.method === "GET",
-			reached: () => this.#reached,
-			...request.signal === void 0 ? {} : { signal: request.signal }
-		};
-		const attempt = async () => {
-			const response = await this.#send(sent);
-			try {
-				if (response.status >= 200 && response.status < 300) return await read(response);
-				throw apiError(sent, {
-					status: response.status,
-					headers: response.headers,
-					body: await response.text()
-				});
-			} catch (error) {
-				throw this.#broken(sent, error);
-			}
-		};
-		return request.once === true ? attempt() : withRetries(policy, attempt);
-	}
-	async #path(ref) {
-		return objectPath(await this.discovery.resourceOf(ref.apiVersion, ref.kind), ref.namespace, ref.name);
-	}
-	async #send(request) {
-		const { onRequest, onWarning, userAgent = "headgate" } = this.#options;
-		const { method, path } = request;
-		const began = this.clock.now();
-		const report = (status) => onRequest?.({
-			method,
-			path,
-			status,
-			ms: this.clock.now() - began
-		});
-		try {
-			const response = await this.#transport({
-				...request,
-				headers: {
-					"user-agent": userAgent,
-					...request.headers
-				}
-			});
-			this.#reached = true;
-			report(response.status);
-			for (const text of warnings(response.headers["warning"])) onWarning?.(text, {
-				method,
-				path
-			});
-			return response;
-		} catch (error) {
-			report(0);
-			throw this.#broken(request, error);
-		}
-	}
-	#broken(request, error) {
-		if (request.signal?.aborted) return request.signal.reason;
-		return error instanceof ApiError || error instanceof HeadgateError ? error : unreachable(request, error);
-	}
-};
 // node_modules/jsonpath-plus/dist/index-node-esm.js
 var Hooks = class {
 	add(name, callback, first) {
@@ -39905,174 +39715,6 @@ function findObject(list, name, key) {
 	}
 	return null;
 }
-// src/kubernetes/credentials.ts
-init_headgate_undici();
-const FRESH_MS = 6e4;
-var Credentials = class {
-	#config;
-	#onSecret;
-	#asked;
-	#askedAt = 0;
-	#last;
-	#tls = "";
-	#connections;
-	#old = [];
-	constructor(config, onSecret) {
-		this.#config = config;
-		this.#onSecret = onSecret;
-	}
-	current() {
-		const now = performance.now();
-		if (this.#asked === void 0 || now - this.#askedAt > FRESH_MS) {
-			this.#askedAt = now;
-			this.#asked = this.#ask();
-			this.#remember(this.#asked);
-		}
-		const last = this.#last;
-		return last === void 0 ? this.#asked : this.#asked.catch(() => last);
-	}
-	async #remember(asked) {
-		try {
-			this.#last = await asked;
-		} catch {
-			this.#asked = void 0;
-		}
-	}
-	async renew(refused) {
-		const present = await this.current();
-		if (differs(present, refused)) return present;
-		const fresh = new KubeConfig();
-		fresh.loadFromOptions(this.#config);
-		this.#config = fresh;
-		this.#asked = void 0;
-		this.#last = void 0;
-		const renewed = await this.current();
-		return differs(renewed, refused) ? renewed : void 0;
-	}
-	async close() {
-		const all = [...this.#old, ...this.#connections === void 0 ? [] : [this.#connections]];
-		await Promise.all(all.flatMap(({ requests, watches }) => [requests.destroy(), watches.destroy()]));
-	}
-	async #ask() {
-		const options = {};
-		try {
-			await this.#config.applyToHTTPSOptions(options);
-		} catch (error) {
-			throw failed(error, this.#config);
-		}
-		const headers = headersOf(options);
-		this.#tellSecrets(headers);
-		return {
-			headers,
-			connections: await this.#connect(options)
-		};
-	}
-	async #connect(options) {
-		const { ca, cert, key, rejectUnauthorized, servername } = options;
-		const tls = JSON.stringify([
-			ca,
-			cert,
-			key,
-			rejectUnauthorized,
-			servername
-		].map(String));
-		if (this.#connections !== void 0 && tls === this.#tls) return this.#connections;
-		if (this.#connections !== void 0) this.#old.push(this.#connections);
-		this.#tls = tls;
-		this.#connections = {
-			requests: await this.#build(options, { connections: 8 }),
-			watches: await this.#build(options, {})
-		};
-		return this.#connections;
-	}
-	async #build(options, limit) {
-		const cluster = this.#config.getCurrentCluster();
-		const wanted = this.#config.createDispatcherOptions(cluster, options);
-		const tuning = {
-			...TUNING,
-			...limit
-		};
-		switch (wanted.type) {
-			case "agent": return new import_agent.default({
-				...tuning,
-				connect: connector(wanted.connect)
-			});
-			case "none": return new import_agent.default({
-				...tuning,
-				connect: connector({})
-			});
-			case "proxy": return new import_proxy_agent.default({
-				...tuning,
-				uri: wanted.uri,
-				requestTls: connector(wanted.requestTls),
-				connect: connector(wanted.connect)
-			});
-			case "socks": return this.#socks();
-		}
-	}
-	async #socks() {
-		let found;
-		await this.#config.applySecurityAuthentication({
-			setHeaderParam: () => {},
-			setDispatcher: (dispatcher) => {
-				found = dispatcher;
-			}
-		});
-		if (found === void 0) throw refuse("kubeconfig", "the proxy-url of the kubeconfig cannot be used");
-		return found;
-	}
-	#tellSecrets(headers) {
-		const user = this.#config.getCurrentUser();
-		const bearer = headers["authorization"]?.replace(/^(Bearer|Basic) /, "");
-		for (const value of [
-			bearer,
-			user?.token,
-			user?.password,
-			user?.keyData
-		]) if (typeof value === "string" && value.trim().length >= 4) this.#onSecret(value.trim());
-	}
-};
-const TUNING = {
-	keepAliveTimeout: 6e4,
-	allowH2: false,
-	pipelining: 1
-};
-const CONNECT = {
-	keepAlive: true,
-	keepAliveInitialDelay: 15e3,
-	timeout: 1e4
-};
-function connector(options) {
-	return {
-		...options,
-		...CONNECT
-	};
-}
-function headersOf(options) {
-	const headers = {};
-	if (typeof options.auth === "string") headers["authorization"] = `Basic ${Buffer.from(options.auth).toString("base64")}`;
-	for (const [name, value] of Object.entries(options.headers ?? {})) if (value !== void 0) headers[name.toLowerCase()] = String(value).trim();
-	return headers;
-}
-function differs(a, b) {
-	return a.connections !== b.connections || JSON.stringify(a.headers) !== JSON.stringify(b.headers);
-}
-function failed(error, config) {
-	if (error instanceof HeadgateError) return error;
-	const user = config.getCurrentUser();
-	const exec = user?.exec;
-	const command = String(exec?.command);
-	const message = (error instanceof Error ? error.message : String(error)).trim();
-	if (exec?.command === void 0) return refuse("credentials", `the credentials of user ${user?.name ?? "?"} cannot be read: ${message}`);
-	const missing = error.code === "ENOENT";
-	return refuse("credentials", missing ? `the kubeconfig asks for credentials with the program ${command}, which is not installed here` : `the program ${command}, which the kubeconfig names for credentials, failed`, {
-		...missing ? {} : { evidence: [{
-			title: command,
-			lines: message.split("\n").slice(-10)
-		}] },
-		next: missing ? `install ${command} in an earlier step` : "run the login step of your cloud before this one"
-	});
-}
 // src/kubernetes/proxy.ts
 function isLoopback(hostname) {
 	const host = hostname.replace(/^\[|\]$/g, "");
@@ -40245,6 +39887,1136 @@ function change(config, changes) {
 		...changes
 	} : each);
 }
+// src/input/steps.ts
+const FORMS = {
+	weight: "N%",
+	wait: "wait D",
+	check: "check NAME",
+	job: "job NAME",
+	approve: "approve",
+	switch: "switch"
+};
+const WORDS$1 = [
+	"wait",
+	"check",
+	"job",
+	"approve",
+	"switch"
+];
+const NAME = /^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/;
+function readSteps(text, strategy, source, checks) {
+	const problems = [];
+	const add = ({ place, where, text }, message) => {
+		problems.push({
+			message: `${where}step "${text}": ${message}`,
+			...place === void 0 ? {} : { place }
+		});
+	};
+	const reads = piecesOf(text, source).flatMap((piece) => {
+		const step = stepOf(piece.text, strategy);
+		if (typeof step !== "string") return [{
+			piece,
+			step
+		}];
+		add(piece, step);
+		return [];
+	});
+	for (const { piece, step } of reads) {
+		if (step.kind !== "check" || checks === void 0) continue;
+		for (const name of step.names.filter((name) => !checks.includes(name))) add(piece, `no check "${name}" in the config; ${checks.length === 0 ? "it has no checks" : hint(name, checks)}`);
+	}
+	if (problems.length === 0) checkOrder(reads, strategy, add, (message) => problems.push({ message }));
+	return {
+		steps: reads.map(({ step }) => step),
+		problems
+	};
+}
+function piecesOf(text, source) {
+	const items = typeof text === "string" ? [text] : text;
+	const places = source === void 0 ? [] : Array.isArray(source) ? source : [source];
+	return items.flatMap((item, index) => {
+		let line = 0;
+		return item.split("\n").flatMap((row) => {
+			line++;
+			let column = 1;
+			return row.split(",").flatMap((part) => {
+				const begin = column + part.length - part.trimStart().length;
+				column += part.length + 1;
+				if (part.trim() === "") return [];
+				const at = {
+					item: typeof text === "string" ? void 0 : index + 1,
+					line,
+					column: begin
+				};
+				return [{
+					text: part.trim().replace(/\s+/g, " "),
+					...locate(places[index], at)
+				}];
+			});
+		});
+	});
+}
+function locate(source, { item, line, column }) {
+	if (source === void 0) return {
+		place: void 0,
+		where: `steps, ${item === void 0 ? "" : `entry ${item}, `}line ${line}, column ${column}: `
+	};
+	return {
+		place: {
+			file: source.file,
+			line: (source.line ?? 1) + line - 1,
+			column: (source.column ?? 1) + column - 1
+		},
+		where: ""
+	};
+}
+function stepOf(text, strategy) {
+	const [word = "", ...rest] = text.split(" ");
+	const known = /^[-\d.]+%?$/.test(word) ? "weight" : WORDS$1.find((candidate) => candidate === word);
+	const allowed = ALLOWED_STEPS[strategy];
+	if (known === void 0) return `no such step; ${allowed.length === 0 ? none(strategy) : hint(word, wordsOf(allowed))}`;
+	if (!allowed.includes(known)) return `${strategy} has no such step; ${allowedText(strategy)}`;
+	switch (known) {
+		case "weight": return weightOf(word, rest);
+		case "wait": return waitOf(rest);
+		case "check":
+		case "job": return namedOf(known, rest);
+		case "approve":
+		case "switch": return rest.length === 0 ? { kind: known } : `"${known}" stands alone`;
+	}
+}
+function wordsOf(allowed) {
+	return allowed.map((kind) => kind === "weight" ? "N%" : kind);
+}
+function none(strategy) {
+	return `the strategy ${strategy} has no steps`;
+}
+function allowedText(strategy) {
+	const forms = ALLOWED_STEPS[strategy].map((kind) => FORMS[kind]);
+	return forms.length === 0 ? none(strategy) : `allowed: ${oneOf(forms)}`;
+}
+function weightOf(word, rest) {
+	if (rest.length > 0) return "a weight stands alone";
+	if (!word.endsWith("%")) return `a weight is written in percent; did you mean ${word}%?`;
+	const percent = Number(word.slice(0, -1));
+	if (!Number.isInteger(percent) || percent < 1 || percent > 100 || !/^\d+%$/.test(word)) return "a weight is a whole number from 1% to 100%";
+	return {
+		kind: "weight",
+		percent
+	};
+}
+function waitOf(rest) {
+	const text = rest.join("");
+	const ms = rest.length === 1 ? parseDuration(text) : void 0;
+	if (ms !== void 0 && ms > 0) return {
+		kind: "wait",
+		ms
+	};
+	const near = parseDuration(text) !== void 0 ? text : /^\d+$/.test(text) ? `${text}s` : void 0;
+	const asked = "a wait needs a duration above 0, such as 30s, 2m or 1h";
+	return near === void 0 || ms === 0 ? asked : `${asked}; did you mean wait ${near}?`;
+}
+function namedOf(kind, names) {
+	if (names.length === 0) return `it needs a name: ${FORMS[kind]}`;
+	const wrong = names.find((name) => !NAME.test(name));
+	if (wrong !== void 0) return `"${wrong}" is not a name (lower-case letters, digits, "-" and ".")`;
+	const twice = names.find((name, index) => names.indexOf(name) !== index);
+	return twice === void 0 ? {
+		kind,
+		names
+	} : `"${twice}" is named twice`;
+}
+function checkOrder(reads, strategy, add, missing) {
+	let reached = 0;
+	let switched = false;
+	const jobs = new Set();
+	for (const { piece, step } of reads) if (step.kind === "weight") {
+		if (step.percent <= reached) add(piece, `weights rise, and ${reached}% stands before it`);
+		reached = Math.max(reached, step.percent);
+	} else if (step.kind === "switch") {
+		if (switched) add(piece, "blue-green switches once");
+		switched = true;
+	} else if (step.kind === "job") for (const name of step.names) {
+		if (jobs.has(name)) add(piece, `the job "${name}" runs in a step before it already`);
+		jobs.add(name);
+	}
+	else if (step.kind === "check" && strategy === "canary" && reached === 0) add(piece, "no pod of the new version runs before the first weight");
+	if (strategy === "canary" && reached === 0) missing("steps: a canary needs a weight, such as 25%");
+	if (strategy === "blue-green" && !switched) missing("steps: blue-green needs the step \"switch\", once");
+}
+// src/input/values.ts
+const CONFIG_ONLY = {
+	capacity: ["deploy", "plan"],
+	accept: [
+		"deploy",
+		"plan",
+		"rollback"
+	],
+	"take-over": [
+		"deploy",
+		"plan",
+		"rollback"
+	],
+	"on-failed-job": [
+		"deploy",
+		"plan",
+		"rollback"
+	]
+};
+var Values = class {
+	problems = [];
+	command;
+	raw;
+	config;
+	leftOut = new Set();
+	constructor(raw, config, command) {
+		this.raw = raw;
+		this.config = config;
+		this.command = command;
+	}
+	ignore(key) {
+		this.leftOut.add(key);
+	}
+	find(key) {
+		if (!readsKey(this.command, key)) return void 0;
+		const given = isInputName(key) ? this.raw[key] : void 0;
+		if (given !== void 0) return {
+			value: given,
+			from: "input"
+		};
+		if (this.config === void 0 || this.leftOut.has(key) || !(key in this.config.values)) return void 0;
+		const value = this.config.values[key];
+		if (typeof value !== "string" && typeof value !== "boolean" && !Array.isArray(value)) return void 0;
+		return {
+			value,
+			from: "config",
+			place: this.config.placeOf([key])
+		};
+	}
+	wrong(key, message, written) {
+		const place = written?.place === void 0 ? {} : { place: written.place };
+		this.problems.push({
+			message: `${key}: ${message}`,
+			...place
+		});
+	}
+	text(key) {
+		const value = this.find(key)?.value;
+		return typeof value === "string" ? value : void 0;
+	}
+	checked(key, valid, wanted) {
+		const written = this.find(key);
+		if (written === void 0 || typeof written.value !== "string") return void 0;
+		if (valid(written.value)) return written.value;
+		this.wrong(key, `"${written.value}" is not ${wanted}`, written);
+	}
+	choice(key, values, fallback) {
+		const written = this.find(key);
+		if (written === void 0) return fallback;
+		const found = values.find((value) => value === written.value);
+		if (found === void 0) this.wrong(key, `unknown value "${String(written.value)}"; ${hint(String(written.value), values)}`, written);
+		return found ?? fallback;
+	}
+	duration(key, fallback) {
+		const valid = (text) => (parseDuration(text) ?? 0) > 0;
+		return parseDuration(this.checked(key, valid, "a duration above 0, such as 30s, 10m or 1h") ?? "") ?? fallback;
+	}
+	number(key) {
+		const text = this.checked(key, (text) => /^[1-9]\d{0,9}$/.test(text), "a whole number from 1 on");
+		return text === void 0 ? void 0 : Number(text);
+	}
+	flag(key) {
+		const written = this.find(key);
+		if (typeof written?.value === "boolean") return written.value;
+		if (written === void 0) return false;
+		if (![
+			"true",
+			"True",
+			"TRUE",
+			"false",
+			"False",
+			"FALSE"
+		].includes(String(written.value))) this.wrong(key, `"${String(written.value)}" is neither true nor false`, written);
+		return String(written.value).toLowerCase() === "true";
+	}
+	lines(key) {
+		const value = this.find(key)?.value ?? [];
+		return (typeof value === "string" ? value.split("\n") : Array.isArray(value) ? value : []).map((line) => line.trim()).filter((line) => line !== "" && !line.startsWith("#"));
+	}
+};
+function reads(command, name) {
+	return INPUTS.some((input) => input.name === name && input.commands.includes(command));
+}
+function readsKey(command, key) {
+	return isInputName(key) ? reads(command, key) : (CONFIG_ONLY[key] ?? []).includes(command);
+}
+// src/input/settings.ts
+const TIMEOUT_MS = 6e5;
+const OF_STRATEGY = [
+	"steps",
+	"pods",
+	"capacity"
+];
+function readSettings(raw, config) {
+	const values = new Values(raw, config, commandOf(raw));
+	const notices = [...unreadInputs(raw, values.command), ...foreignStrategy(values, config)];
+	const settings = settingsOf$1(raw, values, config);
+	if (values.problems.length > 0) throw refuseProblems("input", values.problems);
+	const { kubeconfig, context, "github-token": githubToken } = raw;
+	return {
+		settings,
+		notices,
+		...kubeconfig === void 0 ? {} : { kubeconfig },
+		...context === void 0 ? {} : { context },
+		...githubToken === void 0 ? {} : { githubToken }
+	};
+}
+function commandOf({ command = "deploy" }) {
+	const found = COMMANDS$1.find((name) => name === command);
+	if (found !== void 0) return found;
+	throw refuseProblems("input", [{ message: `command: unknown value "${command}"; ${hint(command, COMMANDS$1)}` }]);
+}
+function unreadInputs(raw, command) {
+	const unread = INPUTS.filter(({ name, expression }) => raw[name] !== void 0 && expression === void 0).filter(({ name }) => !reads(command, name)).map(({ name }) => name);
+	return unread.length === 0 ? [] : [`${command} does not read ${unread.join(", ")}`];
+}
+function foreignStrategy(values, config) {
+	const own = config?.values.strategy;
+	const asked = values.find("strategy");
+	if (config === void 0 || own === void 0 || asked?.from !== "input" || asked.value === own) return [];
+	const dropped = OF_STRATEGY.filter((key) => values.find(key)?.from === "config");
+	for (const key of dropped) values.ignore(key);
+	if (dropped.length === 0) return [];
+	return [`${config.file}: ${dropped.join(", ")} left out, for the input asks for ${String(asked.value)} and not ${own}`];
+}
+function settingsOf$1(raw, values, config) {
+	const strategy = values.choice("strategy", STRATEGIES, "rolling");
+	const app = values.checked("app", (text) => isDnsLabel(text, 40), `a DNS label of at most 40 characters`);
+	const namespace = values.checked("namespace", (text) => isDnsLabel(text), "a DNS label of at most 63 characters");
+	const rollout = values.number("rollout");
+	return {
+		command: values.command,
+		...app === void 0 ? {} : { app },
+		...namespace === void 0 ? {} : { namespace },
+		...rollout === void 0 ? {} : { rollout },
+		full: values.flag("full"),
+		gates: values.choice("gates", ["readiness", "all"], "readiness"),
+		strategy,
+		steps: stepsOf(values, strategy, config),
+		pods: podsOf(values, strategy),
+		capacity: capacityOf(values, strategy),
+		...config === void 0 || raw.config === void 0 ? {} : { config: raw.config },
+		...clusterOf(raw),
+		manifests: manifestsOf(values),
+		images: imagesOf(values),
+		workloads: workloadsOf(config),
+		checks: config?.checks ?? {},
+		accept: values.lines("accept"),
+		takeOver: values.lines("take-over"),
+		...failureSettings(values),
+		prune: values.flag("prune"),
+		...reporting(values)
+	};
+}
+function failureSettings(values) {
+	return {
+		timeoutMs: values.duration("timeout", TIMEOUT_MS),
+		onFailure: values.choice("on-failure", ["abort", "stop"], "abort"),
+		onCancel: values.choice("on-cancel", ["abort", "stop"], "stop"),
+		onFailedJob: values.choice("on-failed-job", ["stop", "old"], "stop"),
+		supersede: values.choice("supersede", [
+			"newer",
+			"refuse",
+			"any"
+		], "newer")
+	};
+}
+function reporting(values) {
+	const environment = values.text("environment");
+	const environmentUrl = values.checked("environment-url", isWebAddress, "an address that begins with https:// or http://");
+	const pullRequest = values.number("pull-request");
+	return {
+		...environment === void 0 ? {} : { environment },
+		...environmentUrl === void 0 ? {} : { environmentUrl },
+		comment: values.choice("comment", ["auto", "never"], "auto"),
+		...pullRequest === void 0 ? {} : { pullRequest }
+	};
+}
+function isWebAddress(text) {
+	return /^https?:\/\//.test(text) && URL.canParse(text);
+}
+function manifestsOf(values) {
+	const manifests = values.lines("manifests");
+	if (reads(values.command, "manifests") && manifests.length === 0) values.wrong("manifests", `${values.command} needs them: name a file, directory or glob, in the input or the config file`);
+	return manifests;
+}
+function clusterOf({ kubeconfig, context }) {
+	const cluster = {
+		...kubeconfig === void 0 || isContent(kubeconfig) ? {} : { kubeconfig },
+		...context === void 0 ? {} : { context }
+	};
+	return Object.keys(cluster).length === 0 ? {} : { cluster };
+}
+function workloadsOf(config) {
+	const workloads = Object.entries(config?.values.workloads ?? {});
+	return Object.fromEntries(workloads.map(([name, { strategy }]) => [name, {
+		strategy,
+		...config === void 0 ? {} : { place: config.placeOf(["workloads", name]) }
+	}]));
+}
+function imagesOf(values) {
+	const images = values.lines("images");
+	try {
+		parseImages(images);
+	} catch (error) {
+		values.wrong("images", failureOf(error).message, values.find("images"));
+	}
+	return images;
+}
+function podsOf(values, strategy) {
+	const pods = values.choice("pods", ["in-place", "separate"], "in-place");
+	if (pods === "separate" && strategy !== "blue-green") values.wrong("pods", `separate is for blue-green only, and the strategy is ${strategy}`, values.find("pods"));
+	return pods;
+}
+function capacityOf(values, strategy) {
+	const capacity = values.choice("capacity", ["keep", "replace"], "keep");
+	if (capacity === "replace" && strategy !== "canary") values.wrong("capacity", `replace is for canary only, and the strategy is ${strategy}`, values.find("capacity"));
+	return capacity;
+}
+function stepsOf(values, strategy, config) {
+	const written = values.find("steps");
+	if (written === void 0) return [...DEFAULT_STEPS[strategy]];
+	const { steps, problems } = readSteps(typeof written.value === "boolean" ? "" : written.value, strategy, placesOf(written, config), Object.keys(config?.checks ?? {}));
+	values.problems.push(...problems);
+	return steps;
+}
+function placesOf({ value, from }, config) {
+	if (from === "input" || config === void 0) return void 0;
+	return Array.isArray(value) ? value.map((_, index) => config.textPlaceOf(["steps", index])) : config.textPlaceOf(["steps"]);
+}
+// src/input/variables.ts
+function expandVariables(text, env) {
+	return text.replaceAll(/\$\{([A-Za-z_][A-Za-z0-9_]*)\}/g, (_whole, name) => {
+		const value = env(name);
+		if (value !== void 0) return value;
+		throw refuse("variable-unset", `the environment variable ${name}, which a check names, is not set`, { next: `set it in the step's env: ${name}: \${{ secrets.${name} }}` });
+	});
+}
+// src/kubernetes/kinds.ts
+const NAMESPACED = {
+	v1: "ConfigMap Endpoints=endpoints Event LimitRange PersistentVolumeClaim Pod PodTemplate ReplicationController ResourceQuota Secret Service ServiceAccount",
+	"apps/v1": "ControllerRevision DaemonSet Deployment ReplicaSet StatefulSet",
+	"autoscaling/v1": "HorizontalPodAutoscaler",
+	"autoscaling/v2": "HorizontalPodAutoscaler",
+	"batch/v1": "CronJob Job",
+	"coordination.k8s.io/v1": "Lease",
+	"discovery.k8s.io/v1": "EndpointSlice",
+	"events.k8s.io/v1": "Event",
+	"networking.k8s.io/v1": "Ingress=ingresses NetworkPolicy=networkpolicies",
+	"policy/v1": "PodDisruptionBudget",
+	"rbac.authorization.k8s.io/v1": "Role RoleBinding",
+	"authorization.k8s.io/v1": "LocalSubjectAccessReview"
+};
+const CLUSTER = {
+	v1: "Namespace Node PersistentVolume",
+	"admissionregistration.k8s.io/v1": "MutatingWebhookConfiguration ValidatingWebhookConfiguration",
+	"apiextensions.k8s.io/v1": "CustomResourceDefinition",
+	"apiregistration.k8s.io/v1": "APIService",
+	"authentication.k8s.io/v1": "TokenReview",
+	"authorization.k8s.io/v1": "SelfSubjectAccessReview SelfSubjectRulesReview SubjectAccessReview",
+	"certificates.k8s.io/v1": "CertificateSigningRequest",
+	"networking.k8s.io/v1": "IngressClass=ingressclasses",
+	"node.k8s.io/v1": "RuntimeClass=runtimeclasses",
+	"rbac.authorization.k8s.io/v1": "ClusterRole ClusterRoleBinding",
+	"scheduling.k8s.io/v1": "PriorityClass=priorityclasses",
+	"storage.k8s.io/v1": "CSIDriver CSINode StorageClass=storageclasses VolumeAttachment"
+};
+function rows(table, namespaced) {
+	return Object.entries(table).flatMap(([apiVersion, kinds]) => kinds.split(" ").map((entry) => {
+		const [kind = "", plural = `${kind.toLowerCase()}s`] = entry.split("=");
+		return {
+			apiVersion,
+			kind,
+			plural,
+			namespaced
+		};
+	}));
+}
+function builtinResources() {
+	return [...rows(NAMESPACED, true), ...rows(CLUSTER, false)];
+}
+// src/kubernetes/discovery.ts
+const AGGREGATED = ["v2", "v2beta1"].map((version) => `application/json;g=apidiscovery.k8s.io;v=${version};as=APIGroupDiscoveryList`).concat("application/json").join(",");
+function idOf(apiVersion, kind) {
+	return `${apiVersion}|${kind}`;
+}
+var Discovery = class {
+	#fetch;
+	#known = new Map();
+	#asked = new Map();
+	constructor(fetch) {
+		this.#fetch = fetch;
+		for (const resource of builtinResources()) this.#add(resource);
+	}
+	async resourceOf(apiVersion, kind) {
+		const known = this.known(apiVersion, kind);
+		if (known !== void 0) return known;
+		await this.#ask(apiVersion);
+		const found = this.known(apiVersion, kind);
+		if (found === void 0) throw this.#unknown(apiVersion, kind);
+		return found;
+	}
+	known(apiVersion, kind) {
+		return this.#known.get(idOf(apiVersion, kind));
+	}
+	addCrd(crd) {
+		const { group, names, scope, versions } = crd["spec"] ?? {};
+		const { plural, kind } = names ?? {};
+		if (group === void 0 || plural === void 0 || kind === void 0) return;
+		for (const { name, served } of versions ?? []) if (name !== void 0 && served !== false) this.#add({
+			apiVersion: `${group}/${name}`,
+			kind,
+			plural,
+			namespaced: scope === "Namespaced"
+		});
+	}
+	async withNamespace(object, fallback) {
+		const { namespaced } = await this.resourceOf(object.apiVersion, object.kind);
+		const { namespace, ...rest } = object.metadata;
+		if (namespaced) return namespace ? object : {
+			...object,
+			metadata: {
+				...object.metadata,
+				namespace: fallback
+			}
+		};
+		return namespace === void 0 ? object : {
+			...object,
+			metadata: rest
+		};
+	}
+	#add(resource) {
+		this.#known.set(idOf(resource.apiVersion, resource.kind), resource);
+	}
+	async #ask(apiVersion) {
+		await this.#once(apiVersion.includes("/") ? "/apis" : "/api", async (path) => {
+			const answer = await this.#fetch(path, AGGREGATED);
+			if (answer.kind !== "APIGroupDiscoveryList") return;
+			for (const group of answer.items ?? []) this.#addGroup(group);
+		});
+		if (!this.#serves(apiVersion)) await this.#askOne(apiVersion);
+	}
+	#serves(apiVersion) {
+		return [...this.#known.values()].some((each) => each.apiVersion === apiVersion && each.verbs !== void 0);
+	}
+	#askOne(apiVersion) {
+		return this.#once(apiVersion.includes("/") ? `/apis/${apiVersion}` : `/api/${apiVersion}`, async (path) => {
+			try {
+				const { resources = [] } = await this.#fetch(path, "application/json");
+				for (const { name, kind, namespaced = false, verbs = [] } of resources) if (!name.includes("/")) this.#add({
+					apiVersion,
+					kind,
+					plural: name,
+					namespaced,
+					verbs
+				});
+			} catch (error) {
+				if (!(error instanceof ApiError) || error.kind !== "not-found") throw error;
+				this.#asked.delete(path);
+			}
+		});
+	}
+	#once(path, ask) {
+		const running = this.#asked.get(path);
+		if (running !== void 0) return running;
+		const started = ask(path).catch((error) => {
+			this.#asked.delete(path);
+			throw error;
+		});
+		this.#asked.set(path, started);
+		return started;
+	}
+	#addGroup(group) {
+		const name = group.metadata?.name ?? "";
+		for (const { version, resources = [] } of group.versions ?? []) for (const { resource, responseKind, scope, verbs = [] } of resources) this.#add({
+			apiVersion: name === "" ? version : `${name}/${version}`,
+			kind: responseKind?.kind ?? "",
+			plural: resource,
+			namespaced: scope === "Namespaced",
+			verbs
+		});
+	}
+	#unknown(apiVersion, kind) {
+		const all = [...this.#known.values()];
+		const elsewhere = [...new Set(all.filter((each) => each.kind === kind).map((each) => each.apiVersion))];
+		const here = all.filter((each) => each.apiVersion === apiVersion).map((each) => each.kind);
+		const near = nearest(kind, here.length > 0 ? here : all.map((each) => each.kind));
+		const hints = [
+			elsewhere.length > 0 ? `the cluster serves ${kind} as ${elsewhere.join(", ")}` : void 0,
+			elsewhere.length === 0 && near !== void 0 ? `did you mean ${near}?` : void 0,
+			elsewhere.length === 0 && near === void 0 ? "is its CustomResourceDefinition installed?" : void 0
+		];
+		return refuse("unknown-kind", `the cluster does not serve the kind ${kind} of ${apiVersion}`, { next: hints.filter((hint) => hint !== void 0).join("; ") });
+	}
+};
+// src/kubernetes/requests.ts
+const PAGE = 500;
+function wireForm(request) {
+	const body = request.body === void 0 ? void 0 : stringifyJson(request.body);
+	return {
+		method: request.method,
+		path: `${request.path}${queryText(request.query ?? {})}`,
+		headers: {
+			accept: request.accept ?? "application/json",
+			...body === void 0 ? {} : bodyHeaders(body, request.contentType ?? "application/json"),
+			...request.headers
+		},
+		...body === void 0 ? {} : { body },
+		...request.signal === void 0 ? {} : { signal: request.signal }
+	};
+}
+async function pages(page) {
+	const items = [];
+	let token;
+	try {
+		for (;;) {
+			const { metadata, items: more } = await page({
+				limit: PAGE,
+				continue: token
+			});
+			for (const item of more ?? []) items.push(item);
+			token = metadata?.continue;
+			if (!token) return {
+				items,
+				resourceVersion: metadata?.resourceVersion ?? ""
+			};
+		}
+	} catch (error) {
+		if (!(error instanceof ApiError) || error.kind !== "gone") throw error;
+		const { metadata, items: all } = await page({});
+		return {
+			items: all ?? [],
+			resourceVersion: metadata?.resourceVersion ?? ""
+		};
+	}
+}
+function dryRunQuery(dryRun) {
+	return dryRun === true ? { dryRun: "All" } : {};
+}
+function bodyHeaders(body, type) {
+	return {
+		"content-type": type,
+		"content-length": String(Buffer.byteLength(body))
+	};
+}
+function guarded(patch) {
+	if (patch.type !== "json") return patch.body["metadata"]?.["resourceVersion"] !== void 0;
+	return patch.operations.some(({ op, path }) => op === "test" || path === "/metadata/resourceVersion");
+}
+function warnings(header) {
+	if (header === void 0) return [];
+	return [...header.matchAll(/299 \S+ "((?:[^"\\]|\\.)*)"/g)].map(([, text = ""]) => text.replaceAll(/\\(.)/g, "$1"));
+}
+async function head(response, maxBytes) {
+	if (Number(response.headers["content-length"]) <= maxBytes) return response.text();
+	const lines = [];
+	let size = 0;
+	for await (const line of response.lines()) {
+		lines.push(line);
+		size += Buffer.byteLength(line) + 1;
+		if (size > maxBytes) break;
+	}
+	return Buffer.from(lines.join("\n")).subarray(0, maxBytes).toString();
+}
+// src/kubernetes/retry.ts
+const PAUSES = [
+	250,
+	500,
+	1e3,
+	2e3,
+	4e3,
+	8e3,
+	15e3
+];
+const FIRST_PAUSES = PAUSES.slice(0, 3);
+const LONGEST_MS = 3e4;
+async function withRetries(policy, send) {
+	for (let tried = 0;; tried++) try {
+		return await send();
+	} catch (error) {
+		const pause = pauseAfter(error, tried, policy);
+		if (pause === void 0 || policy.signal?.aborted) throw error;
+		await policy.clock.sleep(pause, policy.signal);
+		if (policy.signal?.aborted) throw error;
+	}
+}
+function pauseAfter(error, tried, policy) {
+	const pause = (policy.reached() ? PAUSES : FIRST_PAUSES)[tried];
+	if (!(error instanceof ApiError) || pause === void 0 || !again(error, policy.idempotent)) return void 0;
+	return Math.min(Math.max(pause, error.retryAfterMs ?? 0), LONGEST_MS);
+}
+const ETCD = /^(etcdserver: (leader changed|request timed out)|rpc error: code = Unavailable)/;
+function again(error, idempotent) {
+	if (error.kind === "too-many") return true;
+	if (error.status === 503 && error.retryAfterMs !== void 0) return true;
+	if (neverSent(error)) return true;
+	if (!idempotent) return false;
+	return error.status === 0 || [
+		502,
+		503,
+		504
+	].includes(error.status) || error.status === 500 && ETCD.test(error.message);
+}
+// src/kubernetes/client.ts
+const CONTENT_TYPES = {
+	json: "application/json-patch+json",
+	merge: "application/merge-patch+json",
+	strategic: "application/strategic-merge-patch+json"
+};
+var Client = class {
+	discovery;
+	clock;
+	#transport;
+	#options;
+	#reached = false;
+	constructor(transport, clock, options = {}) {
+		this.#transport = transport;
+		this.#options = options;
+		this.clock = clock;
+		this.discovery = new Discovery((path, accept) => this.json({
+			method: "GET",
+			path,
+			accept
+		}));
+	}
+	async get(ref) {
+		try {
+			return await this.json({
+				method: "GET",
+				path: await this.#path(ref)
+			});
+		} catch (error) {
+			if (error instanceof ApiError && error.kind === "not-found") return void 0;
+			throw error;
+		}
+	}
+	async list(kind, namespace, options = {}) {
+		const path = collectionPath(await this.discovery.resourceOf(kind.apiVersion, kind.kind), namespace);
+		const { signal, ...selectors } = options;
+		const page = (query) => this.json({
+			method: "GET",
+			path,
+			query: {
+				...selectors,
+				...query
+			},
+			...signal ? { signal } : {}
+		});
+		const { items, resourceVersion } = await pages(page);
+		for (const item of items) Object.assign(item, {
+			apiVersion: kind.apiVersion,
+			kind: kind.kind
+		});
+		return {
+			items,
+			resourceVersion
+		};
+	}
+	async create(object, options) {
+		const ref = refOf(object);
+		const path = collectionPath(await this.discovery.resourceOf(ref.apiVersion, ref.kind), ref.namespace);
+		const query = {
+			fieldManager: options.fieldManager,
+			fieldValidation: "Strict",
+			...dryRunQuery(options.dryRun)
+		};
+		return this.json({
+			method: "POST",
+			path,
+			query,
+			body: object,
+			idempotent: true
+		});
+	}
+	async replace(object, options) {
+		const path = await this.#path(refOf(object));
+		const query = {
+			fieldManager: options.fieldManager,
+			fieldValidation: "Strict"
+		};
+		const idempotent = object.metadata.resourceVersion !== void 0;
+		return this.json({
+			method: "PUT",
+			path,
+			query,
+			body: object,
+			idempotent
+		});
+	}
+	async apply(object, options) {
+		const { fieldManager, force, dryRun } = options;
+		const query = {
+			fieldManager,
+			force,
+			fieldValidation: "Strict",
+			...dryRunQuery(dryRun)
+		};
+		const request = {
+			method: "PATCH",
+			path: await this.#path(refOf(object)),
+			query,
+			body: object,
+			contentType: "application/apply-patch+yaml",
+			idempotent: true
+		};
+		return this.#answered(request, async (response) => ({
+			object: parseJson(await response.text()),
+			created: response.status === 201
+		}));
+	}
+	async patch(ref, patch, options) {
+		const path = `${await this.#path(ref)}${options.subresource === void 0 ? "" : `/${options.subresource}`}`;
+		const query = {
+			fieldManager: options.fieldManager,
+			...dryRunQuery(options.dryRun)
+		};
+		const body = patch.type === "json" ? patch.operations : patch.body;
+		return this.json({
+			method: "PATCH",
+			path,
+			query,
+			body,
+			contentType: CONTENT_TYPES[patch.type],
+			idempotent: guarded(patch),
+			once: options.once === true
+		});
+	}
+	async delete(ref, options = {}) {
+		const { uid, resourceVersion, propagation, gracePeriodSeconds, dryRun } = options;
+		const body = {
+			apiVersion: "v1",
+			kind: "DeleteOptions",
+			propagationPolicy: propagation ?? "Background",
+			gracePeriodSeconds,
+			...uid === void 0 && resourceVersion === void 0 ? {} : { preconditions: {
+				uid,
+				resourceVersion
+			} },
+			...dryRun === true ? { dryRun: ["All"] } : {}
+		};
+		try {
+			await this.json({
+				method: "DELETE",
+				path: await this.#path(ref),
+				body,
+				idempotent: true
+			});
+		} catch (error) {
+			if (!(error instanceof ApiError) || error.kind !== "not-found") throw error;
+		}
+	}
+	post(path, body) {
+		return this.json({
+			method: "POST",
+			path,
+			body,
+			idempotent: true
+		});
+	}
+	async logs(namespace, pod, options = {}) {
+		const path = `/api/v1/namespaces/${encodeURIComponent(namespace)}/pods/${encodeURIComponent(pod)}/log`;
+		try {
+			return await this.#answered({
+				method: "GET",
+				path,
+				query: { ...options },
+				accept: "*/*"
+			}, (response) => response.text());
+		} catch (error) {
+			if (error instanceof ApiError && (error.status === 400 || error.status === 404)) return void 0;
+			throw error;
+		}
+	}
+	async proxy(target, path, options = {}) {
+		const request = {
+			method: "GET",
+			path: proxyPath(target, path),
+			headers: {
+				accept: "*/*",
+				...options.headers
+			}
+		};
+		const done = new AbortController();
+		const late = new AbortController();
+		const signals = [late.signal, ...options.signal ? [options.signal] : []];
+		const expire = async () => {
+			await this.clock.sleep(options.timeoutMs ?? 1e4, done.signal);
+			if (done.signal.aborted) return;
+			late.abort(new ApiError({
+				status: 0,
+				kind: "timeout",
+				message: "no answer in time",
+				request
+			}));
+		};
+		const timer = expire();
+		try {
+			const response = await this.#send({
+				...request,
+				signal: AbortSignal.any(signals)
+			});
+			return {
+				status: response.status,
+				headers: response.headers,
+				body: await head(response, options.maxBytes ?? 65536)
+			};
+		} finally {
+			done.abort();
+			await timer;
+		}
+	}
+	version() {
+		return this.json({
+			method: "GET",
+			path: "/version"
+		});
+	}
+	raw(request) {
+		return this.#answered(request, async (response) => response);
+	}
+	json(request) {
+		return this.#answered(request, async (response) => parseJson(await response.text()));
+	}
+	#answered(request, read) {
+		const sent = wireForm(request);
+		const policy = {
+			clock: this.clock,
+			idempotent: request.idempotent ?? request.method === "GET",
+			reached: () => this.#reached,
+			...request.signal === void 0 ? {} : { signal: request.signal }
+		};
+		const attempt = async () => {
+			const response = await this.#send(sent);
+			try {
+				if (response.status >= 200 && response.status < 300) return await read(response);
+				throw apiError(sent, {
+					status: response.status,
+					headers: response.headers,
+					body: await response.text()
+				});
+			} catch (error) {
+				throw this.#broken(sent, error);
+			}
+		};
+		return request.once === true ? attempt() : withRetries(policy, attempt);
+	}
+	async #path(ref) {
+		return objectPath(await this.discovery.resourceOf(ref.apiVersion, ref.kind), ref.namespace, ref.name);
+	}
+	async #send(request) {
+		const { onRequest, onWarning, userAgent = "headgate" } = this.#options;
+		const { method, path } = request;
+		const began = this.clock.now();
+		const report = (status) => onRequest?.({
+			method,
+			path,
+			status,
+			ms: this.clock.now() - began
+		});
+		try {
+			const response = await this.#transport({
+				...request,
+				headers: {
+					"user-agent": userAgent,
+					...request.headers
+				}
+			});
+			this.#reached = true;
+			report(response.status);
+			for (const text of warnings(response.headers["warning"])) onWarning?.(text, {
+				method,
+				path
+			});
+			return response;
+		} catch (error) {
+			report(0);
+			throw this.#broken(request, error);
+		}
+	}
+	#broken(request, error) {
+		if (request.signal?.aborted) return request.signal.reason;
+		if (error instanceof ApiError || error instanceof HeadgateError) return error;
+		return unreachable(request, error, this.#options.server);
+	}
+};
+// src/kubernetes/credentials.ts
+init_headgate_undici();
+const FRESH_MS = 6e4;
+var Credentials = class {
+	#config;
+	#onSecret;
+	#asked;
+	#askedAt = 0;
+	#last;
+	#tls = "";
+	#connections;
+	#old = [];
+	constructor(config, onSecret) {
+		this.#config = config;
+		this.#onSecret = onSecret;
+	}
+	current() {
+		const now = performance.now();
+		if (this.#asked === void 0 || now - this.#askedAt > FRESH_MS) {
+			this.#askedAt = now;
+			this.#asked = this.#ask();
+			this.#remember(this.#asked);
+		}
+		const last = this.#last;
+		return last === void 0 ? this.#asked : this.#asked.catch(() => last);
+	}
+	async #remember(asked) {
+		try {
+			this.#last = await asked;
+		} catch {
+			this.#asked = void 0;
+		}
+	}
+	async renew(refused) {
+		const present = await this.current();
+		if (differs(present, refused)) return present;
+		const fresh = new KubeConfig();
+		fresh.loadFromOptions(this.#config);
+		this.#config = fresh;
+		this.#asked = void 0;
+		this.#last = void 0;
+		const renewed = await this.current();
+		return differs(renewed, refused) ? renewed : void 0;
+	}
+	async close() {
+		const all = [...this.#old, ...this.#connections === void 0 ? [] : [this.#connections]];
+		await Promise.all(all.flatMap(({ requests, watches }) => [requests.destroy(), watches.destroy()]));
+	}
+	async #ask() {
+		const options = {};
+		try {
+			await this.#config.applyToHTTPSOptions(options);
+		} catch (error) {
+			throw failed(error, this.#config);
+		}
+		const headers = headersOf(options);
+		this.#tellSecrets(headers);
+		return {
+			headers,
+			connections: await this.#connect(options)
+		};
+	}
+	async #connect(options) {
+		const { ca, cert, key, rejectUnauthorized, servername } = options;
+		const tls = JSON.stringify([
+			ca,
+			cert,
+			key,
+			rejectUnauthorized,
+			servername
+		].map(String));
+		if (this.#connections !== void 0 && tls === this.#tls) return this.#connections;
+		if (this.#connections !== void 0) this.#old.push(this.#connections);
+		this.#tls = tls;
+		this.#connections = {
+			requests: await this.#build(options, { connections: 8 }),
+			watches: await this.#build(options, {})
+		};
+		return this.#connections;
+	}
+	async #build(options, limit) {
+		const cluster = this.#config.getCurrentCluster();
+		const wanted = this.#config.createDispatcherOptions(cluster, options);
+		const tuning = {
+			...TUNING,
+			...limit
+		};
+		switch (wanted.type) {
+			case "agent": return new import_agent.default({
+				...tuning,
+				connect: connector(wanted.connect)
+			});
+			case "none": return new import_agent.default({
+				...tuning,
+				connect: connector({})
+			});
+			case "proxy": return new import_proxy_agent.default({
+				...tuning,
+				uri: wanted.uri,
+				requestTls: connector(wanted.requestTls),
+				connect: connector(wanted.connect)
+			});
+			case "socks": return this.#socks();
+		}
+	}
+	async #socks() {
+		let found;
+		await this.#config.applySecurityAuthentication({
+			setHeaderParam: () => {},
+			setDispatcher: (dispatcher) => {
+				found = dispatcher;
+			}
+		});
+		if (found === void 0) throw refuse("kubeconfig", "the proxy-url of the kubeconfig cannot be used");
+		return found;
+	}
+	#tellSecrets(headers) {
+		const user = this.#config.getCurrentUser();
+		const bearer = headers["authorization"]?.replace(/^(Bearer|Basic) /, "");
+		for (const value of [
+			bearer,
+			user?.token,
+			user?.password,
+			user?.keyData
+		]) if (typeof value === "string" && value.trim().length >= 4) this.#onSecret(value.trim());
+	}
+};
+const TUNING = {
+	keepAliveTimeout: 6e4,
+	allowH2: false,
+	pipelining: 1
+};
+const CONNECT = {
+	keepAlive: true,
+	keepAliveInitialDelay: 15e3,
+	timeout: 1e4
+};
+function connector(options) {
+	return {
+		...options,
+		...CONNECT
+	};
+}
+function headersOf(options) {
+	const headers = {};
+	if (typeof options.auth === "string") headers["authorization"] = `Basic ${Buffer.from(options.auth).toString("base64")}`;
+	for (const [name, value] of Object.entries(options.headers ?? {})) if (value !== void 0) headers[name.toLowerCase()] = String(value).trim();
+	return headers;
+}
+function differs(a, b) {
+	return a.connections !== b.connections || JSON.stringify(a.headers) !== JSON.stringify(b.headers);
+}
+function failed(error, config) {
+	if (error instanceof HeadgateError) return error;
+	const user = config.getCurrentUser();
+	const exec = user?.exec;
+	const command = String(exec?.command);
+	const message = (error instanceof Error ? error.message : String(error)).trim();
+	if (exec?.command === void 0) return refuse("credentials", `the credentials of user ${user?.name ?? "?"} cannot be read: ${message}`);
+	const missing = error.code === "ENOENT";
+	return refuse("credentials", missing ? `the kubeconfig asks for credentials with the program ${command}, which is not installed here` : `the program ${command}, which the kubeconfig names for credentials, failed`, {
+		...missing ? {} : { evidence: [{
+			title: command,
+			lines: message.split("\n").slice(-10)
+		}] },
+		next: missing ? `install ${command} in an earlier step` : "run the login step of your cloud before this one"
+	});
+}
 // src/kubernetes/connection.ts
 const HEADERS_TIMEOUT_MS = 75e3;
 const BODY_TIMEOUT_MS = 6e4;
@@ -40269,6 +41041,10 @@ async function connect(options) {
 		secrets,
 		close: () => credentials.close()
 	};
+}
+function serverName({ server, contextName }) {
+	const { hostname, port, protocol } = new URL(server);
+	return `${hostname}:${port || (protocol === "https:" ? "443" : "80")} (context ${contextName})`;
 }
 async function send(credentials, server, request) {
 	const used = await credentials.current();
@@ -40809,7 +41585,8 @@ function releaseJson({ digest, rollout, images, sha }) {
 	};
 }
 function rolloutJson(view, record) {
-	const { reason, downtimeSeconds, pullRequest, previous } = record;
+	const { downtimeSeconds, pullRequest, previous } = record;
+	const reason = reasonOf$1(record);
 	return {
 		number: record.rollout,
 		phase: record.phase,
@@ -40989,8 +41766,9 @@ async function connected({ env }, host, { settings, kubeconfig, context }, repor
 	}));
 	return connection;
 }
-function clientOf({ transport }, reporter) {
-	return new Client(transport, systemClock, {
+function clientOf(connection, reporter) {
+	return new Client(connection.transport, systemClock, {
+		server: serverName(connection),
 		userAgent: `headgate/${VERSION}`,
 		onRequest: ({ method, path: to, status, ms }) => reporter.emit({
 			kind: "line",
@@ -41005,6 +41783,7 @@ function clientOf({ transport }, reporter) {
 	});
 }
 async function settingsOf(context) {
+	if (context.typos.length > 0) throw refuseProblems("input", context.typos);
 	const file = await readConfigFile(context.workspace, context.raw.config);
 	return readSettings(context.raw, file === void 0 ? void 0 : parseConfig(file.text, file.file));
 }
@@ -41125,6 +41904,7 @@ async function readCommandLine(argv, env, cwd) {
 		rbac: command === "rbac",
 		context: {
 			...context,
+			typos: [],
 			raw: {
 				...token === void 0 || token === "" ? {} : { "github-token": token },
 				...raw,
@@ -41212,6 +41992,7 @@ async function rbac(files, settings, namespace) {
 			namespaced: true
 		})
 	});
+	requireWorkloads(release, settings);
 	const { strategy, pods, prune, steps } = settings;
 	const objects = release.objects.map(({ object }) => object);
 	const { app } = release;
@@ -41226,4 +42007,4 @@ async function rbac(files, settings, namespace) {
 		steps
 	}), `headgate-${app}`);
 }
-export { VERSION as a, readAction as c, notice as d, saveState as f, summary as g, setSecret as h, start as i, failureOf as l, setOutput as m, readCommandLine as n, readManifestFiles as o, setFailed as p, settingsOf as r, renderSummary as s, rbac as t, getState as u };
+export { summary as _, VERSION as a, renderSummary as c, getState as d, notice as f, setSecret as g, setOutput as h, start as i, readAction as l, setFailed as m, readCommandLine as n, readManifestFiles as o, saveState as p, settingsOf as r, placeText as s, rbac as t, failureOf as u };

@@ -1,4 +1,4 @@
-import { c as readAction, f as saveState, g as summary, h as setSecret, i as start, m as setOutput, p as setFailed, s as renderSummary } from "./headgate.js";
+import { _ as summary, c as renderSummary, g as setSecret, h as setOutput, i as start, l as readAction, m as setFailed, p as saveState } from "./headgate.js";
 // src/main.ts
 const cancel = new AbortController();
 for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, () => cancel.abort(new Error(`${signal} received`)));
@@ -18,6 +18,7 @@ try {
 	saveState("finished", "true");
 	process.exitCode = result.outcome === "paused" ? 0 : result.exitCode;
 } catch (error) {
+	setOutput("outcome", "failed");
 	setFailed(error instanceof Error ? error : String(error));
 }
 export {};

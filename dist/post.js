@@ -1,4 +1,4 @@
-import { c as readAction, d as notice, g as summary, h as setSecret, i as start, s as renderSummary, u as getState } from "./headgate.js";
+import { _ as summary, c as renderSummary, d as getState, f as notice, g as setSecret, i as start, l as readAction } from "./headgate.js";
 // src/post.ts
 try {
 	if (getState("started") === "true" && getState("finished") !== "true") {
