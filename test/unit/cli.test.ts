@@ -1,10 +1,9 @@
 import { spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
-import { join, resolve } from 'node:path'
+import { resolve } from 'node:path'
 import { describe, expect, it } from 'vitest'
 
-const ROOT = resolve(import.meta.dirname, '../..')
-const CLI = join(ROOT, 'src/cli.ts')
+const CLI = resolve(import.meta.dirname, '../../src/cli.ts')
 
 /** The command line as a Node of this version would run it. */
 function run(version: string, ...args: string[]) {
@@ -31,9 +30,7 @@ describe('the entry of the command line', () => {
     })
   })
 
-  it('imports nothing before it has looked, and package.json asks for the same', () => {
+  it('imports nothing before it has looked', () => {
     expect(readFileSync(CLI, 'utf8')).not.toMatch(/^import /m)
-    const { engines } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as { engines: { node: string } }
-    expect(engines.node).toBe('>=24')
   })
 })
