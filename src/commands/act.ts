@@ -14,7 +14,7 @@ import { type ConfigMap, nameOf, refOf } from '../shared/objects.ts'
 import { isHeld, templateDrift } from '../strategies/hold.ts'
 import type { Move } from '../strategies/move.ts'
 import { weightAt } from '../strategies/strategy.ts'
-import type { WorkloadView } from '../strategies/view.ts'
+import { replicasOf, type WorkloadView } from '../strategies/view.ts'
 import { unsetVariables } from './early.ts'
 import { askActingRun, askBeginningRun } from './request.ts'
 import { resultOf } from './result.ts'
@@ -139,7 +139,13 @@ function driftOf(engine: Engine): Failure | undefined {
 /** Paused on a hold, and the old template is back: somebody went back by hand, and what was looked at is gone. */
 function undoneByHand({ deployment, versions, separate }: WorkloadView, record: RolloutRecord): Move | undefined {
   const begun = record.strategy === 'blue-green' || weightAt(record.plan, record.step) > 0
-  if (deployment === undefined || separate !== undefined || record.phase !== 'paused' || !begun) return undefined
+  if (deployment === undefined || record.phase !== 'paused' || !begun) return undefined
+  if (separate !== undefined) {
+    // The set that was looked at is gone; a promote would start another, and lead users to it at once.
+    const { deployment: fresh } = separate
+    const gone = fresh !== undefined && fresh.spec.replicas === 0 && replicasOf(deployment) > 0
+    return gone ? { kind: 'drift', object: refOf(fresh), text: 'it was scaled to 0 by hand' } : undefined
+  }
   if (record.strategy !== 'blue-green' && record.strategy !== 'canary') return undefined
   // An apply of the old file alone moves no pod while it is held and locked; only without the hold the pods are gone.
   if (isHeld(deployment) || !templateEquals(deployment.spec.template, versions.stable)) return undefined

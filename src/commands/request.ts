@@ -46,12 +46,14 @@ async function askHolder(
   namespace: string,
   rollout?: number,
 ): Promise<{ answer?: string; expired?: string }> {
-  const { client, clock, settings, cancel } = deps
+  const { client, clock, settings, cancel, reporter } = deps
   const command = settings.command === 'abort' ? 'abort' : 'promote'
   const at = new Date(clock.now()).toISOString()
   const which = rollout === undefined ? {} : { rollout }
   const request = { command, ...which, full: settings.full, by: holderOf(deps), at } as const
-  const asked = await ask(client, { namespace, app, request, timeoutMs: PATIENCE_MS, clock, signal: cancel })
+  const onWait = (holder: string): void =>
+    reporter.emit({ kind: 'waiting', text: `the run ${holder} to answer; silent for 30 s, it has died` })
+  const asked = await ask(client, { namespace, app, request, timeoutMs: PATIENCE_MS, clock, signal: cancel, onWait })
   if (asked.outcome === 'answered') return { answer: asked.answer.message }
   return asked.outcome === 'expired' ? { expired: asked.expired } : {}
 }

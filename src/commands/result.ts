@@ -1,6 +1,6 @@
 import type { Finding } from '../preflight/finding.ts'
 import type { Result } from '../report/events.ts'
-import { nextCommand } from '../report/way.ts'
+import { backCommand, nextCommand } from '../report/way.ts'
 import type { Outcome, RolloutRecord } from '../rollout/record.ts'
 import type { Settings } from '../rollout/settings.ts'
 import type { Failure } from '../shared/errors.ts'
@@ -54,7 +54,17 @@ export function resultOf(
     ...(failure === undefined ? {} : { failure }),
     findings,
     ...(plan === undefined ? {} : { plan }),
-    next: record === undefined ? '' : nextCommand(record, deps.settings.cluster),
+    ...ahead(outcome, record, deps.settings.cluster),
     exitCode: exitCodeOf(outcome, failure, cancelled),
   }
+}
+
+/** What was refused, planned or aborted is not gone on with: the command would bring what this one did not ask for. */
+function ahead(
+  outcome: Outcome,
+  record: RolloutRecord | undefined,
+  cluster: Settings['cluster'],
+): Pick<Result, 'next' | 'back'> {
+  if (record === undefined || ['refused', 'planned', 'aborted'].includes(outcome)) return { next: '', back: '' }
+  return { next: nextCommand(record, cluster), back: backCommand(record, cluster) }
 }

@@ -80,6 +80,8 @@ function wayOf(
   { strategy, plan, pods }: RolloutRecord,
 ): Pick<Settings, 'strategy' | 'steps' | 'pods'> {
   if (gates === 'all') return { strategy, steps: plan, pods }
+  // Two versions that must never run at once do not on the way back either.
+  if (strategy === 'recreate') return { strategy, steps: [], pods }
   if (pods === 'separate') return { strategy: 'blue-green', steps: [{ kind: 'switch' }], pods }
   return { strategy: 'rolling', steps: [], pods }
 }

@@ -149,6 +149,8 @@ export interface AskOptions {
   timeoutMs: number
   clock: Clock
   signal: AbortSignal
+  /** called once the request is there, with the run that is asked */
+  onWait?: (holder: string) => void
 }
 
 export type AskOutcome =
@@ -167,6 +169,7 @@ export async function ask(client: Client, options: AskOptions): Promise<AskOutco
   const changes = new Changes()
   const list = openList(client, options, AbortSignal.any([stop.signal, signal]), () => changes.notify())
   const until = clock.now() + timeoutMs
+  let told = false
   const expiry = new Expiry(clock)
   try {
     await list.ready
@@ -182,7 +185,11 @@ export async function ask(client: Client, options: AskOptions): Promise<AskOutco
       if (clock.now() >= until) return { outcome: 'timeout', holder }
       const sent = requestOf(lease)
       if (sent?.by !== request.by || sent.at !== request.at) await send(client, lease, request, list)
-      else await changes.next(clock, Math.min(left, until - clock.now()), signal)
+      else {
+        if (!told) options.onWait?.(holder)
+        told = true
+        await changes.next(clock, Math.min(left, until - clock.now()), signal)
+      }
     }
   } finally {
     stop.abort()

@@ -44,6 +44,7 @@ const ACCEPTABLE = [
   'pdb-overlap',
   'shared-config-changed',
   'stable-down',
+  'colors-left',
   'other-manager',
   'rollout-under-way',
   'strategy-recreate',

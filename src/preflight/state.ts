@@ -12,11 +12,33 @@ export function stateRules(input: PreflightInput): Finding[] {
   return workloadsOf(input).flatMap((workload) => {
     const { live } = workload
     return [
-      ...(live === undefined ? [] : liveRules(input, workload, live)),
+      ...(live === undefined ? colorsLeft(input, workload) : liveRules(input, workload, live)),
       ...strategyRules(input, workload),
       ...volumeRules(input, workload),
     ]
   })
+}
+
+/** colors-left: the form with two Deployments serves, and a third one would come beside it. */
+function colorsLeft(input: PreflightInput, { manifest, released }: Workload): Finding[] {
+  const { name, namespace = '' } = refOf(manifest)
+  const colors = [`${name}-blue`, `${name}-green`]
+  const serving = (input.lists.deployments ?? []).find(
+    (each) =>
+      colors.includes(refOf(each).name) &&
+      each.metadata.namespace === namespace &&
+      replicasOf(each) > 0 &&
+      !input.objects.some(({ object }) => keyOf(refOf(object)) === keyOf(refOf(each))),
+  )
+  if (input.pods === 'separate' || serving === undefined) return []
+  return [
+    findingAt(released, ['metadata', 'name'], {
+      id: 'colors-left',
+      severity: 'error',
+      reason: `${title(serving)} serves, in two colors, and this release brings ${title(manifest)} beside it: a Service without the color in its selector leads users to both versions at once`,
+      mend: 'say pods: separate, as before; to get back to one Deployment, accept colors-left and follow docs/leaving.md',
+    }),
+  ]
 }
 
 function isHeldByHeadgate(live: Deployment): boolean {

@@ -188,6 +188,7 @@ class Console implements ConsoleReporter {
     this.endPhase()
     this.remind.stop()
     if (result.next !== '') this.lines([`to go on: ${oneLine(result.next)}`])
+    if (result.back !== '') this.lines([`to go back: ${oneLine(result.back)}`])
     const color = result.exitCode === 0 ? 'green' : result.exitCode === 3 ? 'yellow' : 'red'
     const took = formatDuration(this.options.clock.now() - this.startedAt)
     this.lines([`${result.outcome.toUpperCase()}: ${oneLine(result.message)} (${took})`], color)

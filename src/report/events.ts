@@ -52,6 +52,8 @@ export interface Result {
   plan?: string
   /** the command that goes on, with rollout and step; empty when nothing is under way */
   next: string
+  /** the command that goes back from there; empty when nothing is under way */
+  back: string
   /** 0 ok, 1 failed, 2 refused, 3 paused, 70 timeout, 130 cancelled */
   exitCode: number
 }

@@ -5,6 +5,8 @@ import { shellWord } from './text.ts'
 /** The command line tool, called as the README calls it. */
 export const CLI = 'node dist/cli.js'
 
+const GO_BACK = 'Go back to the version before'
+
 /** One thing that a person can do next. */
 export interface Way {
   /** what it does, as a short sentence */
@@ -20,7 +22,7 @@ export interface Way {
 /** What can be done from where the rollout rests, the way forward first. Every command carries the rollout's number. */
 export function waysOf(record: RolloutRecord): Way[] {
   const promote = act(record, 'promote', 'Go on')
-  const abort = act(record, 'abort', 'Go back to the version before')
+  const abort = act(record, 'abort', GO_BACK)
   switch (record.phase) {
     case 'paused':
       return [promote, abort]
@@ -45,6 +47,12 @@ export function waysOf(record: RolloutRecord): Way[] {
 export function nextCommand(record: RolloutRecord, cluster: ClusterFlags = {}): string {
   if (record.phase === 'succeeded' || record.phase === 'aborted') return ''
   const way = waysOf(record)[0]
+  return way === undefined ? '' : commandOf(way, cluster)
+}
+
+/** The command that goes back from where the rollout rests; empty when nothing is under way. */
+export function backCommand(record: RolloutRecord, cluster: ClusterFlags = {}): string {
+  const way = waysOf(record).find(({ text }) => text === GO_BACK)
   return way === undefined ? '' : commandOf(way, cluster)
 }
 

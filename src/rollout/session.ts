@@ -125,7 +125,7 @@ async function applyScaled(
     const [first, ...others] = error instanceof ApiError && error.kind === 'conflict' ? error.causes : []
     if (first?.field !== '.spec.replicas' || others.length > 0 || live === undefined) throw error
     const { client, reporter } = session.deps
-    const text = `${nameOf(refOf(object))}: ${first.manager ?? 'somebody'} has set spec.replicas during this rollout; it stays, and the next deploy asks whose it is`
+    const text = `${nameOf(refOf(object))}: ${first.manager ?? 'somebody'} has set spec.replicas; the count stays as it is now. The next deploy is refused until the manifest leaves the field out, or the config file says take-over: [${first.manager ?? 'the manager'}]`
     reporter.emit({ kind: 'line', level: 'warning', text })
     return (await applyObject(client, object, live, { takeOver, autoscaled: true })).object
   }

@@ -6,6 +6,7 @@ import { reasonOf, stepName } from '../report/status.ts'
 import { type ClusterFlags, commandOf, nextCommand, waysOf } from '../report/way.ts'
 import { formatDuration } from '../shared/duration.ts'
 import type { Deployment, Pod, ReplicaSet, Service } from '../shared/objects.ts'
+import { COLOR } from '../strategies/color.ts'
 import { isHeld, isLocked, lastWriter } from '../strategies/hold.ts'
 import { hashOf } from '../strategies/view.ts'
 import { HASH_LABEL } from '../strategies/services.ts'
@@ -46,7 +47,12 @@ export async function statusLines(
   if (reason !== undefined) lines.push(info(`reason: ${reason}`))
   if (UNDONE.includes(record.phase) && record.failure !== undefined)
     lines.push(info(`failure: ${record.failure.message}`))
-  for (const workload of record.workloads) lines.push(...(await workloadLines(client, record, workload, now)))
+  for (const workload of record.workloads) {
+    const { stableName } = workload
+    if (stableName !== undefined)
+      lines.push(...(await workloadLines(client, record, { ...workload, name: stableName }, now)))
+    lines.push(...(await workloadLines(client, record, workload, now)))
+  }
   for (const service of record.services) lines.push(await serviceLine(client, record, service))
   const next = nextCommand(record)
   for (const way of waysOf(record))
@@ -86,6 +92,8 @@ async function serviceLine(client: Client, record: RolloutRecord, service: Servi
   const live = await client.get<Service>({ apiVersion: 'v1', kind: 'Service', name, namespace })
   if (live === undefined) return { text: `Service/${name} does not exist`, level: 'warning' }
   const pin = live.spec.selector?.[HASH_LABEL]
+  const color = live.spec.selector?.[COLOR]
+  if (pin === undefined && color !== undefined) return info(`Service/${name}: selects the color ${color}`)
   if (pin === undefined) return info(`Service/${name}: selects all versions`)
   const workload = record.workloads.find((each) => each.name === service.workload)
   // There are two sets, and only the old one's hash is known from the start.
@@ -123,12 +131,17 @@ async function workloadLines(
       : ''
   const lines: StatusLine[] = [
     {
-      text: `Deployment/${name}: ${counts.join(', ') || (deployment.spec.replicas === 0 ? 'scaled to 0, nothing serves' : 'no pods')}${state}`,
+      text: `Deployment/${name}: ${counts.join(', ') || (deployment.spec.replicas === 0 ? scaledToZero(workload) : 'no pods')}${state}`,
       level: 'info',
     },
   ]
   const drift = await driftLine(client, record, workload, deployment)
   return drift === undefined ? lines : [...lines, drift]
+}
+
+/** Of two colors one has no pods, and nothing is wrong. */
+function scaledToZero({ stableName }: WorkloadRecord): string {
+  return stableName === undefined ? 'scaled to 0, nothing serves' : 'scaled to 0'
 }
 
 /** While a rollout rests nothing else may apply its Deployment; when somebody did, this says who. */

@@ -63,4 +63,34 @@ describe('rollback', () => {
     expect(world.serving()).toEqual({ '0.3.0': 4 })
     expect((await world.run('rollback', { takeOver: ['kubectl'] })).result).toMatchObject({ outcome: 'rolled-back' })
   })
+
+  it('never lets both versions of a recreate run at once', async () => {
+    const world = new World()
+    await world.given({ version: '0.1.0' })
+    for (const version of ['0.2.0', '0.3.0'])
+      await world.run('deploy', { strategy: 'recreate', plan: '', objects: manifestsOf({ version }) })
+    world.expect({ workloads: [{ namespace: NAMESPACE, names: [APP], minServing: 0, maxPods: 3 }], services: [] })
+    const { result } = await world.run('rollback')
+    expect(result, result?.message).toMatchObject({ outcome: 'rolled-back' })
+    expect(world.serving()).toEqual({ '0.2.0': 3 })
+    expect(world.breaches).toEqual([])
+  })
+
+  it('in colors is not gone on with once it was undone by hand', async () => {
+    const world = await twoReleases('separate')
+    const options = { strategy: 'blue-green', pods: 'separate', plan: 'switch, approve' } as const
+    await world.run('deploy', { ...options, objects: manifestsOf({ version: '0.4.0' }) })
+    const [fresh, old] = ['blue', 'green'].map((color) => `${APP}-${color}`)
+    const serving = world.service()?.spec.selector?.['color'] === 'blue' ? [fresh, old] : [old, fresh]
+    const [away = '', kept = ''] = serving
+    const color = { color: kept.slice(APP.length + 1) }
+    world.emulator.patch('services', NAMESPACE, APP, { spec: { selector: color } }, 'kubectl-patch')
+    world.emulator.patch('deployments', NAMESPACE, away, { spec: { replicas: 0 } }, 'kubectl')
+    await world.clock.advance(60_000)
+    const { result } = await world.run('promote')
+    expect(result).toMatchObject({ outcome: 'refused', failure: { code: 'drift' }, next: '' })
+    expect(world.serving()).toEqual({ '0.3.0': 3 })
+    expect((await world.run('abort')).result).toMatchObject({ outcome: 'aborted' })
+    expect(world.serving()).toEqual({ '0.3.0': 3 })
+  })
 })

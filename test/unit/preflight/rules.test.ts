@@ -393,6 +393,9 @@ describe('what runs', () => {
   const record = (phase: string): World => JSON.parse(JSON.stringify({ record: { phase } })) as World
   it.each<[string, World, string[]]>([
     ['nothing serves', { live: [running({ status: { readyReplicas: 0 } }), service()] }, ['stable-down warning']],
+    ['a color serves', { live: [running({ metadata: { name: 'web-blue' } })] }, ['colors-left error']],
+    ['a color without pods', { live: [running({ metadata: { name: 'web-green' }, spec: { replicas: 0 } })] }, []],
+    ['a color of another name', { live: [running({ metadata: { name: 'shop-blue' } })] }, []],
     [
       'no status yet',
       { live: [running({ status: null, metadata: { generation: null } }), service()] },

@@ -113,11 +113,12 @@ describe('the log', () => {
     emit({
       kind: 'result',
       result: result({
-        outcome: 'aborted',
+        outcome: 'stopped',
         failure: pullFailure,
         exitCode: 1,
-        next: 'headgate abort',
-        message: 'undone',
+        next: 'headgate deploy',
+        back: 'headgate abort',
+        message: 'it rests',
       }),
     })
     expect(lines().slice(2)).toEqual([
@@ -130,8 +131,9 @@ describe('the log', () => {
       '    | Ready False: containers with unready status: [echo]',
       '  done   the old template was put back; 4 of 4 pods of 0.1.0 serve',
       '  next   push the image or mend its tag, then deploy again',
-      'to go on: headgate abort',
-      'ABORTED: undone (0.0s)',
+      'to go on: headgate deploy',
+      'to go back: headgate abort',
+      'STOPPED: it rests (0.0s)',
     ])
   })
 

@@ -147,6 +147,7 @@ export function result(change: Partial<Result> = {}): Result {
     message: 'echo-version 0.2.0 is live',
     findings: [],
     next: '',
+    back: '',
     exitCode: 0,
     ...change,
   }
