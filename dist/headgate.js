@@ -13479,9 +13479,10 @@ function byHandOf(record, byHand) {
 }
 // src/report/way.ts
 const CLI = "node dist/cli.js";
+const GO_BACK = "Go back to the version before";
 function waysOf(record) {
 	const promote = act$1(record, "promote", "Go on");
-	const abort = act$1(record, "abort", "Go back to the version before");
+	const abort = act$1(record, "abort", GO_BACK);
 	switch (record.phase) {
 		case "paused": return [promote, abort];
 		case "stopped": return [
@@ -13502,6 +13503,10 @@ function waysOf(record) {
 function nextCommand(record, cluster = {}) {
 	if (record.phase === "succeeded" || record.phase === "aborted") return "";
 	const way = waysOf(record)[0];
+	return way === void 0 ? "" : commandOf$1(way, cluster);
+}
+function backCommand(record, cluster = {}) {
+	const way = waysOf(record).find(({ text }) => text === GO_BACK);
 	return way === void 0 ? "" : commandOf$1(way, cluster);
 }
 function commandOf$1({ gh, cli }, { kubeconfig, context } = {}) {
@@ -14052,8 +14057,22 @@ function resultOf(deps, parts) {
 		...failure === void 0 ? {} : { failure },
 		findings,
 		...plan === void 0 ? {} : { plan },
-		next: record === void 0 ? "" : nextCommand(record, deps.settings.cluster),
+		...ahead(outcome, record, deps.settings.cluster),
 		exitCode: exitCodeOf(outcome, failure, cancelled)
+	};
+}
+function ahead(outcome, record, cluster) {
+	if (record === void 0 || [
+		"refused",
+		"planned",
+		"aborted"
+	].includes(outcome)) return {
+		next: "",
+		back: ""
+	};
+	return {
+		next: nextCommand(record, cluster),
+		back: backCommand(record, cluster)
 	};
 }
 // src/kubernetes/errors.ts
@@ -19107,6 +19126,7 @@ async function ask(client, options) {
 	const changes = new Changes();
 	const list = openList(client, options, AbortSignal.any([stop.signal, signal]), () => changes.notify());
 	const until = clock.now() + timeoutMs;
+	let told = false;
 	const expiry = new Expiry(clock);
 	try {
 		await list.ready;
@@ -19131,7 +19151,11 @@ async function ask(client, options) {
 			};
 			const sent = requestOf(lease);
 			if (sent?.by !== request.by || sent.at !== request.at) await send$1(client, lease, request, list);
-			else await changes.next(clock, Math.min(left, until - clock.now()), signal);
+			else {
+				if (!told) options.onWait?.(holder);
+				told = true;
+				await changes.next(clock, Math.min(left, until - clock.now()), signal);
+			}
 		}
 	} finally {
 		stop.abort();
@@ -19764,7 +19788,7 @@ async function applyScaled(session, takeOver, object, live) {
 		const [first, ...others] = error instanceof ApiError && error.kind === "conflict" ? error.causes : [];
 		if (first?.field !== ".spec.replicas" || others.length > 0 || live === void 0) throw error;
 		const { client, reporter } = session.deps;
-		const text = `${nameOf(refOf(object))}: ${first.manager ?? "somebody"} has set spec.replicas during this rollout; it stays, and the next deploy asks whose it is`;
+		const text = `${nameOf(refOf(object))}: ${first.manager ?? "somebody"} has set spec.replicas; the count stays as it is now. The next deploy is refused until the manifest leaves the field out, or the config file says take-over: [${first.manager ?? "the manager"}]`;
 		reporter.emit({
 			kind: "line",
 			level: "warning",
@@ -23511,22 +23535,28 @@ async function askBeginningRun(deps, app, namespace) {
 	});
 }
 async function askHolder(deps, app, namespace, rollout) {
-	const { client, clock, settings, cancel } = deps;
+	const { client, clock, settings, cancel, reporter } = deps;
 	const command = settings.command === "abort" ? "abort" : "promote";
 	const at = new Date(clock.now()).toISOString();
+	const request = {
+		command,
+		...rollout === void 0 ? {} : { rollout },
+		full: settings.full,
+		by: holderOf(deps),
+		at
+	};
+	const onWait = (holder) => reporter.emit({
+		kind: "waiting",
+		text: `the run ${holder} to answer; silent for 30 s, it has died`
+	});
 	const asked = await ask(client, {
 		namespace,
 		app,
-		request: {
-			command,
-			...rollout === void 0 ? {} : { rollout },
-			full: settings.full,
-			by: holderOf(deps),
-			at
-		},
+		request,
 		timeoutMs: PATIENCE_MS,
 		clock,
-		signal: cancel
+		signal: cancel,
+		onWait
 	});
 	if (asked.outcome === "answered") return { answer: asked.answer.message };
 	return asked.outcome === "expired" ? { expired: asked.expired } : {};
@@ -23675,7 +23705,15 @@ function driftOf(engine) {
 }
 function undoneByHand({ deployment, versions, separate }, record) {
 	const begun = record.strategy === "blue-green" || weightAt(record.plan, record.step) > 0;
-	if (deployment === void 0 || separate !== void 0 || record.phase !== "paused" || !begun) return void 0;
+	if (deployment === void 0 || record.phase !== "paused" || !begun) return void 0;
+	if (separate !== void 0) {
+		const { deployment: fresh } = separate;
+		return fresh !== void 0 && fresh.spec.replicas === 0 && replicasOf$1(deployment) > 0 ? {
+			kind: "drift",
+			object: refOf(fresh),
+			text: "it was scaled to 0 by hand"
+		} : void 0;
+	}
 	if (record.strategy !== "blue-green" && record.strategy !== "canary") return void 0;
 	if (isHeld(deployment) || !templateEquals(deployment.spec.template, versions.stable)) return void 0;
 	return {
@@ -25498,11 +25536,23 @@ function stateRules(input) {
 	return workloadsOf$1(input).flatMap((workload) => {
 		const { live } = workload;
 		return [
-			...live === void 0 ? [] : liveRules(input, workload, live),
+			...live === void 0 ? colorsLeft(input, workload) : liveRules(input, workload, live),
 			...strategyRules(input, workload),
 			...volumeRules(input, workload)
 		];
 	});
+}
+function colorsLeft(input, { manifest, released }) {
+	const { name, namespace = "" } = refOf(manifest);
+	const colors = [`${name}-blue`, `${name}-green`];
+	const serving = (input.lists.deployments ?? []).find((each) => colors.includes(refOf(each).name) && each.metadata.namespace === namespace && replicasOf(each) > 0 && !input.objects.some(({ object }) => keyOf$1(refOf(object)) === keyOf$1(refOf(each))));
+	if (input.pods === "separate" || serving === void 0) return [];
+	return [findingAt(released, ["metadata", "name"], {
+		id: "colors-left",
+		severity: "error",
+		reason: `${title(serving)} serves, in two colors, and this release brings ${title(manifest)} beside it: a Service without the color in its selector leads users to both versions at once`,
+		mend: "say pods: separate, as before; to get back to one Deployment, accept colors-left and follow docs/leaving.md"
+	})];
 }
 function isHeldByHeadgate(live) {
 	return live.metadata.annotations?.[ORIGINALS] !== void 0;
@@ -25630,6 +25680,7 @@ const ACCEPTABLE = [
 	"pdb-overlap",
 	"shared-config-changed",
 	"stable-down",
+	"colors-left",
 	"other-manager",
 	"rollout-under-way",
 	"strategy-recreate",
@@ -26712,6 +26763,11 @@ function wayOf({ gates }, { strategy, plan, pods }) {
 		steps: plan,
 		pods
 	};
+	if (strategy === "recreate") return {
+		strategy,
+		steps: [],
+		pods
+	};
 	if (pods === "separate") return {
 		strategy: "blue-green",
 		steps: [{ kind: "switch" }],
@@ -26740,7 +26796,14 @@ async function statusLines(client, record, now, cluster) {
 	const reason = reasonOf$1(record);
 	if (reason !== void 0) lines.push(info(`reason: ${reason}`));
 	if (UNDONE.includes(record.phase) && record.failure !== void 0) lines.push(info(`failure: ${record.failure.message}`));
-	for (const workload of record.workloads) lines.push(...await workloadLines(client, record, workload, now));
+	for (const workload of record.workloads) {
+		const { stableName } = workload;
+		if (stableName !== void 0) lines.push(...await workloadLines(client, record, {
+			...workload,
+			name: stableName
+		}, now));
+		lines.push(...await workloadLines(client, record, workload, now));
+	}
 	for (const service of record.services) lines.push(await serviceLine(client, record, service));
 	const next = nextCommand(record);
 	for (const way of waysOf(record)) if (commandOf$1(way) !== next) lines.push(info(`${way.text.toLowerCase()}: ${commandOf$1(way, cluster)}`));
@@ -26785,6 +26848,8 @@ async function serviceLine(client, record, service) {
 		level: "warning"
 	};
 	const pin = live.spec.selector?.[HASH_LABEL];
+	const color = live.spec.selector?.[COLOR];
+	if (pin === void 0 && color !== void 0) return info(`Service/${name}: selects the color ${color}`);
 	if (pin === void 0) return info(`Service/${name}: selects all versions`);
 	const workload = record.workloads.find((each) => each.name === service.workload);
 	const version = pin === workload?.stableHash ? workload.stableVersion : workload?.newVersion;
@@ -26816,11 +26881,14 @@ async function workloadLines(client, record, workload, now) {
 	});
 	const state = isHeld(deployment) ? isLocked(deployment) ? ", held and locked" : ", held, NOT locked" : isLocked(deployment) ? ", paused" : "";
 	const lines = [{
-		text: `Deployment/${name}: ${counts.join(", ") || (deployment.spec.replicas === 0 ? "scaled to 0, nothing serves" : "no pods")}${state}`,
+		text: `Deployment/${name}: ${counts.join(", ") || (deployment.spec.replicas === 0 ? scaledToZero(workload) : "no pods")}${state}`,
 		level: "info"
 	}];
 	const drift = await driftLine(client, record, workload, deployment);
 	return drift === void 0 ? lines : [...lines, drift];
+}
+function scaledToZero({ stableName }) {
+	return stableName === void 0 ? "scaled to 0, nothing serves" : "scaled to 0";
 }
 async function driftLine(client, record, workload, deployment) {
 	if (OVER.includes(record.phase) || workload.mode !== "steps") return void 0;
@@ -41424,6 +41492,7 @@ var Console = class {
 		this.endPhase();
 		this.remind.stop();
 		if (result.next !== "") this.lines([`to go on: ${oneLine$1(result.next)}`]);
+		if (result.back !== "") this.lines([`to go back: ${oneLine$1(result.back)}`]);
 		const color = result.exitCode === 0 ? "green" : result.exitCode === 3 ? "yellow" : "red";
 		const took = formatDuration(this.options.clock.now() - this.startedAt);
 		this.lines([`${result.outcome.toUpperCase()}: ${oneLine$1(result.message)} (${took})`], color);

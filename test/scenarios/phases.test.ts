@@ -185,8 +185,8 @@ describe('deploying another release', () => {
       const { result } = ran
       expect(result).toMatchObject({ outcome: 'refused', exitCode: 2, phase: 'paused' })
       expect(result?.failure?.done).toBe('nothing was touched: rollout 1 rests as it did')
-    // A promote would bring what this one was not about.
-    expect(result?.next).toBe('')
+      // A promote would bring what this one was not about.
+      expect(result?.next).toBe('')
       expect(result?.findings.map(({ id }) => id)).toContain('unknown-field')
       expect(realWrites(ran)).toEqual([])
       expect(world.serving()).toEqual(before)
