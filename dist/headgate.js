@@ -23820,7 +23820,7 @@ async function requireNothingHeld({ client }, namespace) {
 		if (error instanceof ApiError && error.kind === "forbidden") return { items: [] };
 		throw error;
 	});
-	const held = items.find(({ metadata }) => metadata.annotations?.[ORIGINALS] !== void 0);
+	const held = items.find((each) => each.metadata.annotations?.["headgate.dev/originals"] !== void 0 && (isHeld(each) || isLocked(each)));
 	if (held === void 0) return;
 	const object = {
 		...refOf(held),
@@ -25555,7 +25555,7 @@ function colorsLeft(input, { manifest, released }) {
 	})];
 }
 function isHeldByHeadgate(live) {
-	return live.metadata.annotations?.[ORIGINALS] !== void 0;
+	return live.metadata.annotations?.["headgate.dev/originals"] !== void 0 && (isHeld(live) || isLocked(live));
 }
 function isOurs({ record }, live) {
 	return isHeldByHeadgate(live) || record !== void 0 && !["succeeded", "aborted"].includes(record.phase);

@@ -4,6 +4,7 @@ import type { Deps } from '../rollout/deps.ts'
 import { refuse } from '../shared/errors.ts'
 import { type Deployment, nameOf, refOf } from '../shared/objects.ts'
 import { ORIGINALS } from '../strategies/annotations.ts'
+import { isHeld, isLocked } from '../strategies/hold.ts'
 import { act } from './act.ts'
 import { findApp } from './find-app.ts'
 import { askBeginningRun } from './request.ts'
@@ -28,7 +29,9 @@ async function requireNothingHeld({ client }: Deps, namespace: string): Promise<
       if (error instanceof ApiError && error.kind === 'forbidden') return { items: [] }
       throw error
     })
-  const held = items.find(({ metadata }) => metadata.annotations?.[ORIGINALS] !== undefined)
+  const held = items.find(
+    (each) => each.metadata.annotations?.[ORIGINALS] !== undefined && (isHeld(each) || isLocked(each)),
+  )
   if (held === undefined) return
   const object = { ...refOf(held), apiVersion: 'apps/v1', kind: 'Deployment' }
   throw refuse('record-lost', `${nameOf(object)} rests in a rollout of Headgate, and the record of that is gone`, {

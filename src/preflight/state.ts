@@ -1,6 +1,7 @@
 import { listOf, valueAt } from '../manifests/workload.ts'
 import { readiness } from '../health/readiness.ts'
 import { ORIGINALS } from '../strategies/annotations.ts'
+import { isHeld, isLocked } from '../strategies/hold.ts'
 import { durationText } from '../shared/duration.ts'
 import { type Deployment, keyOf, type KubeObject, refOf } from '../shared/objects.ts'
 import type { Finding } from './finding.ts'
@@ -41,8 +42,9 @@ function colorsLeft(input: PreflightInput, { manifest, released }: Workload): Fi
   ]
 }
 
+/** `kubectl rollout undo` brings the annotation back from a ReplicaSet, but neither hold nor lock. */
 function isHeldByHeadgate(live: Deployment): boolean {
-  return live.metadata.annotations?.[ORIGINALS] !== undefined
+  return live.metadata.annotations?.[ORIGINALS] !== undefined && (isHeld(live) || isLocked(live))
 }
 
 /** A rollout of Headgate that is under way explains every odd state of its workloads. */

@@ -418,6 +418,11 @@ describe('what runs', () => {
       ['record-lost error'],
     ],
     [
+      'an annotation that kubectl rollout undo has brought back',
+      { live: [running({ metadata: { annotations: { 'headgate.dev/originals': '{}' } } }), service()] },
+      [],
+    ],
+    [
       'paused in a rollout of ours',
       { live: [running({ spec: { paused: true } }), service()], ...record('paused') },
       [],
