@@ -23694,7 +23694,7 @@ function driftOf(engine) {
 	const { app, rollout } = engine.o.book.record;
 	for (const workload of engine.workloads) {
 		const view = engine.view(workload);
-		const drift = templateDrift(view) ?? undoneByHand(view, engine.o.book.record);
+		const drift = templateDrift(view) ?? undoneByHand(view, engine.o.book.record) ?? emptied(view);
 		if (drift?.kind !== "drift") continue;
 		return refuse("drift", `${nameOf(drift.object)} is no longer what rollout ${rollout} of ${app} made of it: ${drift.text}`, {
 			object: drift.object,
@@ -23721,6 +23721,21 @@ function undoneByHand({ deployment, versions, separate }, record) {
 		object: refOf(deployment),
 		text: "the old version was put back by hand"
 	};
+}
+function emptied(view) {
+	if (view.separate !== void 0) return void 0;
+	const sides = [sideOf(view, "stable"), sideOf(view, "next")];
+	for (const service of view.services) {
+		const { live } = service;
+		const pin = pinOf(service);
+		if (live === void 0 || pin === void 0) continue;
+		if ((sides.find(({ hash }) => hash === pin)?.serving ?? 0) > 0) continue;
+		return {
+			kind: "drift",
+			object: refOf(live),
+			text: `it leads users to pods of ${pin}, and none of them serves`
+		};
+	}
 }
 const SENTENCES = {
 	paused: "waiting for a person",

@@ -13,8 +13,9 @@ import { type Failure, refuse } from '../shared/errors.ts'
 import { type ConfigMap, nameOf, refOf } from '../shared/objects.ts'
 import { isHeld, templateDrift } from '../strategies/hold.ts'
 import type { Move } from '../strategies/move.ts'
+import { pinOf } from '../strategies/services.ts'
 import { weightAt } from '../strategies/strategy.ts'
-import { replicasOf, type WorkloadView } from '../strategies/view.ts'
+import { replicasOf, sideOf, type WorkloadView } from '../strategies/view.ts'
 import { unsetVariables } from './early.ts'
 import { askActingRun, askBeginningRun } from './request.ts'
 import { resultOf } from './result.ts'
@@ -124,7 +125,7 @@ function driftOf(engine: Engine): Failure | undefined {
   const { app, rollout } = engine.o.book.record
   for (const workload of engine.workloads) {
     const view = engine.view(workload)
-    const drift = templateDrift(view) ?? undoneByHand(view, engine.o.book.record)
+    const drift = templateDrift(view) ?? undoneByHand(view, engine.o.book.record) ?? emptied(view)
     if (drift?.kind !== 'drift') continue
     const message = `${nameOf(drift.object)} is no longer what rollout ${rollout} of ${app} made of it: ${drift.text}`
     return refuse('drift', message, {
@@ -150,6 +151,21 @@ function undoneByHand({ deployment, versions, separate }: WorkloadView, record: 
   // An apply of the old file alone moves no pod while it is held and locked; only without the hold the pods are gone.
   if (isHeld(deployment) || !templateEquals(deployment.spec.template, versions.stable)) return undefined
   return { kind: 'drift', object: refOf(deployment), text: 'the old version was put back by hand' }
+}
+
+/** Users are pinned to a set of which nothing is left: a promote would take the other one away as well. */
+function emptied(view: WorkloadView): Move | undefined {
+  if (view.separate !== undefined) return undefined
+  const sides = [sideOf(view, 'stable'), sideOf(view, 'next')]
+  for (const service of view.services) {
+    const { live } = service
+    const pin = pinOf(service)
+    if (live === undefined || pin === undefined) continue
+    const side = sides.find(({ hash }) => hash === pin)
+    if ((side?.serving ?? 0) > 0) continue
+    return { kind: 'drift', object: refOf(live), text: `it leads users to pods of ${pin}, and none of them serves` }
+  }
+  return undefined
 }
 
 const SENTENCES: Record<Exclude<Ended['outcome'], 'succeeded'>, string> = {

@@ -252,6 +252,22 @@ it.each(['abort', 'promote'] as const)(
   },
 )
 
+it('the set that users are on deleted: promote does not take the other one away, abort brings users back', async () => {
+  const world = await restingSwitched()
+  world.expect({ workloads: [], services: [] })
+  const sets = world.emulator.list('replicasets', NAMESPACE) as ReplicaSet[]
+  const fresh = sets.find(({ spec }) => spec.template.spec.containers[0]?.image?.endsWith(V2) === true)
+  world.emulator.delete('replicasets', NAMESPACE, fresh?.metadata.name ?? '')
+  await world.clock.advance(REST_MS)
+  expect(world.serving()).toEqual({ [V1]: 3 })
+  const { result } = await world.run('promote')
+  expect(result).toMatchObject({ outcome: 'refused', failure: { code: 'drift' } })
+  expect(result?.message).toMatch(/leads users to pods of .*none of them serves/)
+  expect(world.serving()).toEqual({ [V1]: 3 })
+  expect((await world.run('abort')).result).toMatchObject({ outcome: 'aborted' })
+  expect(world.serving()).toEqual({ [V1]: 3 })
+})
+
 it('the record deleted: abort and deploy say so, touch nothing, and users stay served', async () => {
   const world = await restingSwitched()
   world.emulator.delete('configmaps', NAMESPACE, `headgate-${APP}`)
