@@ -14486,6 +14486,9 @@ function originalsOf(view) {
 function isHeld(deployment) {
 	return deployment.spec.minReadySeconds === HOLD_MIN_READY_SECONDS;
 }
+function isResting(deployment) {
+	return deployment.metadata.annotations?.["headgate.dev/originals"] !== void 0 && (isHeld(deployment) || isLocked(deployment));
+}
 function isLocked(deployment) {
 	return deployment.spec.paused === true;
 }
@@ -23835,10 +23838,13 @@ async function requireNothingHeld({ client }, namespace) {
 		if (error instanceof ApiError && error.kind === "forbidden") return { items: [] };
 		throw error;
 	});
-	const held = items.find((each) => each.metadata.annotations?.["headgate.dev/originals"] !== void 0 && (isHeld(each) || isLocked(each)));
-	if (held === void 0) return;
+	const held = items.filter(isResting);
+	if (held.length === 0) return;
+	const known = (await recordsIn(client, namespace)).flatMap((map) => decodeRecord(map).workloads).flatMap(({ name, stableName }) => [name, stableName]);
+	const lost = held.find(({ metadata }) => !known.includes(metadata.name));
+	if (lost === void 0) return;
 	const object = {
-		...refOf(held),
+		...refOf(lost),
 		apiVersion: "apps/v1",
 		kind: "Deployment"
 	};
@@ -25569,11 +25575,8 @@ function colorsLeft(input, { manifest, released }) {
 		mend: "say pods: separate, as before; to get back to one Deployment, accept colors-left and follow docs/leaving.md"
 	})];
 }
-function isHeldByHeadgate(live) {
-	return live.metadata.annotations?.["headgate.dev/originals"] !== void 0 && (isHeld(live) || isLocked(live));
-}
 function isOurs({ record }, live) {
-	return isHeldByHeadgate(live) || record !== void 0 && !["succeeded", "aborted"].includes(record.phase);
+	return isResting(live) || record !== void 0 && !["succeeded", "aborted"].includes(record.phase);
 }
 function liveRules(input, workload, live) {
 	const { released, manifest, stepped } = workload;
@@ -25586,7 +25589,7 @@ function liveRules(input, workload, live) {
 		reason: `no pod of ${title(manifest)} serves now (0 of ${replicas}), so there is nothing to protect: the release goes in without steps, and a failure is not undone, because that would bring the outage back`,
 		mend: "deploy the fix; to go back to an earlier release, use rollback"
 	}));
-	if (input.record === void 0 && isHeldByHeadgate(live)) findings.push(findingAt(released, [], {
+	if (input.record === void 0 && isResting(live)) findings.push(findingAt(released, [], {
 		id: "record-lost",
 		severity: "error",
 		reason: `${title(manifest)} rests in a rollout of Headgate, and there is no record headgate-${input.app} of it: it was deleted, or the app had another name`,

@@ -3,10 +3,10 @@ import type { Result } from '../report/events.ts'
 import type { Deps } from '../rollout/deps.ts'
 import { refuse } from '../shared/errors.ts'
 import { type Deployment, nameOf, refOf } from '../shared/objects.ts'
-import { ORIGINALS } from '../strategies/annotations.ts'
-import { isHeld, isLocked } from '../strategies/hold.ts'
+import { decodeRecord } from '../rollout/codec.ts'
+import { isResting } from '../strategies/hold.ts'
 import { act } from './act.ts'
-import { findApp } from './find-app.ts'
+import { findApp, recordsIn } from './find-app.ts'
 import { askBeginningRun } from './request.ts'
 import { resultOf } from './result.ts'
 
@@ -29,11 +29,15 @@ async function requireNothingHeld({ client }: Deps, namespace: string): Promise<
       if (error instanceof ApiError && error.kind === 'forbidden') return { items: [] }
       throw error
     })
-  const held = items.find(
-    (each) => each.metadata.annotations?.[ORIGINALS] !== undefined && (isHeld(each) || isLocked(each)),
-  )
-  if (held === undefined) return
-  const object = { ...refOf(held), apiVersion: 'apps/v1', kind: 'Deployment' }
+  const held = items.filter(isResting)
+  if (held.length === 0) return
+  // Another app of the namespace may rest there, with its record.
+  const known = (await recordsIn(client, namespace))
+    .flatMap((map) => decodeRecord(map).workloads)
+    .flatMap(({ name, stableName }) => [name, stableName])
+  const lost = held.find(({ metadata }) => !known.includes(metadata.name))
+  if (lost === undefined) return
+  const object = { ...refOf(lost), apiVersion: 'apps/v1', kind: 'Deployment' }
   throw refuse('record-lost', `${nameOf(object)} rests in a rollout of Headgate, and the record of that is gone`, {
     object,
     done: 'nothing was touched: it rests as it did, and users are served',

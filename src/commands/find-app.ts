@@ -48,7 +48,8 @@ export async function findApp(deps: Deps): Promise<FoundApp> {
   return { app: record.app, namespace, record, map: only }
 }
 
-async function recordsIn(client: Client, namespace: string): Promise<ConfigMap[]> {
+/** The ConfigMaps of all records in a namespace. */
+export async function recordsIn(client: Client, namespace: string): Promise<ConfigMap[]> {
   const { items } = await client.list<ConfigMap>({ apiVersion: 'v1', kind: 'ConfigMap' }, namespace, {
     labelSelector: APP_LABEL,
   })

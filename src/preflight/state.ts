@@ -1,7 +1,6 @@
 import { listOf, valueAt } from '../manifests/workload.ts'
 import { readiness } from '../health/readiness.ts'
-import { ORIGINALS } from '../strategies/annotations.ts'
-import { isHeld, isLocked } from '../strategies/hold.ts'
+import { isResting } from '../strategies/hold.ts'
 import { durationText } from '../shared/duration.ts'
 import { type Deployment, keyOf, type KubeObject, refOf } from '../shared/objects.ts'
 import type { Finding } from './finding.ts'
@@ -42,14 +41,9 @@ function colorsLeft(input: PreflightInput, { manifest, released }: Workload): Fi
   ]
 }
 
-/** `kubectl rollout undo` brings the annotation back from a ReplicaSet, but neither hold nor lock. */
-function isHeldByHeadgate(live: Deployment): boolean {
-  return live.metadata.annotations?.[ORIGINALS] !== undefined && (isHeld(live) || isLocked(live))
-}
-
 /** A rollout of Headgate that is under way explains every odd state of its workloads. */
 function isOurs({ record }: PreflightInput, live: Deployment): boolean {
-  return isHeldByHeadgate(live) || (record !== undefined && !['succeeded', 'aborted'].includes(record.phase))
+  return isResting(live) || (record !== undefined && !['succeeded', 'aborted'].includes(record.phase))
 }
 
 function liveRules(input: PreflightInput, workload: Workload, live: Deployment): Finding[] {
@@ -66,7 +60,7 @@ function liveRules(input: PreflightInput, workload: Workload, live: Deployment):
         mend: 'deploy the fix; to go back to an earlier release, use rollback',
       }),
     )
-  if (input.record === undefined && isHeldByHeadgate(live))
+  if (input.record === undefined && isResting(live))
     findings.push(
       findingAt(released, [], {
         id: 'record-lost',

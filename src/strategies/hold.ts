@@ -3,7 +3,7 @@ import type { HoldFields } from '../rollout/record.ts'
 import { holdFieldsOf } from '../rollout/record.ts'
 import { type JsonPatchOperation, pointer } from '../shared/json-patch.ts'
 import { type Deployment, type PodTemplate, type ReplicaSet, refOf } from '../shared/objects.ts'
-import { SENTENCE } from './annotations.ts'
+import { ORIGINALS, SENTENCE } from './annotations.ts'
 import type { Move } from './move.ts'
 import type { Pair } from './pods.ts'
 import { pairOf } from './pods.ts'
@@ -106,6 +106,11 @@ export function originalsOf(view: WorkloadView): string {
 /** The Deployment has the values of a hold (whoever wrote its template). */
 export function isHeld(deployment: Deployment): boolean {
   return deployment.spec.minReadySeconds === HOLD_MIN_READY_SECONDS
+}
+
+/** A rollout of Headgate rests on it. `kubectl rollout undo` brings the annotation back, but neither hold nor lock. */
+export function isResting(deployment: Deployment): boolean {
+  return deployment.metadata.annotations?.[ORIGINALS] !== undefined && (isHeld(deployment) || isLocked(deployment))
 }
 
 export function isLocked(deployment: Deployment): boolean {

@@ -284,6 +284,13 @@ it('the record deleted: abort and deploy say so, touch nothing, and users stay s
   expectUnharmed(world)
 })
 
+it('an abort of an app without a record leaves another one that rests alone, and succeeds', async () => {
+  const world = await restingSwitched()
+  const { result } = await world.run('abort', { app: 'other' })
+  expect(result).toMatchObject({ outcome: 'unchanged', exitCode: 0 })
+  expect(world.serving()).toEqual({ [V1]: 3, [V2]: 3 })
+})
+
 it('what a run that acts finds changed under its hands ends it, and users are brought back', async () => {
   const world = await running({ judged: { ...IN_PLACE, workloads: [] } })
   world.clock.timer(60_000, () => setImage(world, V3))
