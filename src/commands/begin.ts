@@ -162,6 +162,8 @@ async function open(
     world,
     live: seen.live,
     dryRuns: seen.dryRuns,
+    ...(seen.routes.found[0] === undefined ? {} : { routes: seen.routes.found[0] }),
+    settleMs: deps.settleMs,
     now: clock.now(),
   })
   const kept = (before?.payloads ?? []).filter(({ rollout }) => rollout !== payload.rollout)

@@ -3,16 +3,19 @@ import { sameContent } from '../kubernetes/diff.ts'
 import { valueAt } from '../manifests/workload.ts'
 import type { Finding } from '../preflight/finding.ts'
 import { previewFindings } from '../preflight/preview.ts'
+import { placedAt, routeFindings } from '../preflight/routes.ts'
 import { rightsFindings } from '../preflight/rights.ts'
 import { applyAcceptance, blocking, runRules } from '../preflight/rules.ts'
 import { type Plan, renderPlan } from '../report/plan.ts'
 import { colored } from '../rollout/colors.ts'
-import { draftRollout, dryRunOf } from '../rollout/draft.ts'
+import { type Draft, draftRollout, dryRunOf } from '../rollout/draft.ts'
 import { Interrupted } from '../rollout/interrupt.ts'
 import { planOf } from '../rollout/plan.ts'
 import type { RolloutRecord } from '../rollout/record.ts'
 import type { Release } from '../rollout/release.ts'
+import { trafficOf } from '../rollout/routing.ts'
 import type { ReadSession, Session } from '../rollout/session.ts'
+import type { Settings } from '../rollout/settings.ts'
 import { type Survey, survey } from '../rollout/survey.ts'
 import { selectorText } from '../rollout/world.ts'
 import { type Failure, refuse } from '../shared/errors.ts'
@@ -68,15 +71,39 @@ export async function preflight(
     world,
     live: seen.live,
     dryRuns: seen.dryRuns,
+    ...(seen.routes.found[0] === undefined ? {} : { routes: seen.routes.found[0] }),
+    settleMs: deps.settleMs,
     now: clock.now(),
   })
   const previews = strategy === 'blue-green' ? previewFindings(draft.record.services, release.objects) : []
-  const found = [...rightsFindings(seen.missing), ...(known?.findings ?? []), ...previews, ...runRules(input)]
+  const routes = strategy === 'canary' ? routesOf(release, settings, seen, draft, known?.rest !== undefined) : []
+  const found = [
+    ...rightsFindings(seen.missing),
+    ...(known?.findings ?? []),
+    ...previews,
+    ...routes,
+    ...runRules(input),
+  ]
   const findings = applyAcceptance(found, settings.accept)
   const plan = withKnown(planOf(release, seen, draft, findings), known)
   for (const finding of findings) reporter.emit({ kind: 'finding', finding })
   reporter.emit({ kind: 'plan', plan })
   return { seen, findings, plan: renderPlan(plan) }
+}
+
+/** Findings about the router of a canary, at the workloads that go through steps. */
+function routesOf(
+  { app, objects, namespace }: Release,
+  { traffic, steps }: Settings,
+  { routes, lists }: Survey,
+  { record, payload }: Draft,
+  resting: boolean,
+): Finding[] {
+  if (record.workloads.every(({ mode }) => mode !== 'steps')) return []
+  const split = trafficOf(record, payload)?.split ?? { sides: [], match: traffic.match, pins: [], labels: {} }
+  const live = (lists.services ?? []).filter(({ metadata }) => metadata.namespace === namespace)
+  const services = record.services.map(({ name }) => name)
+  return placedAt(routeFindings({ app, settings: traffic, steps, services, live, ...routes, split, resting }), objects)
 }
 
 function withKnown(plan: Plan, known: UnderWay | undefined): Plan {

@@ -40,6 +40,8 @@ export class Discovery {
   readonly #fetch: Fetch
   readonly #known = new Map<string, Resource>()
   readonly #asked = new Map<string, Promise<void>>()
+  /** the server has told all groups with their kinds in one answer */
+  #whole = false
 
   constructor(fetch: Fetch) {
     this.#fetch = fetch
@@ -54,6 +56,14 @@ export class Discovery {
     const found = this.known(apiVersion, kind)
     if (found === undefined) throw this.#unknown(apiVersion, kind)
     return found
+  }
+
+  /** Whether the cluster serves a kind of a group, in at most one request for all kinds where the server can say so. */
+  async serves(apiVersion: string, kind: string): Promise<boolean> {
+    if (this.known(apiVersion, kind) !== undefined) return true
+    await this.#askGroups('/apis')
+    if (!this.#whole) await this.#askOne(apiVersion)
+    return this.known(apiVersion, kind) !== undefined
   }
 
   /** What is known without asking the cluster. */
@@ -89,13 +99,18 @@ export class Discovery {
   }
 
   async #ask(apiVersion: string): Promise<void> {
-    await this.#once(apiVersion.includes('/') ? '/apis' : '/api', async (path) => {
-      const answer = (await this.#fetch(path, AGGREGATED)) as { kind?: string; items?: GroupDiscovery[] }
-      if (answer.kind !== 'APIGroupDiscoveryList') return
-      for (const group of answer.items ?? []) this.#addGroup(group)
-    })
+    await this.#askGroups(apiVersion.includes('/') ? '/apis' : '/api')
     // Servers without aggregated discovery name groups only, and list an aggregated API that is away without resources.
     if (!this.#serves(apiVersion)) await this.#askOne(apiVersion)
+  }
+
+  #askGroups(tree: '/apis' | '/api'): Promise<void> {
+    return this.#once(tree, async (path) => {
+      const answer = (await this.#fetch(path, AGGREGATED)) as { kind?: string; items?: GroupDiscovery[] }
+      if (answer.kind !== 'APIGroupDiscoveryList') return
+      if (tree === '/apis') this.#whole = true
+      for (const group of answer.items ?? []) this.#addGroup(group)
+    })
   }
 
   #serves(apiVersion: string): boolean {

@@ -89,6 +89,13 @@ function managerFinding(
   })
 }
 
+/** Names of the tools that move pods or traffic by themselves and have this object. */
+export function moversOf(object: KubeObject): string[] {
+  return managersOf(object)
+    .filter(({ moves }) => moves)
+    .map(({ name }) => name)
+}
+
 /** Tools of an object by its live labels, annotations, owners and field managers. */
 function managersOf({ metadata }: KubeObject): Manager[] {
   const { labels = {}, annotations = {}, ownerReferences = [], managedFields = [] } = metadata

@@ -1,5 +1,6 @@
 import { groupOf } from '../manifests/workload.ts'
 import type { Command } from '../rollout/settings.ts'
+import type { Route, Router } from '../routers/router.ts'
 import { type KubeObject, refOf } from '../shared/objects.ts'
 import type { Step, Strategy } from '../strategies/step.ts'
 import type { Finding } from './finding.ts'
@@ -37,6 +38,8 @@ export interface NeedsInput {
   prune: boolean
   /** `check` and `job` steps need rights of their own */
   steps?: readonly Step[]
+  /** the router of a canary, and the routes that it leads by */
+  routing?: { router: Router; routes: Route[] }
   objects: readonly KubeObject[]
   /** from discovery; undefined falls back to the common plural */
   resourceOf?: (apiVersion: string, kind: string) => ResourceName | undefined
@@ -121,6 +124,7 @@ export function neededRights(input: NeedsInput): Need[] {
     ...workloadNeeds(input, acts),
     ...(applies ? objectNeeds(input) : []),
     ...(acts ? stepNeeds(input) : []),
+    ...routeNeeds(input, acts),
     ...(applies ? findingNeeds(input) : []),
   ]
   return once(all)
@@ -200,6 +204,37 @@ function colorNeeds(input: NeedsInput, namespace: string): Need[] {
   return own.flatMap((object) =>
     twinsOf(refOf(object).name).flatMap((name) => each({ ...apps, name }, 'patch', 'delete')),
   )
+}
+
+/** Reading the routes, writing them, and making what a router needs beside them. */
+function routeNeeds({ routing, namespace, resourceOf }: NeedsInput, acts: boolean): Need[] {
+  if (routing === undefined) return []
+  const { router, routes } = routing
+  const nameOf = (object: { apiVersion: string; kind: string }): ResourceName =>
+    resourceOf?.(object.apiVersion, object.kind) ?? commonName({ ...object, metadata: {} })
+  const objects = routes.map(({ object }) => object)
+  const kinds = [...new Map([...objects, ...router.related].map((each) => [each.kind, each])).values()]
+  const reads = kinds.flatMap((kind) => {
+    const { group, resource } = nameOf(kind)
+    return each({ group, resource, namespace }, 'get', 'list', 'watch')
+  })
+  if (!acts) return reads
+  const writes = objects.flatMap((object) => {
+    const { group, resource } = nameOf(object)
+    return each({ group, resource, namespace, name: refOf(object).name }, 'patch')
+  })
+  const makes = (router.makes ?? []).flatMap((kind) => {
+    const { group, resource } = nameOf(kind)
+    return each({ group, resource, namespace }, 'get', 'list', 'watch', 'create', 'patch', 'delete')
+  })
+  return [
+    ...reads,
+    ...writes,
+    ...makes,
+    ...each({ group: 'discovery.k8s.io', resource: 'endpointslices', namespace }, 'list', 'watch'),
+    ...each({ group: 'apps', resource: 'replicasets', namespace }, 'patch'),
+    ...each({ group: '', resource: 'services', namespace }, 'create', 'patch', 'delete'),
+  ]
 }
 
 function optional(needs: Need[]): Need[] {

@@ -53,6 +53,8 @@ const ACCEPTABLE = [
   'pod-security',
   'server-warning',
   'not-verified',
+  'route-other',
+  'router-notice',
 ] as const
 
 /** Findings that the cluster, or a later run, would not let pass whatever is accepted here. */
@@ -65,6 +67,14 @@ const FINAL = [
   'controlled',
   'read-write-once-pod',
   'preview-name',
+  'canary-service',
+  'router-needed',
+  'route-missing',
+  'route-service',
+  'routes-several',
+  'route-foreign',
+  'route-problem',
+  'route-not-live',
   'record-size',
   'rights',
   'lease',

@@ -91,11 +91,14 @@ class Applier {
   async #apply(object: KubeObject): Promise<KubeObject | undefined> {
     this.#engine.checkpoint()
     const { record } = this.#engine.o.book
-    const known = this.#seen?.live.get(keyOf(refOf(object)))
+    const key = keyOf(refOf(object))
+    // A route has been written and put back since it was seen.
+    const moved = record.traffic?.routes.includes(key) === true
+    const known = moved ? undefined : this.#seen?.live.get(key)
     const dry = this.#seen === undefined ? undefined : dryRunOf(this.#seen.dryRuns, object)
     if (known !== undefined && dry !== undefined && sameContent(known, dry))
       return readiness(known).done ? undefined : known
-    const live = this.#seen === undefined ? await this.#engine.o.client.get(refOf(object)) : known
+    const live = this.#seen === undefined || moved ? await this.#engine.o.client.get(refOf(object)) : known
     return applyIn(this.#session, record.takeOver, object, live)
   }
 }

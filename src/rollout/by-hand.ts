@@ -1,9 +1,10 @@
 import { stringifyJson } from '../shared/json.ts'
-import type { Deployment } from '../shared/objects.ts'
-import { ORIGINALS, SENTENCE } from '../strategies/annotations.ts'
+import { type Deployment, keyOf, type KubeObject, refOf } from '../shared/objects.ts'
+import { ORIGINALS, SENTENCE, SPLIT } from '../strategies/annotations.ts'
 import { COLOR } from '../strategies/color.ts'
 import { HASH_LABEL } from '../strategies/services.ts'
 import type { Payload } from './codec.ts'
+import { routeObjects, trafficOf } from './routing.ts'
 import type { RolloutRecord, ServiceRecord, WorkloadRecord } from './record.ts'
 
 /** Key of the record's ConfigMap that holds the way back as a shell script. */
@@ -30,7 +31,8 @@ function service(record: ServiceRecord, hash?: string): string {
 export function undoScript(record: RolloutRecord, payload: Payload): string {
   if (record.pods === 'separate') return separateScript(record)
   const draining = record.step >= record.steps.length
-  const pinned = record.strategy === 'blue-green'
+  const pinned = record.strategy === 'blue-green' || record.traffic !== undefined
+  const routes = routeLines(record, payload)
   const moved = record.workloads.filter(({ mode }) => mode === 'steps')
   const users = pinned
     ? record.services.map((each) => service(each, draining ? undefined : stableHash(record, each)))
@@ -38,14 +40,55 @@ export function undoScript(record: RolloutRecord, payload: Payload): string {
   const lines = [
     'set -e',
     ...users,
-    ...(pinned ? ['sleep 3', ...moved.flatMap(freed)] : []),
+    ...routes.edited,
+    ...(pinned ? [`sleep ${settleSeconds(record)}`, ...moved.flatMap(freed)] : []),
     ...moved.flatMap((workload) => workloadLines(record, payload, workload)),
     ...(pinned && !draining ? record.services.map((each) => service(each)) : []),
+    ...routes.made,
     ...moved.map(
       ({ namespace, name }) => `kubectl -n ${namespace} annotate deployment ${name} ${ORIGINALS}- ${SENTENCE}-`,
     ),
   ]
   return `${lines.join('\n')}\n`
+}
+
+const SETTLE_MS = 3_000
+
+function settleSeconds({ traffic }: RolloutRecord): number {
+  return Math.ceil((traffic?.settleMs ?? SETTLE_MS) / 1000)
+}
+
+/** The routes as they were; what was made for the new version goes last. */
+function routeLines(record: RolloutRecord, payload: Payload): { edited: string[]; made: string[] } {
+  const traffic = trafficOf(record, payload)
+  if (traffic === undefined) return { edited: [], made: [] }
+  const { namespace } = record
+  const originals = new Set(traffic.routes.map(({ object }) => keyOf(refOf(object))))
+  const made = routeObjects(traffic).filter((object) => !originals.has(keyOf(refOf(object))))
+  const gone = (kind: string, name: string): string =>
+    `kubectl -n ${namespace} delete ${kind} ${name} --ignore-not-found`
+  const edited = traffic.routes.flatMap(({ object }) => {
+    const { name = '', annotations = {} } = object.metadata
+    // Only what a router may have changed of them.
+    const own = Object.fromEntries([SENTENCE, SPLIT].map((key) => [key, null]))
+    const body = stringifyJson({ metadata: { annotations: { ...annotations, ...own } } })
+    return [
+      patch(resourceOf(object), namespace, name, [{ op: 'replace', path: '/spec', value: object['spec'] ?? {} }]),
+      `kubectl -n ${namespace} patch ${resourceOf(object)} ${name} --type=merge -p ${quoted(body)}`,
+    ]
+  })
+  const services = traffic.split.sides.map(({ canary }) => gone('service', canary))
+  return {
+    // What gives the new version its share by itself goes with the routes.
+    edited: [...edited, ...made.toReversed().map((object) => gone(resourceOf(object), object.metadata.name ?? ''))],
+    made: services,
+  }
+}
+
+/** `kind.version.group`, which kubectl takes for every kind. */
+function resourceOf({ apiVersion, kind }: KubeObject): string {
+  const [group = '', version = ''] = apiVersion.split('/')
+  return `${kind.toLowerCase()}.${version}.${group}`
 }
 
 function stableHash(record: RolloutRecord, { workload }: ServiceRecord): string | undefined {

@@ -1,6 +1,7 @@
 import { gunzipSync, gzipSync } from 'node:zlib'
 import { refuse } from '../shared/errors.ts'
 import { parseJson, stringifyJson } from '../shared/json.ts'
+import type { Route } from '../routers/router.ts'
 import { type ConfigMap, type KubeObject, nameOf, refOf } from '../shared/objects.ts'
 import { APP_LABEL } from '../strategies/services.ts'
 import type { Versions } from '../strategies/view.ts'
@@ -20,6 +21,8 @@ export interface Payload {
   versions: Record<string, Versions>
   /** what an abort puts back: live objects before this rollout, by key (shared configuration, ownership) */
   before: Record<string, KubeObject>
+  /** routes as they were before this rollout, by key, each with what else its router looks at */
+  routes?: Record<string, Route>
   /** manifests of Services and Jobs that belong to steps are among `objects`; these are their names */
   jobs: string[]
 }

@@ -15,8 +15,13 @@ import {
   type ReleaseRef,
   type RolloutRecord,
   type ServiceRecord,
+  type TrafficRecord,
   type WorkloadRecord,
 } from './record.ts'
+import { BUCKETS } from '../routers/patterns.ts'
+import type { Route } from '../routers/router.ts'
+import type { Step } from '../strategies/step.ts'
+import type { FoundRoutes } from './find-routes.ts'
 import type { Release } from './release.ts'
 import type { RunSource, Settings } from './settings.ts'
 import type { World } from './world.ts'
@@ -31,6 +36,10 @@ export interface DraftInput {
   world: World
   live: ReadonlyMap<string, KubeObject>
   dryRuns: ReadonlyMap<string, DryRunResult>
+  /** the router that leads to the Services, for a canary */
+  routes?: FoundRoutes
+  /** ms that a Service change needs */
+  settleMs: number
   /** ms since 1970 */
   now: number
 }
@@ -74,6 +83,8 @@ export function draftRollout(input: DraftInput): Draft {
     workloads.push(workload)
     if (workload.mode === 'steps') services.push(...draftServices(input, manifest))
   }
+  const traffic = trafficRecord(input, rollout, services)
+  const routes = traffic === undefined ? undefined : routesByKey(input.routes?.routes ?? [])
   const payload: Payload = {
     version: 1,
     rollout,
@@ -82,6 +93,7 @@ export function draftRollout(input: DraftInput): Draft {
     versions,
     before: changedBefore(input),
     jobs: release.parts.stepJobs.map((job) => job.metadata.name ?? ''),
+    ...(routes === undefined ? {} : { routes }),
   }
   const at = new Date(now).toISOString()
   const previousImages = [
@@ -104,8 +116,9 @@ export function draftRollout(input: DraftInput): Draft {
     step: 0,
     release: releaseRef(release, rollout, input.source.sha),
     previousImages,
-    workloads,
+    workloads: traffic === undefined ? workloads : workloads.map((each) => withShares(each, traffic, settings.steps)),
     services,
+    ...(traffic === undefined ? {} : { traffic }),
     source: input.source,
     lastRun: input.source,
     startedAt: at,
@@ -218,21 +231,81 @@ function versionsOf(live: Deployment, dry: Deployment, manifest: Deployment): Ve
   }
 }
 
-/** Every Service of the namespace that selects the workload's pods, but the ones that Headgate made. */
+/** Every Service of the namespace that selects the workload's live pods, but the ones that Headgate made. */
+export function servicesBehind(world: World, { active }: Pick<Release, 'active'>, manifest: Deployment): Service[] {
+  const { name = '', namespace = '' } = manifest.metadata
+  const { deployment } = world.workload({ namespace, name: active[`${namespace}/${name}`] ?? name })
+  const labels = deployment?.spec.template.metadata?.labels ?? {}
+  return world.services(namespace).filter((service) => takesPart(service, labels))
+}
+
 function draftServices({ world, release }: DraftInput, manifest: Deployment): ServiceRecord[] {
   const { name = '', namespace = '' } = manifest.metadata
-  const { deployment } = world.workload({ namespace, name: release.active[`${namespace}/${name}`] ?? name })
-  const labels = deployment?.spec.template.metadata?.labels ?? {}
-  return world
-    .services(namespace)
-    .filter((service) => takesPart(service, labels))
-    .map((service) => ({
-      namespace,
-      name: service.metadata.name ?? '',
-      selector: service.spec.selector ?? {},
-      ports: service.spec.ports ?? [],
-      workload: name,
-    }))
+  return servicesBehind(world, release, manifest).map((service) => ({
+    namespace,
+    name: service.metadata.name ?? '',
+    selector: service.spec.selector ?? {},
+    ports: service.spec.ports ?? [],
+    workload: name,
+  }))
+}
+
+/** Step of the offset from one rollout to the next: odd, so that 256 rollouts begin with 256 different users. */
+const OFFSET_STEP = 97
+
+/** How the router parts the requests; undefined where no route leads to a Service of a workload in steps. */
+function trafficRecord(
+  { settings, routes, settleMs }: DraftInput,
+  rollout: number,
+  services: ServiceRecord[],
+): TrafficRecord | undefined {
+  if (settings.strategy !== 'canary' || routes === undefined) return undefined
+  const { router } = routes
+  const led = services.filter(({ name }) => routes.routes.some((route) => router.leadsTo(route, name)))
+  if (led.length === 0) return undefined
+  const { match, sticky, pods, onDrift, prefix, weights } = settings.traffic
+  const [paths] = weights
+  return {
+    router: router.name,
+    routes: routes.routes.map(({ object }) => keyOf(refOf(object))),
+    services: led.map(({ namespace, name }) => `${namespace}/${name}`),
+    match,
+    ...(sticky === undefined
+      ? {}
+      : { sticky: sticky.by === 'router' ? sticky : { ...sticky, offset: (rollout * OFFSET_STEP) % BUCKETS } }),
+    pods,
+    onDrift,
+    settleMs: settings.traffic.settleMs ?? Math.max(settleMs, router.settleMs),
+    ...(prefix === undefined ? {} : { prefix }),
+    ...(paths === undefined ? {} : { weights: { stable: paths.stable, canary: paths.canary, total: paths.total } }),
+    pins: [],
+  }
+}
+
+function routesByKey(routes: Route[]): Record<string, Route> {
+  return Object.fromEntries(
+    routes.map(({ object, related }) => [
+      keyOf(refOf(object)),
+      { object: withoutStatus(object), related: related.map(withoutStatus) },
+    ]),
+  )
+}
+
+function withoutStatus(object: KubeObject): KubeObject {
+  const { status: _status, ...rest } = object
+  return rest
+}
+
+/** With a router all old pods stay, and new ones come for the share. */
+function withShares(workload: WorkloadRecord, traffic: TrafficRecord, steps: readonly Step[]): WorkloadRecord {
+  const weights = steps.flatMap((step) => (step.kind === 'weight' ? [step.percent] : []))
+  const { replicas } = workload
+  const led = workload.mode === 'steps'
+  const pairs = weights.map((percent): [number, number] => [
+    replicas,
+    traffic.pods === 'full' ? replicas : Math.max(1, Math.ceil((replicas * percent) / 100)),
+  ])
+  return led ? { ...workload, pairs } : workload
 }
 
 export function takesPart(service: Service, labels: Record<string, string>): boolean {

@@ -8,14 +8,17 @@ import { type KubeObject, keyOf, nameOf, refOf, type Service } from '../shared/o
 import { SENTENCE } from '../strategies/annotations.ts'
 import { COLOR } from '../strategies/color.ts'
 import { MOVER } from '../strategies/hold.ts'
-import type { Move, Write } from '../strategies/move.ts'
+import { done, type Move, wait, type Write } from '../strategies/move.ts'
+import { routeMove } from '../strategies/routes.ts'
+import { canaryName } from '../strategies/services.ts'
 import { type Goal, nextMove } from '../strategies/strategy.ts'
-import { type SeparateView, type ServiceView, sideOf, type WorkloadView } from '../strategies/view.ts'
+import { type Routing, type SeparateView, type ServiceView, sideOf, type WorkloadView } from '../strategies/view.ts'
 import type { Book } from './book.ts'
 import { movedImage } from './images.ts'
 import { Interrupted, type Interruption } from './interrupt.ts'
 import { Judge } from './judge.ts'
 import type { WorkloadRecord } from './record.ts'
+import { RouteClock, routeObjects, routingOf, type Traffic, trafficOf } from './routing.ts'
 import { CONTROLLER, Teller } from './teller.ts'
 import type { Wake } from './wake.ts'
 import type { World } from './world.ts'
@@ -61,12 +64,16 @@ export class Engine {
   readonly #startedAt: number
   readonly #judge: Judge
   readonly #teller: Teller
+  readonly #traffic: Traffic | undefined
+  readonly #routeClock: RouteClock
   #stale = 0
 
   constructor(options: EngineOptions) {
     this.o = options
     this.#startedAt = options.clock.now()
     this.#judge = new Judge(this, this.#startedAt)
+    this.#traffic = trafficOf(options.book.record, options.book.payload)
+    this.#routeClock = new RouteClock(options.rested ? 0 : this.#startedAt)
     this.#teller = new Teller(this)
   }
 
@@ -100,6 +107,8 @@ export class Engine {
     if (versions === undefined) throw new Error(`no versions of ${workload.name} in the payload`)
     const { namespace, stableName } = workload
     const separate = this.#separate(workload)
+    const services = this.#services(workload)
+    const routing = services.some(({ canary }) => canary !== undefined) ? this.routing() : undefined
     return {
       record: workload,
       versions,
@@ -107,12 +116,31 @@ export class Engine {
       app: record.app,
       ...world.workload({ namespace, name: stableName ?? workload.name }),
       ...(separate === undefined ? {} : { separate }),
-      services: this.#services(workload),
+      services,
+      ...(routing === undefined ? {} : { routing }),
       now: this.now,
-      settleMs,
+      settleMs: Math.max(settleMs, routing?.settleMs ?? 0),
       capacity: record.capacity,
       sentence: book.sentence(),
     }
+  }
+
+  /** The routes as they are now; undefined where the share is one of pods. */
+  routing(): Routing | undefined {
+    const { book, world } = this.o
+    if (this.#traffic === undefined) return undefined
+    return routingOf(this.#traffic, book.record, world, this.#routeClock, this.now)
+  }
+
+  /** Routes of this rollout as they are live. */
+  get routes(): KubeObject[] {
+    const all = this.#traffic === undefined ? [] : routeObjects(this.#traffic)
+    return all.flatMap((object) => this.o.world.object(refOf(object)) ?? [])
+  }
+
+  /** A route as it was before the rollout; undefined for what was made for it. */
+  routeBefore(key: string): KubeObject | undefined {
+    return this.#traffic?.routes.find(({ object }) => keyOf(refOf(object)) === key)?.object
   }
 
   #separate(workload: WorkloadRecord): SeparateView | undefined {
@@ -128,11 +156,17 @@ export class Engine {
 
   #services(workload: WorkloadRecord): ServiceView[] {
     const { world, book, rested } = this.o
+    const routed = book.record.traffic?.services ?? []
     return book.record.services
       .filter((service) => service.workload === workload.name && service.namespace === workload.namespace)
       .map((record) => {
         const key = keyOf({ apiVersion: 'v1', kind: 'Service', name: record.name, namespace: record.namespace })
+        const canary = canaryName(record.name)
+        const ready = world.readyEndpoints(record.namespace, canary)
         return {
+          ...(routed.includes(`${record.namespace}/${record.name}`)
+            ? { canary: { live: world.service(record.namespace, canary), ready } }
+            : {}),
           record,
           live: world.service(record.namespace, record.name),
           desired: book.object(key) as Service | undefined,
@@ -156,20 +190,25 @@ export class Engine {
     for (const workload of this.workloads) {
       const view = this.view(workload)
       const { deployment, services, separate } = view
-      // In place, blue/green writes to the old ReplicaSet as well.
-      const replicaSet = this.o.book.record.strategy === 'blue-green' ? sideOf(view, 'stable').replicaSet : undefined
+      // In place, blue/green and a canary through a router write to the old ReplicaSet as well.
+      const guards = this.o.book.record.strategy === 'blue-green' || view.routing !== undefined
+      const replicaSet = guards ? sideOf(view, 'stable').replicaSet : undefined
       for (const object of [
         deployment,
         separate?.deployment,
         separate === undefined ? replicaSet : undefined,
-        ...services.map(({ live }) => live),
-      ]) {
-        if (object === undefined) continue
-        const body = { metadata: { annotations: { [SENTENCE]: by } } }
-        const marked = await this.o.client.patch(refOf(object), { type: 'merge', body }, { fieldManager: MOVER })
-        this.o.world.put(marked)
-      }
+        ...services.flatMap(({ live, canary }) => [live, canary?.live]),
+      ])
+        await this.#markOne(object, by)
     }
+    for (const route of this.routes) await this.#markOne(route, by)
+  }
+
+  async #markOne(object: KubeObject | undefined, by: string): Promise<void> {
+    if (object === undefined) return
+    const body = { metadata: { annotations: { [SENTENCE]: by } } }
+    const marked = await this.o.client.patch(refOf(object), { type: 'merge', body }, { fieldManager: MOVER })
+    this.o.world.put(marked)
   }
 
   /**
@@ -180,7 +219,7 @@ export class Engine {
     let deadline = this.now + limitMs
     for (;;) {
       this.checkpoint(obey)
-      const moves = this.workloads.map((workload) => this.#next(workload, goal))
+      const moves = this.#withRoutes(this.workloads.map((workload) => this.#next(workload, goal)))
       if (await this.#sendAll(moves)) continue
       this.#teller.mix()
       const waits = this.#waits(moves)
@@ -221,15 +260,37 @@ export class Engine {
   }
 
   #next(workload: WorkloadRecord, goal: Goal): Move {
-    const move = nextMove(this.o.book.record.strategy, this.view(workload), goal)
+    return this.#possible(nextMove(this.o.book.record.strategy, this.view(workload), goal))
+  }
+
+  /** The move, unless it says that the rollout cannot go on. */
+  #possible(move: Move): Move {
+    const { rollout } = this.o.book.record
+    if (move.kind === 'refused') {
+      const { code, text: message, object, next } = move
+      throw new HeadgateError({ kind: 'failed', code, message, object, next })
+    }
     if (move.kind !== 'drift') return move
     throw new HeadgateError({
       kind: 'failed',
       code: 'drift',
-      message: `${nameOf(move.object)} is no longer what rollout ${this.o.book.record.rollout} made of it: ${move.text}`,
+      message: `${nameOf(move.object)} is no longer what rollout ${rollout} made of it: ${move.text}`,
       object: move.object,
       next: `abort puts the stable version back; or find who wrote it, stop that, and deploy again`,
     })
+  }
+
+  /** Routes are moved when every workload is ready for it, since one route may lead to several of them. */
+  #withRoutes(moves: Move[]): Move[] {
+    const asked = moves.find((move) => move.kind === 'route')
+    const routing = this.routing()
+    if (asked === undefined || routing === undefined) return moves
+    const ready = moves.every(({ kind }) => kind === 'route' || kind === 'done')
+    const { book } = this.o
+    const { rollout, app } = book.record
+    const known = { routing, rollout, app, sentence: book.sentence(), now: this.now }
+    const move = ready ? this.#possible(routeMove(known, asked.to) ?? done) : wait('the other workloads')
+    return moves.map((each) => (each !== asked && each.kind === 'route' ? done : each === asked ? move : each))
   }
 
   /** Where there are several workloads a wait says whose it is. */
@@ -261,7 +322,8 @@ export class Engine {
     try {
       const object = await this.#perform(write)
       if (object !== undefined) {
-        if (object.kind === 'Service') this.o.world.touched(object, this.now)
+        this.o.world.touched(refOf(object), this.now)
+        this.o.world.written.set(keyOf(refOf(object)), object.metadata.resourceVersion ?? '')
         this.o.world.put(object)
       }
       this.#stale = 0
@@ -299,6 +361,7 @@ export class Engine {
       case 'delete':
         await client.delete(write.ref, write.uid === undefined ? {} : { uid: write.uid })
         world.drop(write.ref)
+        world.touched(write.ref, this.now)
         return undefined
     }
   }

@@ -2,6 +2,7 @@ import { keyOf, type KubeObject, nameOf, type ObjectRef, refOf } from '../shared
 import { payloadName } from './codec.ts'
 import type { Engine } from './engine.ts'
 import { clean, withoutTraces } from './ownership.ts'
+import { giveRoutesBack } from './undo.ts'
 import { type PayloadRef, type ReleaseRef, successText } from './record.ts'
 
 /**
@@ -17,6 +18,7 @@ export async function finish(engine: Engine): Promise<void> {
     for (const object of [separate?.deployment, deployment, ...services.map(({ live }) => live)])
       if (object !== undefined) await handOver(engine, object)
   }
+  await giveRoutesBack(engine)
 }
 
 async function handOver(engine: Engine, live: KubeObject): Promise<void> {

@@ -2,14 +2,14 @@ import type { Client } from '../kubernetes/client.ts'
 import { jsonEquals } from '../shared/json.ts'
 import { type JsonPatchOperation, pointer } from '../shared/json-patch.ts'
 import { type KubeObject, type ManagedFieldsEntry, refOf } from '../shared/objects.ts'
-import { ORIGINALS, SENTENCE } from '../strategies/annotations.ts'
+import { ORIGINALS, SENTENCE, SPLIT } from '../strategies/annotations.ts'
 import { MOVER } from '../strategies/hold.ts'
 
 const CONTROLLER = 'kube-controller-manager'
 
 /** The traces that a rollout leaves on an object: our annotations and the mover's ownership. */
 function annotationOperations(object: KubeObject): JsonPatchOperation[] {
-  return [ORIGINALS, SENTENCE]
+  return [ORIGINALS, SENTENCE, SPLIT]
     .filter((key) => object.metadata.annotations?.[key] !== undefined)
     .map((key) => ({ op: 'remove' as const, path: pointer('metadata', 'annotations', key) }))
 }

@@ -7,7 +7,8 @@ import { type Json, keyOf, refOf, type Service } from '../shared/objects.ts'
 import { stepText } from '../strategies/step.ts'
 import { weightAt } from '../strategies/strategy.ts'
 import { type Draft, dryRunOf, takesPart } from './draft.ts'
-import type { RolloutRecord } from './record.ts'
+import type { Sticky } from '../routers/router.ts'
+import type { RolloutRecord, TrafficRecord } from './record.ts'
 import type { Release } from './release.ts'
 import type { Survey } from './survey.ts'
 
@@ -113,9 +114,37 @@ function notesOf(record: RolloutRecord, moved: number): string[] {
   for (const { name, mode } of record.workloads)
     if (mode === 'plain' && record.strategy !== 'rolling')
       notes.push(`Deployment/${name} goes without steps: it is new, its pods do not change, or nothing of it serves.`)
-  if (record.strategy === 'canary' && moved > 0)
+  if (record.traffic !== undefined) notes.push(...trafficNotes(record, record.traffic))
+  if (record.strategy === 'canary' && moved > 0 && record.traffic === undefined)
     notes.push(
       'Without a router the share is one of pods and connections: clients that keep their connections open hardly meet the new version until old pods end.',
     )
   return notes
+}
+
+function trafficNotes(
+  { workloads }: RolloutRecord,
+  { router, routes, services, match, sticky, settleMs, pods }: TrafficRecord,
+): string[] {
+  const names = routes.map((key) => {
+    const [, kind = '', , name = ''] = key.split('|')
+    return `${kind}/${name}`
+  })
+  const led = services.map((service) => `Service/${service.split('/')[1] ?? ''}`)
+  const replicas = workloads.reduce((sum, workload) => sum + (workload.mode === 'steps' ? workload.replicas : 0), 0)
+  return [
+    `The share is one of requests: ${router} parts those that come to ${led.join(', ')} through ${names.join(', ')}. What comes to the Service past it stays on the old version until the finish.`,
+    `All ${replicas} old pods stay until then, and ${pods === 'full' ? 'a full new set stands' : 'new pods stand'} beside them; each change of the route settles for ${Math.round(settleMs / 1000)} s before its step counts.`,
+    ...(match.length === 0
+      ? []
+      : [
+          'Who matches `traffic: match` sees the new version from the first weight or mirror step on, whatever the weight.',
+        ]),
+    ...(sticky === undefined ? [] : [stickyNote(sticky)]),
+  ]
+}
+
+function stickyNote(sticky: Sticky): string {
+  if (sticky.by === 'router') return `The router keeps each user on a version by its cookie ${sticky.name}.`
+  return `Sticky by the ${sticky.source} ${sticky.name}: a user moves to the new version once and never back; who has no id stays on the old one until 100%.`
 }

@@ -1,6 +1,7 @@
 import type { Failure } from '../shared/errors.ts'
 import type { RollingUpdate, ServicePort } from '../shared/objects.ts'
 import type { Step, Strategy } from '../strategies/step.ts'
+import type { Match, Pin, RouterName, Sticky, WeightPaths } from '../routers/router.ts'
 import type { Check, RunSource } from './settings.ts'
 
 /** Where a rollout rests. `none` is the absence of a record. */
@@ -68,6 +69,23 @@ export interface ServiceRecord {
   workload: string
 }
 
+/** How a router parts the requests of this rollout. What the routes were before is in the payload. */
+export interface TrafficRecord {
+  router: RouterName
+  /** keys (`keyOf`) of the routes, in the order in which they are written */
+  routes: string[]
+  /** Services that the routes lead to, each with one of its own for the new version: `namespace/name` */
+  services: string[]
+  match: Match[]
+  sticky?: Sticky
+  pods: 'share' | 'full'
+  onDrift: 'stop' | 'reassert'
+  settleMs: number
+  prefix?: string
+  weights?: WeightPaths
+  pins: Pin[]
+}
+
 export interface PayloadRef {
   rollout: number
   kind: 'ConfigMap' | 'Secret'
@@ -112,6 +130,8 @@ export interface RolloutRecord {
   previousImages: string[]
   workloads: WorkloadRecord[]
   services: ServiceRecord[]
+  /** canary through a router; absent where the weight is a share of pods */
+  traffic?: TrafficRecord
   checks: Record<string, Check>
   timeoutMs: number
   onFailure: 'abort' | 'stop'

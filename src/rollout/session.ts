@@ -6,6 +6,7 @@ import { type KubeObject, keyOf, type LabelSelector, nameOf, refOf } from '../sh
 import type { Deps } from './deps.ts'
 import type { Book } from './book.ts'
 import { Engine } from './engine.ts'
+import { trafficOf, watchTraffic } from './routing.ts'
 import { Wake } from './wake.ts'
 import { selectorText, World } from './world.ts'
 
@@ -145,7 +146,9 @@ export async function engineFor(session: Session, book: Book, rested: boolean): 
     return [own, world.watch(stableName, namespace, selectorText({ matchLabels: labels }))]
   })
   const namespaces = new Set([record.namespace, ...record.services.map((service) => service.namespace)])
-  await Promise.all([...watches, ...[...namespaces].map((namespace) => world.watchServices(namespace))])
+  const traffic = trafficOf(record, payload)
+  const routes = traffic === undefined ? [] : [watchTraffic(world, traffic, record.namespace)]
+  await Promise.all([...watches, ...routes, ...[...namespaces].map((namespace) => world.watchServices(namespace))])
   return new Engine({
     client: deps.client,
     clock: deps.clock,

@@ -1,4 +1,5 @@
 import type { Place } from '../shared/errors.ts'
+import type { Match, ObjectKind, RouterName, WeightPaths } from '../routers/router.ts'
 import type { Step, Strategy } from '../strategies/step.ts'
 
 export const COMMANDS = ['deploy', 'promote', 'abort', 'rollback', 'status', 'plan'] as const
@@ -27,6 +28,48 @@ export interface Check {
   http: HttpCheck
 }
 
+/** A route of any kind, by the paths to its weights. */
+export interface GenericRoute extends ObjectKind, WeightPaths {
+  name: string
+}
+
+/** How requests are parted by a router, as written in the config. */
+export interface Traffic {
+  /** `auto` takes the first that leads to the Service; `none` leaves the share to the number of pods */
+  router: RouterName | 'auto' | 'none'
+  /** `Kind/name` of the routes that are meant; empty: all that lead to the Services */
+  routes: string[]
+  /** who is on the new version from the first step on, whatever the weight */
+  match: Match[]
+  sticky?: { by: 'bucket'; source: 'cookie' | 'header'; name: string } | { by: 'router'; name: string }
+  /** new pods beside the old ones: as the weight asks (rounded up), or a full set from the first step */
+  pods: 'share' | 'full'
+  /** somebody else writes the route between steps: end the rollout, or write it again */
+  onDrift: 'stop' | 'reassert'
+  /** ms that a change needs to reach every proxy; default: what the router needs */
+  settleMs?: number
+  /** nginx: what annotations begin with */
+  prefix?: string
+  weights: GenericRoute[]
+  /** older versions that stay reachable under their id */
+  keep?: KeepVersions
+  place?: Place
+}
+
+export interface KeepVersions {
+  /** how many, 1 to 3 */
+  count: number
+  /** ms after which the next run removes one */
+  forMs: number
+  /** pods of each */
+  replicas: number
+  header?: string
+  query?: string
+  cookie?: string
+  /** environment variable that tells the pods their id */
+  env?: string
+}
+
 /** Everything a command was told, after config file and inputs were put together and found right. */
 export interface Settings {
   command: Command
@@ -52,6 +95,7 @@ export interface Settings {
   /** strategy of one workload where it differs from the app's: `plain` is applied and awaited, without steps */
   workloads: Record<string, { strategy: 'plain'; place?: Place }>
   checks: Record<string, Check>
+  traffic: Traffic
   /** ids of findings that are accepted by name */
   accept: string[]
   /** field managers whose fields may be taken */

@@ -83,6 +83,7 @@ type Verdict = { kind: 'pass'; text: string } | { kind: 'pause'; text: string }
 async function doStep(engine: Engine, step: Step, goal: Goal & { kind: 'step' }, passes: Passes): Promise<Verdict> {
   switch (step.kind) {
     case 'weight':
+    case 'mirror':
     case 'switch':
       return { kind: 'pass', text: 'reached' }
     case 'wait':

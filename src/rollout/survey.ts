@@ -6,6 +6,8 @@ import type { DryRunResult, LiveLists } from '../preflight/input.ts'
 import { compareRights, type Need, neededRights, type RulesReview } from '../preflight/rights.ts'
 import type { JsonMap } from '../shared/objects.ts'
 import { type Deployment, keyOf, type KubeObject, refOf, type ReplicaSet } from '../shared/objects.ts'
+import { servicesBehind } from './draft.ts'
+import { findRoutes, type RouteSearch } from './find-routes.ts'
 import { selectorText, type World } from './world.ts'
 import type { Release } from './release.ts'
 import { targetKey } from './session.ts'
@@ -25,6 +27,8 @@ export interface Survey {
   needs: Need[]
   /** keys of workloads whose replicas an autoscaler owns */
   autoscaled: Set<string>
+  /** canary: routes that lead to the Services */
+  routes: RouteSearch
 }
 
 export interface SurveyOptions {
@@ -43,17 +47,34 @@ export async function survey(options: SurveyOptions): Promise<Survey> {
     ...release.parts.workloads.map((workload) => watchWorkload(world, workload)),
     ...namespaces.map((namespace) => world.watchServices(namespace)),
   ])
-  const [live, lists, rights] = await Promise.all([
+  const routing = watching.then(() => searchRoutes(options))
+  const [live, lists, routes, rights] = await Promise.all([
     readLive(client, release),
     readLists(client, namespaces),
-    readRights(options),
+    routing,
+    routing.then((found) => readRights({ ...options, routes: found })),
     watching,
   ])
   for (const { object } of release.objects) addWatched(world, object, live)
   const autoscaled = autoscaledOf(release, lists)
-  const found: Survey = { live, dryRuns: new Map(), lists: withWorld(lists, release, world), ...rights, autoscaled }
+  const found: Survey = {
+    live,
+    dryRuns: new Map(),
+    lists: withWorld(lists, release, world),
+    ...rights,
+    autoscaled,
+    routes,
+  }
   await dryRunAll(options, found)
   return found
+}
+
+/** Routes are looked for where a weight could be theirs. */
+async function searchRoutes({ client, world, release, settings }: SurveyOptions): Promise<RouteSearch> {
+  if (settings.strategy !== 'canary') return { found: [], unread: [], named: [] }
+  const services = release.parts.workloads.flatMap((manifest) => servicesBehind(world, release, manifest))
+  const names = services.map(({ metadata }) => metadata.name ?? '')
+  return findRoutes(client, release.namespace, [...new Set(names)], settings.traffic)
 }
 
 function namespacesOf(release: Release): string[] {
@@ -203,8 +224,10 @@ export async function readRights({
   release,
   settings,
   command,
+  routes,
 }: Pick<SurveyOptions, 'client' | 'settings' | 'command'> & {
   release: Pick<Release, 'app' | 'namespace' | 'objects'>
+  routes?: RouteSearch
 }): Promise<{ missing: Need[]; needs: Need[] }> {
   const objects = release.objects.map(({ object }) => object)
   const { strategy, pods, prune } = settings
@@ -229,6 +252,7 @@ export async function readRights({
     prune,
     objects,
     steps: settings.steps,
+    ...(routes?.found[0] === undefined ? {} : { routing: routes.found[0] }),
     resourceOf,
   })
   const asked = [...new Set(needs.map(({ namespace }) => namespace ?? release.namespace))]

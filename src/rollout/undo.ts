@@ -38,6 +38,7 @@ export async function undo(engine: Engine, budgetMs = Number.POSITIVE_INFINITY):
     for (const object of [view.deployment, view.separate?.deployment, ...view.services.map((service) => service.live)])
       if (object !== undefined) await giveBack(engine, object)
   }
+  await giveRoutesBack(engine)
   reporter.emit({ kind: 'line', text: `the stable version serves alone again` })
 }
 
@@ -63,6 +64,15 @@ async function giveBack(engine: Engine, object: KubeObject): Promise<void> {
   engine.o.world.put(cleaned)
 }
 
+/** The routes belong to who had them before; what a later apply of the release changes in them is the release's. */
+export async function giveRoutesBack(engine: Engine): Promise<void> {
+  for (const route of engine.routes) {
+    const before = engine.routeBefore(keyOf(refOf(route)))
+    if (before === undefined) continue
+    engine.o.world.put(await clean(engine.o.client, route, (live) => withOwnershipOf(live, before)))
+  }
+}
+
 /** Objects outside of the steps that this rollout changed, as they were before it. */
 async function restoreConfiguration(engine: Engine): Promise<void> {
   const { book, client, reporter } = engine.o
@@ -71,6 +81,7 @@ async function restoreConfiguration(engine: Engine): Promise<void> {
       keyOf({ apiVersion: 'apps/v1', kind: 'Deployment', name, namespace }),
     ),
     ...book.record.services.map(({ name, namespace }) => keyOf({ apiVersion: 'v1', kind: 'Service', name, namespace })),
+    ...(book.record.traffic?.routes ?? []),
   ])
   for (const [key, before] of Object.entries(book.payload.before)) {
     if (moved.has(key)) continue

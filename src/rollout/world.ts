@@ -4,6 +4,7 @@ import {
   keyOf,
   type Deployment,
   type KubeObject,
+  type ObjectRef,
   type Pod,
   refOf,
   type ReplicaSet,
@@ -16,6 +17,11 @@ const DEPLOYMENT = { apiVersion: 'apps/v1', kind: 'Deployment' }
 const REPLICA_SET = { apiVersion: 'apps/v1', kind: 'ReplicaSet' }
 const POD = { apiVersion: 'v1', kind: 'Pod' }
 const SERVICE = { apiVersion: 'v1', kind: 'Service' }
+const SLICE = { apiVersion: 'discovery.k8s.io/v1', kind: 'EndpointSlice' }
+
+interface EndpointSlice extends KubeObject {
+  endpoints?: { conditions?: { ready?: boolean }; targetRef?: { uid?: string }; addresses?: string[] }[]
+}
 
 /** Live view of one Deployment with what it owns. */
 export interface Watched {
@@ -50,8 +56,14 @@ export class World {
   readonly #signal: AbortSignal
   readonly #watched = new Map<string, Watched>()
   readonly #services = new Map<string, LiveList<Service>>()
-  /** ms since 1970 when a Service's selector was last seen to change by this run */
+  /** routes and what belongs to them, each watched by its name */
+  readonly #objects = new Map<string, LiveList<KubeObject>>()
+  readonly #slices = new Map<string, LiveList<EndpointSlice>>()
+  /** ms since 1970 when a Service or route was last written by this run */
   readonly changedAt = new Map<string, number>()
+
+  /** resourceVersion of what this run wrote last, by key */
+  readonly written = new Map<string, string>()
 
   constructor(client: Client, wake: Wake, signal: AbortSignal) {
     this.#client = client
@@ -91,6 +103,36 @@ export class World {
     await list.ready
   }
 
+  /** Begins to watch one object, there or not. */
+  async watchObject(ref: ObjectRef): Promise<void> {
+    const key = keyOf(ref)
+    const known = this.#objects.get(key)
+    const list = known ?? this.#open<KubeObject>(ref, ref.namespace ?? '', { name: ref.name })
+    this.#objects.set(key, list)
+    await list.ready
+  }
+
+  object(ref: ObjectRef): KubeObject | undefined {
+    return this.#objects.get(keyOf(ref))?.get(ref.name)
+  }
+
+  async watchEndpoints(namespace: string, service: string): Promise<void> {
+    const key = `${namespace}/${service}`
+    const filter = { labelSelector: `kubernetes.io/service-name=${service}` }
+    const list = this.#slices.get(key) ?? this.#open<EndpointSlice>(SLICE, namespace, filter)
+    this.#slices.set(key, list)
+    await list.ready
+  }
+
+  /** Endpoints that a proxy may send to: a pod of two address families counts once. A missing condition means ready. */
+  readyEndpoints(namespace: string, service: string): number {
+    const slices = this.#slices.get(`${namespace}/${service}`)?.items() ?? []
+    const ready = slices.flatMap(({ endpoints }) =>
+      (endpoints ?? []).filter((each) => each.conditions?.ready !== false),
+    )
+    return new Set(ready.map(({ targetRef, addresses }) => targetRef?.uid ?? addresses?.[0])).size
+  }
+
   services(namespace: string): Service[] {
     return this.#services.get(namespace)?.items() ?? []
   }
@@ -116,6 +158,7 @@ export class World {
   /** Puts the answer of an own write where the watch would bring it later. */
   put(object: KubeObject): void {
     const { namespace = '', name = '' } = object.metadata
+    this.#objects.get(keyOf(refOf(object)))?.put(object)
     if (object.kind === 'Service') this.#services.get(namespace)?.put(object as Service)
     if (object.kind === 'Deployment') this.#watched.get(`${namespace}/${name}`)?.deployment.put(object as Deployment)
     if (object.kind === 'ReplicaSet')
@@ -123,13 +166,16 @@ export class World {
         if (watched.replicaSets.get(name) !== undefined) watched.replicaSets.put(object as ReplicaSet)
   }
 
-  drop(object: { kind: string; name: string; namespace?: string }): void {
+  drop(object: ObjectRef): void {
+    this.#objects.get(keyOf(object))?.drop(object.name)
     if (object.kind === 'Service') this.#services.get(object.namespace ?? '')?.drop(object.name)
   }
 
   /** The newest copy of an object that is watched here. */
   current(object: KubeObject): KubeObject | undefined {
     const { namespace = '', name = '' } = object.metadata
+    const own = this.object(refOf(object))
+    if (own !== undefined) return own
     if (object.kind === 'Service') return this.service(namespace, name)
     if (object.kind === 'Deployment') return this.#watched.get(`${namespace}/${name}`)?.deployment.get(name)
     for (const watched of this.#watched.values()) {
@@ -139,8 +185,8 @@ export class World {
     return undefined
   }
 
-  touched(object: KubeObject, now: number): void {
-    this.changedAt.set(keyOf(refOf(object)), now)
+  touched(object: ObjectRef, now: number): void {
+    this.changedAt.set(keyOf(object), now)
   }
 }
 

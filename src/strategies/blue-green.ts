@@ -18,11 +18,12 @@ import {
 import { wholeMove } from './in-place.ts'
 import { done, type Move, wait } from './move.ts'
 import { surgeFor, surgeOneShort } from './pods.ts'
+import { routesBack } from './routes.ts'
 import { dropPreviewMove, HASH_LABEL, pinMove, pinOf, previewMove, settling, unpinMove } from './services.ts'
 import { observed, pairNow, replicasOf, type ServiceView, type Side, sideOf, type WorkloadView } from './view.ts'
 
 /** Always in percent: an autoscaler that changes replicas then keeps both sides whole. */
-const FULL = '100%'
+export const FULL = '100%'
 
 /**
  * Blue/green with one Deployment. The new set stands whole beside the old one, reachable through the preview Service;
@@ -33,11 +34,16 @@ export function previewStep(view: WorkloadView): Move {
   if (started !== undefined || view.deployment === undefined) return started ?? wait('the Deployment')
   const old = sideOf(view, 'stable')
   const restShort = view.versions.namesMinReady && view.services.every((service) => pinnedTo(service, old))
-  return standBeside(view, view.deployment, restShort)
+  const maxSurge = restShort ? surgeOneShort(replicasOf(view.deployment)) : FULL
+  return standBeside(view, view.deployment, maxSurge) ?? showPreview(view)
+}
+
+function showPreview(view: WorkloadView): Move {
+  return previewMove(view, { [HASH_LABEL]: sideOf(view, 'next').hash ?? '' }) ?? done
 }
 
 /** The moves before the first new pod: held and locked, and every Service pinned. Undefined when all of that is so. */
-function begun(view: WorkloadView): Move | undefined {
+export function begun(view: WorkloadView): Move | undefined {
   const { deployment } = view
   if (deployment === undefined) return { kind: 'drift', text: 'it was deleted', object: missing(view) }
   const drift = templateDrift(view)
@@ -52,7 +58,7 @@ function begun(view: WorkloadView): Move | undefined {
 }
 
 /** Users of the Service reach this side and no other. A side without a ReplicaSet has no hash to be pinned to. */
-function pinnedTo(service: ServiceView, { hash }: Side): boolean {
+export function pinnedTo(service: ServiceView, { hash }: Side): boolean {
   return hash !== undefined && pinOf(service) === hash
 }
 
@@ -72,10 +78,12 @@ function beginLocked(view: WorkloadView, deployment: Deployment): Move {
   return writeDeployment(deployment, change, 'hold, locked: nothing starts yet')
 }
 
-/** Starts the new set and waits until it serves, then locks and shows it through the preview Service. */
-function standBeside(view: WorkloadView, deployment: Deployment, restShort: boolean): Move {
+/**
+ * Starts the new set, of as many pods as the surge says, and waits until it serves, then locks. Undefined when it stands.
+ * @param maxSurge in percent: an autoscaler that changes replicas then changes both sides alike
+ */
+export function standBeside(view: WorkloadView, deployment: Deployment, maxSurge: string): Move | undefined {
   const replicas = replicasOf(deployment)
-  const maxSurge = restShort ? surgeOneShort(replicas) : FULL
   const wanted = resolveIntOrPercent(maxSurge, replicas, 'up')
   const fresh = sideOf(view, 'next')
   const asked = deployment.spec.strategy?.rollingUpdate?.maxSurge === maxSurge
@@ -90,7 +98,7 @@ function standBeside(view: WorkloadView, deployment: Deployment, restShort: bool
       { paused: true, annotations: { [SENTENCE]: view.sentence } },
       `lock at ${pods(pairNow(view))}`,
     )
-  return previewMove(view, { [HASH_LABEL]: fresh.hash ?? '' }) ?? done
+  return undefined
 }
 
 function startNew(deployment: Deployment, view: WorkloadView, maxSurge: string, text: string): Move {
@@ -116,15 +124,18 @@ export function switchStep(view: WorkloadView): Move {
   const left = view.services.find((service) => !pinnedTo(service, fresh))
   const switched = left === undefined && view.services.length > 0
   if (switched) return settling(view) ?? lockedDone(view, deployment)
-  const beside = standBeside(view, deployment, false)
-  if (beside.kind !== 'done') return beside
-  const kept = keepOld(view, old)
-  if (kept !== undefined) return kept
-  if (fresh.serving < old.serving)
-    return wait(`the new set to serve with as many pods as the old one, ${fresh.serving} of ${old.serving}`)
+  const beside = standBeside(view, deployment, FULL) ?? previewMove(view, { [HASH_LABEL]: fresh.hash ?? '' })
+  const before = beside ?? keepOld(view, old) ?? asWhole(fresh, old)
+  if (before !== undefined) return before
   // Without a Service there are no users to lead; the new set stands whole all the same before the old one goes.
   if (left === undefined) return done
   return fresh.hash === undefined ? wait('the new ReplicaSet') : pinMove(left, 'next', fresh.hash)
+}
+
+/** Users are never led to a set that serves with fewer pods than the old one as it runs now. */
+export function asWhole(fresh: Side, old: Side): Move | undefined {
+  if (fresh.serving >= old.serving) return undefined
+  return wait(`the new set to serve with as many pods as the old one, ${fresh.serving} of ${old.serving}`)
 }
 
 function lockedDone(view: WorkloadView, deployment: Deployment): Move {
@@ -133,7 +144,7 @@ function lockedDone(view: WorkloadView, deployment: Deployment): Move {
 }
 
 /** A foreign apply of the old file would find the old ReplicaSet saturated and remove the new set; this prevents it. */
-function keepOld(view: WorkloadView, { replicaSet }: Side): Move | undefined {
+export function keepOld(view: WorkloadView, { replicaSet }: Side): Move | undefined {
   if (replicaSet === undefined || isKept(replicaSet)) return undefined
   const sentence = `kept for the way back from rollout ${view.rollout} of ${view.app}`
   return keepReplicaSet(replicaSet, sentence, 'old ReplicaSet guarded against a foreign apply')
@@ -155,7 +166,7 @@ export function finishMove(view: WorkloadView): Move {
   if (deployment === undefined) return { kind: 'drift', text: 'it was deleted', object: missing(view) }
   const drift = templateDrift(view)
   if (drift !== undefined) return drift
-  return settling(view) ?? drainMove(view, deployment, 'next') ?? whole(view)
+  return settling(view) ?? routesBack(view) ?? drainMove(view, deployment, 'next') ?? whole(view)
 }
 
 function whole(view: WorkloadView): Move {
@@ -220,13 +231,16 @@ export function backMove(view: WorkloadView): Move {
   if (intact && pinned.length > 0) return backWhileWhole(view, deployment, old)
   const [first] = pinned
   if (first !== undefined) return unpinMove(first, 'stable')
-  return settling(view) ?? dropPreviewMove(view) ?? restoreOld(view, old)
+  return settling(view) ?? routesBack(view) ?? dropPreviewMove(view) ?? restoreOld(view, old)
 }
 
 function backWhileWhole(view: WorkloadView, deployment: Deployment, old: Side): Move {
   const away = view.services.find((service) => pinOf(service) !== undefined && !pinnedTo(service, old))
   if (away !== undefined) return pinMove(away, 'stable', old.hash ?? '')
-  const drain = settling(view) ?? dropPreviewMove(view) ?? freeOld(old) ?? drainMove(view, deployment, 'stable')
+  // A proxy sends to pods by itself: users are away from the new ones sooner when the route does not wait for the Service.
+  const first = view.routing?.router.registersPods === true ? settling(view) : undefined
+  const users = first ?? routesBack(view) ?? settling(view)
+  const drain = users ?? dropPreviewMove(view) ?? freeOld(old) ?? drainMove(view, deployment, 'stable')
   if (drain !== undefined) return drain
   const pinned = view.services.find((service) => pinOf(service) !== undefined)
   return pinned === undefined ? restoreOld(view, old) : unpinMove(pinned, 'stable')

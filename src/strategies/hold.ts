@@ -2,7 +2,7 @@ import { resolveIntOrPercent, templateEquals } from '../manifests/workload.ts'
 import type { HoldFields } from '../rollout/record.ts'
 import { holdFieldsOf } from '../rollout/record.ts'
 import { type JsonPatchOperation, pointer } from '../shared/json-patch.ts'
-import { type Deployment, type PodTemplate, type ReplicaSet, refOf } from '../shared/objects.ts'
+import { type Deployment, type KubeObject, type PodTemplate, type ReplicaSet, refOf } from '../shared/objects.ts'
 import { ORIGINALS, SENTENCE } from './annotations.ts'
 import type { Move } from './move.ts'
 import type { Pair } from './pods.ts'
@@ -157,8 +157,8 @@ export function templateDrift(view: WorkloadView): Move | undefined {
 }
 
 /** Who wrote the spec last, from managedFields; our own managers are left out. */
-export function lastWriter(deployment: Deployment): string {
-  const foreign = (deployment.metadata.managedFields ?? [])
+export function lastWriter(object: KubeObject): string {
+  const foreign = (object.metadata.managedFields ?? [])
     .filter((entry) => entry.subresource === undefined && !(entry.manager ?? '').startsWith('headgate'))
     .sort((a, b) => (b.time ?? '').localeCompare(a.time ?? ''))
   return foreign[0]?.manager ?? 'somebody'

@@ -1,5 +1,6 @@
 import type { JsonPatchOperation } from '../shared/json-patch.ts'
 import type { KubeObject, ObjectRef } from '../shared/objects.ts'
+import type { Share } from './view.ts'
 
 /** One request that changes the cluster. Patches are conditional on the resourceVersion of the object they were made from. */
 export type Write =
@@ -18,6 +19,10 @@ export type Move =
   /** nothing to write until something changes, or until `wakeAt` (ms since 1970) */
   | { kind: 'wait'; text: string; wakeAt?: number }
   | { kind: 'done' }
+  /** the routes are to be so before this workload goes on; they are moved when all workloads ask for the same */
+  | { kind: 'route'; to: Share | 'original' }
+  /** the cluster does not do what was written */
+  | { kind: 'refused'; code: string; text: string; object: ObjectRef; next: string }
   /** the object no longer is what this rollout made of it: somebody else wrote it */
   | { kind: 'drift'; text: string; object: ObjectRef }
 

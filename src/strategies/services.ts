@@ -87,11 +87,29 @@ export function previewName(service: string): string {
   return `${service}-preview`
 }
 
-/**
- * A preview Service, built fresh: name, ports and selector only, never a copy with its load balancer, node ports or
- * annotations.
- */
+/** Name of the Service that leads to the new version of a canary alone, for a router. */
+export function canaryName(service: string): string {
+  return `${service}-canary`
+}
+
 export function previewService(view: WorkloadView, service: ServiceView, extra: Record<string, string>): KubeObject {
+  return freshService(view, service, previewName(service.record.name), extra)
+}
+
+export function canaryService(view: WorkloadView, service: ServiceView, extra: Record<string, string>): KubeObject {
+  return freshService(view, service, canaryName(service.record.name), extra)
+}
+
+/**
+ * A Service for the new version, built fresh: name, ports and selector only, never a copy with its load balancer, node
+ * ports or annotations.
+ */
+function freshService(
+  view: WorkloadView,
+  service: ServiceView,
+  name: string,
+  extra: Record<string, string>,
+): KubeObject {
   const source = service.desired ?? service.live
   const ports = (source?.spec.ports ?? []).map(({ name, port, targetPort, protocol }) => ({
     ...(name === undefined ? {} : { name }),
@@ -103,7 +121,7 @@ export function previewService(view: WorkloadView, service: ServiceView, extra: 
     apiVersion: 'v1',
     kind: 'Service',
     metadata: {
-      name: previewName(service.record.name),
+      name,
       namespace: service.record.namespace,
       labels: { [APP_LABEL]: view.app },
     },
@@ -137,9 +155,9 @@ export function previewMove(view: WorkloadView, extra: Record<string, string>): 
   return undefined
 }
 
-/** Deletes preview Services that Headgate made for this app. */
+/** Deletes the Services that Headgate made for the new version of this app. */
 export function dropPreviewMove(view: WorkloadView): Move | undefined {
-  for (const { preview } of view.services) {
+  for (const preview of view.services.flatMap((service) => [service.preview, service.canary?.live])) {
     if (preview === undefined || preview.metadata.labels?.[APP_LABEL] !== view.app) continue
     const { name = '', namespace, uid } = preview.metadata
     const ref = { apiVersion: 'v1', kind: 'Service', name, ...(namespace === undefined ? {} : { namespace }) }

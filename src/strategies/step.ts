@@ -5,7 +5,10 @@ export type Strategy = (typeof STRATEGIES)[number]
 
 /** One planned move. The finish (all pods new, originals back) is implied and never written. */
 export type Step =
+  /** 0 only with a router: the new version stands ready, and only who is matched sees it */
   | { kind: 'weight'; percent: number }
+  /** copies of so many percent of the requests to the new version, until the next weight or mirror step */
+  | { kind: 'mirror'; percent: number }
   | { kind: 'wait'; ms: number }
   | { kind: 'check'; names: string[] }
   | { kind: 'job'; names: string[] }
@@ -16,7 +19,7 @@ export type Step =
 export const ALLOWED_STEPS: Record<Strategy, readonly Step['kind'][]> = {
   rolling: [],
   recreate: ['job'],
-  canary: ['weight', 'wait', 'check', 'job', 'approve'],
+  canary: ['weight', 'mirror', 'wait', 'check', 'job', 'approve'],
   'blue-green': ['switch', 'wait', 'check', 'job', 'approve'],
 }
 
@@ -37,6 +40,8 @@ export function stepText(step: Step): string {
   switch (step.kind) {
     case 'weight':
       return `${step.percent}%`
+    case 'mirror':
+      return `mirror ${step.percent}%`
     case 'wait':
       return `wait ${durationText(step.ms)}`
     case 'check':

@@ -8,7 +8,8 @@ import { surgeFor } from './pods.ts'
 import { downMove, returnMove, upMove } from './recreate.ts'
 import { separateBack, separateFinish, separatePreview, separateSwitch } from './separate.ts'
 import type { Step, Strategy } from './step.ts'
-import { replicasOf, sideOf, type WorkloadView } from './view.ts'
+import { replicasOf, type Share, sideOf, type WorkloadView } from './view.ts'
+import { weightedFinish, weightedStep } from './weighted.ts'
 
 /**
  * What a rollout wants of its workloads at one moment:
@@ -27,6 +28,7 @@ export function nextMove(strategy: Strategy, view: WorkloadView, goal: Goal): Mo
       if (goal.kind === 'step') return downMove(view)
       return goal.kind === 'finish' ? finishRecreate(view) : returnMove(view)
     case 'canary':
+      if (view.routing !== undefined) return weightedMove(view, goal)
       if (goal.kind === 'step') return canaryStep(view, goal)
       return wholeMove(view, goal.kind === 'finish' ? 'next' : 'stable')
     case 'blue-green':
@@ -43,6 +45,27 @@ function finishRecreate(view: WorkloadView): Move {
   const isNew = deployment !== undefined && templateEquals(deployment.spec.template, versions.next)
   const left = old.pods.length + old.terminating.length > 0
   return isNew && !left ? upMove(view, 'next') : downMove(view)
+}
+
+function weightedMove(view: WorkloadView, goal: Goal): Move {
+  switch (goal.kind) {
+    case 'step': {
+      const share = shareAt(goal.steps, goal.index)
+      return share === undefined ? done : (withoutPods(view) ?? weightedStep(view, share))
+    }
+    case 'finish':
+      return weightedFinish(view)
+    case 'back':
+      return backMove(view)
+  }
+}
+
+/** The share in force at a step; undefined before the first weight or mirror. A weight ends a mirror before it. */
+export function shareAt(steps: readonly Step[], index: number): Share | undefined {
+  return steps.slice(0, index + 1).reduce<Share | undefined>((share, step) => {
+    if (step.kind === 'weight') return { percent: step.percent, mirror: 0 }
+    return step.kind === 'mirror' ? { percent: share?.percent ?? 0, mirror: step.percent } : share
+  }, undefined)
 }
 
 /** The weight in force at a step: that of the last `N%` up to it; none before the first. */
@@ -86,7 +109,8 @@ export function stopMove(strategy: Strategy, view: WorkloadView): Move | undefin
   // The separate form rests everywhere: the Services alone decide who serves. So does a workload that is down.
   if (deployment === undefined || strategy === 'recreate' || view.separate !== undefined) return undefined
   // In percent, because an autoscaler would otherwise take from the side that users are pinned to.
-  if (isHeld(deployment)) return strategy === 'blue-green' ? restMove(view, surgeFor) : restMove(view)
+  const pinned = strategy === 'blue-green' || view.routing !== undefined
+  if (isHeld(deployment)) return pinned ? restMove(view, surgeFor) : restMove(view)
   // A native update is stopped by the lock alone; one that is over needs none.
   const over = wholeMove(view, 'next').kind === 'done' || wholeMove(view, 'stable').kind === 'done'
   return over || isLocked(deployment) ? undefined : writeDeployment(deployment, { paused: true }, 'lock')

@@ -1,6 +1,7 @@
 import { isServing } from '../health/pods.ts'
 import { templateEquals } from '../manifests/workload.ts'
 import type { HoldFields, ServiceRecord, WorkloadRecord } from '../rollout/record.ts'
+import type { Route, Router, Split } from '../routers/router.ts'
 import type { Deployment, KubeObject, Pod, PodTemplate, ReplicaSet, Service } from '../shared/objects.ts'
 import { SENTENCE } from './annotations.ts'
 import type { Pair } from './pods.ts'
@@ -26,8 +27,40 @@ export interface ServiceView {
   /** the release's manifest of it, when the release has one */
   desired: Service | undefined
   preview: Service | undefined
+  /** with a router: the Service that leads to the new version alone, and its ready endpoints */
+  canary?: { live: Service | undefined; ready: number }
   /** ms since 1970 when its selector was last written, as far as this run knows; settling is counted from here */
   changedAt: number
+}
+
+/** How much of the users' requests goes to the new version, and is copied to it, in percent. */
+export interface Share {
+  percent: number
+  mirror: number
+}
+
+/** One object of a route as it is now. */
+export interface RouteObject {
+  live: KubeObject | undefined
+  /** ms since 1970 when it was last written by this run, and its router has said so since */
+  changedAt: number
+  /** it is exactly what the server made of this run's last write */
+  own: boolean
+}
+
+/** The routes that lead users to the Services of this rollout, and how their router is asked. */
+export interface Routing {
+  router: Router
+  /** as they were before the rollout */
+  routes: Route[]
+  /** by `keyOf`: the routes, and what is made for the rollout */
+  live: ReadonlyMap<string, RouteObject>
+  split: Omit<Split, keyof Share>
+  settleMs: number
+  pods: 'share' | 'full'
+  onDrift: 'stop' | 'reassert'
+  /** a step with a share has been done, so that the routes must be as this rollout wrote them */
+  begun: boolean
 }
 
 /** The second Deployment of the separate form, and what it is made from. */
@@ -56,6 +89,8 @@ export interface WorkloadView {
   services: ServiceView[]
   /** separate form only: the new Deployment; the fields above are the old one's */
   separate?: SeparateView
+  /** canary through a router; absent where the share is one of pods */
+  routing?: Routing
   now: number
   settleMs: number
   capacity: 'keep' | 'replace'

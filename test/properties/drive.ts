@@ -154,7 +154,7 @@ export class Drive {
     } else if (move.kind === 'wait') {
       if (!this.#happen()) throw new Error(`waits for ever for ${move.text}`)
       this.cluster.now += 1
-    } else {
+    } else if (move.kind === 'write') {
       if (!this.cluster.write(move.write)) throw new Error(`changes nothing: ${move.text}`)
       this.texts.push(move.text)
       this.seen()

@@ -258,6 +258,7 @@ function defaults(command: Command, strategy: Strategy, plan: string | undefined
     images: [],
     workloads: {},
     checks: {},
+    traffic: { router: 'auto', routes: [], match: [], pods: 'share', onDrift: 'stop', weights: [] },
     accept: [],
     takeOver: [],
     timeoutMs: 60_000,

@@ -97,6 +97,7 @@ function input(scene: Scene = {}): DraftInput {
 
     world: world as World,
     live: map,
+    settleMs: 3_000,
     now: NOW,
     dryRuns: new Map(release.objects.map(({ object }) => [keyOf(refOf(object)), dry(object)])),
   }
@@ -344,6 +345,7 @@ describe('the plan', () => {
       missing: [],
       needs: [],
       autoscaled: new Set(),
+      routes: { found: [], unread: [], named: [] },
       ...survey,
     }
     return planOf(made.release, seen, draftRollout(made), [])

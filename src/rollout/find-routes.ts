@@ -1,0 +1,101 @@
+import type { Client } from '../kubernetes/client.ts'
+import { ApiError } from '../kubernetes/errors.ts'
+import { ALL_ROUTERS, routerNamed } from '../routers/all.ts'
+import type { ObjectKind, Route, Router } from '../routers/router.ts'
+import { type KubeObject, keyOf, nameOf, refOf } from '../shared/objects.ts'
+import type { Traffic } from './settings.ts'
+
+/** Routes of one router that lead users to the Services. */
+export interface FoundRoutes {
+  router: Router
+  routes: Route[]
+}
+
+/** What was found of routes before the start. */
+export interface RouteSearch {
+  /** the first is the one that is used; the others lead to the same Services past it */
+  found: FoundRoutes[]
+  /** kinds that the cluster does not serve, or that may not be listed */
+  unread: { kind: ObjectKind; why: 'not-served' | 'forbidden' }[]
+  /** `Kind/name` of those that the settings name and that are there, whether they lead to the Services or not */
+  named: string[]
+}
+
+/** One list per kind and namespace, each once. */
+class Kinds {
+  readonly #client: Client
+  readonly #namespace: string
+  readonly #lists = new Map<string, Promise<KubeObject[] | 'not-served' | 'forbidden'>>()
+
+  constructor(client: Client, namespace: string) {
+    this.#client = client
+    this.#namespace = namespace
+  }
+
+  list(kind: ObjectKind): Promise<KubeObject[] | 'not-served' | 'forbidden'> {
+    const key = `${kind.apiVersion}|${kind.kind}`
+    const known = this.#lists.get(key) ?? this.#read(kind)
+    this.#lists.set(key, known)
+    return known
+  }
+
+  async #read(kind: ObjectKind): Promise<KubeObject[] | 'not-served' | 'forbidden'> {
+    try {
+      if (!(await this.#client.discovery.serves(kind.apiVersion, kind.kind))) return 'not-served'
+      return (await this.#client.list(kind, this.#namespace)).items
+    } catch (error) {
+      if (error instanceof ApiError && error.kind === 'not-found') return 'not-served'
+      if (error instanceof ApiError && error.kind === 'forbidden') return 'forbidden'
+      throw error
+    }
+  }
+}
+
+/** Looks for the routes that lead to any of the Services, as the settings say. Reads only. */
+export async function findRoutes(
+  client: Client,
+  namespace: string,
+  services: readonly string[],
+  traffic: Traffic,
+): Promise<RouteSearch> {
+  const search: RouteSearch = { found: [], unread: [], named: [] }
+  if (traffic.router === 'none' || services.length === 0) return search
+  const { router: asked } = traffic
+  const auto = asked === 'auto'
+  const routers = asked === 'auto' ? ALL_ROUTERS.filter(({ name }) => name !== 'generic') : [routerNamed(asked)]
+  const kinds = new Kinds(client, namespace)
+  for (const router of routers) {
+    const routes = await routesOf(kinds, router, traffic, search)
+    const own = routes.filter((route) => {
+      if (traffic.routes.length > 0 && !traffic.routes.includes(nameOf(refOf(route.object)))) return false
+      return services.some((service) => router.leadsTo(route, service)) && (!auto || router.mine?.(route) !== false)
+    })
+    if (own.length > 0) search.found.push({ router, routes: own })
+  }
+  return search
+}
+
+async function routesOf(kinds: Kinds, router: Router, traffic: Traffic, search: RouteSearch): Promise<Route[]> {
+  const related = (await Promise.all(router.related.map((kind) => kinds.list(kind)))).flatMap((list) =>
+    typeof list === 'string' ? [] : list,
+  )
+  const wanted = router.name === 'generic' ? traffic.weights : router.kinds
+  const objects = new Map<string, KubeObject>()
+  for (const kind of wanted) {
+    // Of one kind the first version that is served.
+    if ([...objects.values()].some((object) => object.kind === kind.kind && router.name !== 'generic')) continue
+    const list = await kinds.list({ apiVersion: kind.apiVersion, kind: kind.kind })
+    if (typeof list === 'string') search.unread.push({ kind, why: list })
+    else for (const object of list) if (isMeant(object, kind)) objects.set(keyOf(refOf(object)), object)
+  }
+  for (const object of objects.values()) {
+    const name = nameOf(refOf(object))
+    if (traffic.routes.includes(name) && !search.named.includes(name)) search.named.push(name)
+  }
+  return [...objects.values()].map((object) => ({ object, related }))
+}
+
+/** The generic router is told one object of a kind by its name. */
+function isMeant(object: KubeObject, kind: ObjectKind & { name?: string }): boolean {
+  return kind.name === undefined || kind.name === object.metadata.name
+}

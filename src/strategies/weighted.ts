@@ -1,0 +1,125 @@
+import type { Deployment, Service } from '../shared/objects.ts'
+import { jsonEquals } from '../shared/json.ts'
+import { asWhole, begun, finishMove, FULL, keepOld, pinnedTo, standBeside } from './blue-green.ts'
+import { isHeld, templateDrift } from './hold.ts'
+import { done, type Move, wait } from './move.ts'
+import { surgeOneShort } from './pods.ts'
+import { routesAt, shareNow } from './routes.ts'
+import { canaryService, HASH_LABEL, pinMove } from './services.ts'
+import { replicasOf, type Routing, type ServiceView, type Share, sideOf, type WorkloadView } from './view.ts'
+
+/** The least surge in percent: one pod, whatever the replicas up to a hundred. */
+const ONE = '1%'
+
+/**
+ * Canary through a router. The new pods stand beside all of the old ones, because the users' Services are pinned to the old
+ * version's hash before any new pod starts; a Service of their own leads to them, and the route gives it its share.
+ */
+export function weightedStep(view: WorkloadView, share: Share): Move {
+  return (
+    begun(view) ??
+    standing(view, share) ??
+    (share.percent >= 100 ? allReady(view) : undefined) ??
+    routesAt(view, share) ??
+    done
+  )
+}
+
+/** New pods for the share, ready, and the endpoints of their Services; undefined when so. */
+function standing(view: WorkloadView, share: Share): Move | undefined {
+  const { deployment, routing } = view
+  if (deployment === undefined || routing === undefined) return wait('the Deployment')
+  const surge = surgeAt(view, routing, share)
+  const first = registered(view, deployment, routing)
+  if (first !== undefined) return first
+  const beside = standBeside(view, deployment, surge)
+  if (beside !== undefined) return beside
+  return canaryServices(view) ?? endpoints(view, sideOf(view, 'next').serving)
+}
+
+/**
+ * A balancer that registers pods injects its gate only into those that come after their Service is in the route: one pod
+ * first, which gives the Service its hash, then the Service in the route with no share, and only then the others.
+ */
+function registered(view: WorkloadView, deployment: Deployment, { router }: Routing): Move | undefined {
+  const share = shareNow(view)
+  const later = share !== undefined && share.percent + share.mirror > 0
+  if (router.registersPods !== true || later) return undefined
+  const nothing: Share = { percent: 0, mirror: 0 }
+  if (share !== undefined && routesAt(view, nothing) === undefined) return undefined
+  return standBeside(view, deployment, ONE) ?? canaryServices(view) ?? endpoints(view, 1) ?? routesAt(view, nothing)
+}
+
+function smaller(a: string, b: string): string {
+  return Number.parseInt(a, 10) < Number.parseInt(b, 10) ? a : b
+}
+
+/**
+ * The surge for a share: as much more as there are requests to answer, copies counted. Where the manifest names
+ * minReadySeconds the set stays one pod short, so that a foreign apply of that file does not find it saturated.
+ */
+function surgeAt({ versions, deployment }: WorkloadView, { pods }: Routing, { percent, mirror }: Share): string {
+  const asked = pods === 'full' ? 100 : Math.min(100, Math.max(1, percent + mirror))
+  if (!versions.namesMinReady || percent >= 100 || deployment === undefined) return `${asked}%`
+  return smaller(surgeOneShort(replicasOf(deployment)), `${asked}%`)
+}
+
+/** Everything that has to be before no user is on the old version any more. */
+function allReady(view: WorkloadView): Move | undefined {
+  const { deployment } = view
+  if (deployment === undefined) return wait('the Deployment')
+  const [old, fresh] = [sideOf(view, 'stable'), sideOf(view, 'next')]
+  return (
+    standBeside(view, deployment, FULL) ?? keepOld(view, old) ?? asWhole(fresh, old) ?? endpoints(view, fresh.serving)
+  )
+}
+
+/** The Services that lead to the new version alone; undefined when they do. */
+function canaryServices(view: WorkloadView): Move | undefined {
+  const { hash } = sideOf(view, 'next')
+  if (hash === undefined) return wait('the new ReplicaSet')
+  for (const service of view.services) {
+    if (service.canary === undefined) continue
+    const object = canaryService(view, service, { [HASH_LABEL]: hash })
+    const { live } = service.canary
+    const text = `Service/${object.metadata.name ?? ''}`
+    if (live === undefined) return { kind: 'write', write: { verb: 'create', object }, text: `${text} created` }
+    const { selector = {} } = (object as Service).spec
+    if (jsonEquals(live.spec.selector ?? {}, selector)) continue
+    const operations = [{ op: 'add' as const, path: '/spec/selector', value: selector }]
+    return { kind: 'write', write: { verb: 'patch', object: live, operations }, text: `${text} to the new version` }
+  }
+  return undefined
+}
+
+/** A proxy sends to endpoints, not to pods. */
+function endpoints({ services }: WorkloadView, wanted: number): Move | undefined {
+  const behind = services.find(({ canary }) => canary !== undefined && canary.ready < wanted)
+  if (behind?.canary === undefined) return undefined
+  return wait(`endpoints of Service/${behind.record.name}-canary, ${behind.canary.ready} of ${wanted}`)
+}
+
+/**
+ * Ends with the new version only: all requests to the new pods by the route first, then the users' Services, with no
+ * request on them, then the route as it was, and only then the old pods away.
+ */
+export function weightedFinish(view: WorkloadView): Move {
+  const { deployment } = view
+  if (deployment === undefined) return wait('the Deployment')
+  const drift = templateDrift(view)
+  if (drift !== undefined) return drift
+  const fresh = sideOf(view, 'next')
+  const left = view.services.find((service) => !pinnedTo(service, fresh))
+  if (!isHeld(deployment) || left === undefined) return finishMove(view)
+  const all: Share = { percent: 100, mirror: 0 }
+  const before = begun(view) ?? standing(view, all) ?? allReady(view) ?? onOldOnly(view, all)
+  if (before !== undefined) return before
+  return fresh.hash === undefined ? wait('the new ReplicaSet') : pinMove(left, 'next', fresh.hash)
+}
+
+/** Once a Service is on the new version the route is on its way back already. */
+function onOldOnly(view: WorkloadView, share: Share): Move | undefined {
+  const fresh = sideOf(view, 'next')
+  const switched = (service: ServiceView): boolean => pinnedTo(service, fresh)
+  return view.services.some(switched) ? undefined : routesAt(view, share)
+}
