@@ -14,6 +14,8 @@ export interface Story {
   before: Command[]
   /** the one that is cut off */
   command: Command
+  /** what stands in the cluster besides; answers what went wrong there */
+  beside?: (world: World) => Promise<() => string[]>
 }
 
 /** What a run may leave that died before its first record, or after its last: the lease expires by itself. */
@@ -21,29 +23,36 @@ const ALLOWED = [`there is no record of ${APP}`, 'the lease is held']
 
 const objects = manifestsOf({ version: NEW })
 
-async function begun({ options, before, maxPods }: Story): Promise<World> {
+interface Begun {
+  world: World
+  lost: () => string[]
+}
+
+async function begun({ options, before, maxPods, beside }: Story): Promise<Begun> {
   const world = new World()
   await world.given({ version: OLD })
   world.expect({
     workloads: [{ namespace: NAMESPACE, names: [APP, `${APP}-blue`, `${APP}-green`], minServing: 3, maxPods }],
     services: [{ namespace: NAMESPACE, name: APP, minReady: 3 }],
   })
+  const lost = (await beside?.(world)) ?? (() => [])
   for (const command of before) await world.run(command, { ...options, objects })
-  return world
+  return { world, lost }
 }
 
 /** How many writes the command makes when nothing cuts it off. */
 async function countWrites(story: Story): Promise<number> {
-  const world = await begun(story)
+  const { world, lost } = await begun(story)
   const { writes, result } = await world.run(story.command, { ...story.options, objects })
   expect(result).toBeDefined()
   expect(world.breaches).toEqual([])
+  expect(lost()).toEqual([])
   return writes.length
 }
 
 /** The run dies at write k; users stay served; then a new run goes on to the end, or goes back. */
 async function cutAndGoOn(story: Story, cut: NonNullable<RunOptions['cut']>, then: 'deploy' | 'abort'): Promise<void> {
-  const world = await begun(story)
+  const { world, lost } = await begun(story)
   const died = await world.run(story.command, { ...story.options, objects, cut })
   expect(died.result).toBeUndefined()
   await world.clock.advance(5_000)
@@ -54,6 +63,7 @@ async function cutAndGoOn(story: Story, cut: NonNullable<RunOptions['cut']>, the
   expect(world.breaches).toEqual([])
   expect(world.emulator.defects).toEqual([])
   await world.clock.advance(20_000)
+  expect(lost()).toEqual([])
   expect(remains(world.snapshot(), NAMESPACE, APP).filter((each) => !ALLOWED.includes(each))).toEqual([])
   const { metadata, spec } = world.deployment(
     world.record?.phase === 'succeeded' ? world.record.workloads[0]?.name : APP,
