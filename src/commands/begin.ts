@@ -39,7 +39,7 @@ export async function begin(
     current = await abortFirst(session, before, map, decision.because)
     record = (await readRecord(deps.client, before.app, before.namespace))?.record
   }
-  const release = await shaped(session, plain)
+  const release = await shaped(session, plain, record)
   reporter.emit({ kind: 'phase', title: 'Preflight' })
   await foreignRolloutsOver(session, release)
   const look = await preflight(session, release, record)
@@ -76,7 +76,7 @@ async function refusedAnyway({ deps }: Session, plain: Release, record: RolloutR
     const payload = await readPayload(deps.client, record, record.rollout)
     const rest = record.pods === 'separate' ? {} : { rest: { record, payload } }
     const known = { findings: [], notes: [], would: '', ...rest }
-    const look = await preflight(session, await shaped(session, plain), record, known)
+    const look = await preflight(session, await shaped(session, plain, record), record, known)
     // Whose a field is shows only afterwards: going back also undoes what somebody else wrote meanwhile.
     const found = refusal(look.findings.filter(({ id }) => id !== 'conflict'))
     if (found === undefined) return undefined

@@ -3,6 +3,7 @@ import { aroundOf } from '../rollout/around.ts'
 import { Book, readPayload, readRecord } from '../rollout/book.ts'
 import { carry } from '../rollout/carry.ts'
 import type { Deps } from '../rollout/deps.ts'
+import { expireKept } from '../rollout/kept.ts'
 import type { RolloutRecord } from '../rollout/record.ts'
 import { loadRelease, type Release, releaseOf } from '../rollout/release.ts'
 import { engineFor, openSession, type Session } from '../rollout/session.ts'
@@ -78,11 +79,24 @@ async function unchanged(
   map: ConfigMap | undefined,
 ): Promise<Result> {
   const { deps } = session
-  const other = await differs(session, release)
+  const other = await differs(session, release, record)
+  if (other === undefined) await expired(session, record, map)
   if (other === undefined) return resultOf(deps, { outcome: 'unchanged', message, record })
   const because = `${other} is no longer as the release has it`
   deps.reporter.emit({ kind: 'line', text: `${message}, but ${because}: it is brought again` })
   return begin(session, release, { kind: 'start', abortFirst: false, because }, record, map)
+}
+
+/** Nothing to bring, but a kept version may be past its time: only a run can take it away. */
+async function expired(
+  { deps }: Session,
+  record: RolloutRecord | undefined,
+  map: ConfigMap | undefined,
+): Promise<void> {
+  if (record?.kept === undefined || map === undefined) return
+  const { client, clock, settleMs, reporter } = deps
+  const book = new Book(deps, record, await readPayload(client, record, record.rollout), map)
+  await expireKept({ client, clock, book, settleMs, tell: (text) => reporter.emit({ kind: 'line', text }) })
 }
 
 async function resume(session: Session, record: RolloutRecord, map: ConfigMap): Promise<Result> {

@@ -25,7 +25,10 @@ export async function plan(deps: Deps): Promise<Result> {
     // The environment of a plan need not be that of the deploy.
     const notes =
       unset === undefined ? known.notes : [...known.notes, `A deploy as here would be refused: ${unset.message}.`]
-    const look = await preflight(session, await shaped(session, release), found?.record, { ...known, notes })
+    const look = await preflight(session, await shaped(session, release, found?.record), found?.record, {
+      ...known,
+      notes,
+    })
     const errors = blocking(look.findings).length
     const because = known.refused ?? (errors === 0 ? undefined : count(errors, 'error'))
     const would = because === undefined ? known.would : `be refused (${because})`

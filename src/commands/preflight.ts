@@ -1,6 +1,8 @@
 import type { Client } from '../kubernetes/client.ts'
 import { sameContent } from '../kubernetes/diff.ts'
+import { releaseName } from '../manifests/digest.ts'
 import { valueAt } from '../manifests/workload.ts'
+import type { Pin } from '../routers/router.ts'
 import type { Finding } from '../preflight/finding.ts'
 import { previewFindings } from '../preflight/preview.ts'
 import { placedAt, routeFindings } from '../preflight/routes.ts'
@@ -9,13 +11,14 @@ import { applyAcceptance, blocking, runRules } from '../preflight/rules.ts'
 import { type Plan, renderPlan } from '../report/plan.ts'
 import { colored } from '../rollout/colors.ts'
 import { type Draft, draftRollout, dryRunOf } from '../rollout/draft.ts'
+import { keptName } from '../rollout/kept.ts'
 import { Interrupted } from '../rollout/interrupt.ts'
 import { planOf } from '../rollout/plan.ts'
 import type { RolloutRecord } from '../rollout/record.ts'
-import type { Release } from '../rollout/release.ts'
-import { trafficOf } from '../rollout/routing.ts'
+import { type Release, withObjects } from '../rollout/release.ts'
+import { keptRoutes, trafficOf, withoutKept } from '../rollout/routing.ts'
 import type { ReadSession, Session } from '../rollout/session.ts'
-import type { Settings } from '../rollout/settings.ts'
+import type { Settings, Traffic } from '../rollout/settings.ts'
 import { type Survey, survey } from '../rollout/survey.ts'
 import { selectorText } from '../rollout/world.ts'
 import { type Failure, refuse } from '../shared/errors.ts'
@@ -100,10 +103,35 @@ function routesOf(
   resting: boolean,
 ): Finding[] {
   if (record.workloads.every(({ mode }) => mode !== 'steps')) return []
-  const split = trafficOf(record, payload)?.split ?? { sides: [], match: traffic.match, pins: [], labels: {} }
+  const known = trafficOf(record, payload)?.split ?? { sides: [], match: traffic.match, pins: [], labels: {} }
+  const split = { ...known, pins: [...known.pins, ...pinsOf(traffic, record)] }
+  const { found, unread, named } = routes
+  const bare = found.map(({ router, routes: all }) => ({
+    router,
+    routes: all.map((route) => ({ ...route, object: withoutKept(router, route.object, record.kept ?? []) })),
+  }))
   const live = (lists.services ?? []).filter(({ metadata }) => metadata.namespace === namespace)
   const services = record.services.map(({ name }) => name)
-  return placedAt(routeFindings({ app, settings: traffic, steps, services, live, ...routes, split, resting }), objects)
+  return placedAt(
+    routeFindings({ app, settings: traffic, steps, services, live, found: bare, unread, named, split, resting }),
+    objects,
+  )
+}
+
+/** The version that serves now, as it would be kept. */
+function pinsOf({ keep }: Traffic, { services, serving }: RolloutRecord): Pin[] {
+  if (keep === undefined || serving === undefined) return []
+  const { header, query, cookie } = keep
+  const id = serving.id ?? releaseName(serving.digest)
+  return [
+    {
+      id,
+      services: Object.fromEntries(services.map(({ name }) => [name, keptName(name, id)])),
+      ...(header === undefined ? {} : { header }),
+      ...(query === undefined ? {} : { query }),
+      ...(cookie === undefined ? {} : { cookie }),
+    },
+  ]
 }
 
 function withKnown(plan: Plan, known: UnderWay | undefined): Plan {
@@ -162,9 +190,24 @@ export async function foreignRolloutsOver(session: Session, release: Release): P
   }
 }
 
-/** In the separate form the release is painted in the colors that this rollout gives it. */
-export async function shaped({ deps, world }: ReadSession, release: Release): Promise<Release> {
-  return deps.settings.pods === 'separate' ? colored(deps.client, world, release, deps.settings) : release
+/**
+ * The release as this rollout brings it: in the separate form painted in its colors, and with the rules of kept versions in
+ * its routes.
+ */
+export async function shaped(
+  { deps, world }: ReadSession,
+  release: Release,
+  record: RolloutRecord | undefined,
+): Promise<Release> {
+  if (deps.settings.pods === 'separate') return colored(deps.client, world, release, deps.settings)
+  const { kept = [] } = record ?? {}
+  if (kept.length === 0) return release
+  const objects = keptRoutes(
+    release.objects.map(({ object }) => object),
+    [],
+    kept,
+  )
+  return withObjects(release, objects, deps.settings.steps)
 }
 
 /** Asked only where a rule depends on it: the sleep action of preStop is younger than some clusters. */
@@ -184,9 +227,13 @@ async function serverVersion(
 }
 
 /** The first object of the release that is not as an apply would leave it; undefined when all are. */
-export async function differs(session: ReadSession, plain: Release): Promise<string | undefined> {
+export async function differs(
+  session: ReadSession,
+  plain: Release,
+  record: RolloutRecord | undefined,
+): Promise<string | undefined> {
   const { deps, world } = session
-  const release = await shaped(session, plain)
+  const release = await shaped(session, plain, record)
   const { client, settings } = deps
   const { live, dryRuns } = await survey({ client, world, release, settings, command: settings.command })
   const steps = new Set(release.parts.stepJobs.map((job) => keyOf(refOf(job))))

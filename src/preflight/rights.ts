@@ -40,6 +40,8 @@ export interface NeedsInput {
   steps?: readonly Step[]
   /** the router of a canary, and the routes that it leads by */
   routing?: { router: Router; routes: Route[] }
+  /** older versions stay reachable: Deployments of their own */
+  keeps?: boolean
   objects: readonly KubeObject[]
   /** from discovery; undefined falls back to the common plural */
   resourceOf?: (apiVersion: string, kind: string) => ResourceName | undefined
@@ -207,7 +209,7 @@ function colorNeeds(input: NeedsInput, namespace: string): Need[] {
 }
 
 /** Reading the routes, writing them, and making what a router needs beside them. */
-function routeNeeds({ routing, namespace, resourceOf }: NeedsInput, acts: boolean): Need[] {
+function routeNeeds({ routing, keeps, namespace, resourceOf }: NeedsInput, acts: boolean): Need[] {
   if (routing === undefined) return []
   const { router, routes } = routing
   const nameOf = (object: { apiVersion: string; kind: string }): ResourceName =>
@@ -231,6 +233,7 @@ function routeNeeds({ routing, namespace, resourceOf }: NeedsInput, acts: boolea
     ...reads,
     ...writes,
     ...makes,
+    ...(keeps === true ? each({ group: 'apps', resource: 'deployments', namespace }, 'create', 'delete') : []),
     ...each({ group: 'discovery.k8s.io', resource: 'endpointslices', namespace }, 'list', 'watch'),
     ...each({ group: 'apps', resource: 'replicasets', namespace }, 'patch'),
     ...each({ group: '', resource: 'services', namespace }, 'create', 'patch', 'delete'),

@@ -22,6 +22,7 @@ export const OUTPUT_NAMES = [
   'plan',
   'comment-url',
   'next',
+  'deployment-id',
 ] as const
 export type OutputName = (typeof OUTPUT_NAMES)[number]
 
@@ -40,5 +41,6 @@ export function outputsOf(result: Result, paths: OutputPaths = {}): Record<Outpu
     plan: paths.plan ?? '',
     'comment-url': paths.commentUrl ?? '',
     next: result.next,
+    'deployment-id': record === undefined ? '' : (record.release.id ?? shortDigest(record.release.digest)),
   }
 }

@@ -13,6 +13,8 @@ import { dryRunOf } from './draft.ts'
 import type { Engine } from './engine.ts'
 import { gatherEvidence } from './evidence.ts'
 import { leftovers } from './finish.ts'
+import { keepOld } from './kept.ts'
+import { keptRoutes } from './routing.ts'
 import { readPayload } from './book.ts'
 import type { RolloutRecord } from './record.ts'
 import type { Release } from './release.ts'
@@ -48,11 +50,18 @@ export function aroundOf(session: Session, engine: Engine, release: Release, see
       for (const wave of parts.supporting) await applier.wave(wave)
       await applier.wave([...apart(parts.services, moved), ...apart(parts.workloads, steps), ...parts.otherWorkloads])
     },
+    keep: () => keepOld(engine, (object) => awaitReady(engine, object)),
     after: async () => {
-      await applier.wave(parts.pointing)
+      await applier.wave(withRoutes(engine, parts.pointing))
       await prune(session, engine, release)
     },
   }
+}
+
+/** Routes of the release, with the rules of the versions that are kept from now on. */
+function withRoutes(engine: Engine, objects: KubeObject[]): KubeObject[] {
+  const { traffic, kept = [] } = engine.o.book.record
+  return keptRoutes(objects, kept, traffic?.keeping ?? kept)
 }
 
 class Applier {

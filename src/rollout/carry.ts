@@ -4,6 +4,7 @@ import { stopMove } from '../strategies/strategy.ts'
 import type { Engine } from './engine.ts'
 import { finish, succeed } from './finish.ts'
 import { Interrupted } from './interrupt.ts'
+import { type ExpiryTools, expireKept } from './kept.ts'
 import type { Outcome } from './record.ts'
 import { type Passes, runSteps } from './steps.ts'
 import { undo } from './undo.ts'
@@ -18,6 +19,8 @@ export interface Ended {
 export interface Around {
   /** supporting objects, new Services, workloads without steps: before the first step */
   before: () => Promise<void>
+  /** the version that serves until now, where it is to stay reachable: before the finish */
+  keep: () => Promise<void>
   /** objects that point at workloads and Services, then prune: after the finish */
   after: () => Promise<void>
 }
@@ -31,13 +34,20 @@ export async function carry(engine: Engine, passes: Passes, around: Around): Pro
   try {
     await around.before()
     if ((await runSteps(engine, book.record.plan, passes)) === 'paused') return { outcome: 'paused' }
+    await around.keep()
     await finish(engine)
     await around.after()
     await succeed(engine)
+    await expireKept(expiryOf(engine))
     return { outcome: book.record.command === 'rollback' ? 'rolled-back' : 'succeeded' }
   } catch (error) {
     return ended(engine, error)
   }
+}
+
+function expiryOf({ o }: Engine): ExpiryTools {
+  const { client, clock, book, settleMs, reporter } = o
+  return { client, clock, book, settleMs, tell: (text) => reporter.emit({ kind: 'line', text }) }
 }
 
 async function ended(engine: Engine, error: unknown): Promise<Ended> {

@@ -23,6 +23,8 @@ export interface Payload {
   before: Record<string, KubeObject>
   /** routes as they were before this rollout, by key, each with what else its router looks at */
   routes?: Record<string, Route>
+  /** id of the release, see ReleaseRef */
+  id?: string
   /** manifests of Services and Jobs that belong to steps are among `objects`; these are their names */
   jobs: string[]
 }

@@ -1,5 +1,6 @@
 import { isServing } from '../health/pods.ts'
 import { versionOf } from '../manifests/images.ts'
+import { releaseName } from '../manifests/digest.ts'
 import { imagesOf, selects, templateEquals } from '../manifests/workload.ts'
 import type { DryRunResult } from '../preflight/input.ts'
 import { sameContent } from '../kubernetes/diff.ts'
@@ -24,6 +25,7 @@ import type { Step } from '../strategies/step.ts'
 import type { FoundRoutes } from './find-routes.ts'
 import type { Release } from './release.ts'
 import type { RunSource, Settings } from './settings.ts'
+import { keptRoutes } from './routing.ts'
 import type { World } from './world.ts'
 
 export interface DraftInput {
@@ -89,7 +91,13 @@ export function draftRollout(input: DraftInput): Draft {
     version: 1,
     rollout,
     digest: release.digest,
-    objects: release.objects.map(({ object }) => object),
+    ...ownId(release),
+    // Rules of kept versions are none of the release's.
+    objects: keptRoutes(
+      release.objects.map(({ object }) => object),
+      before?.kept ?? [],
+      [],
+    ),
     versions,
     before: changedBefore(input),
     jobs: release.parts.stepJobs.map((job) => job.metadata.name ?? ''),
@@ -131,7 +139,12 @@ export function draftRollout(input: DraftInput): Draft {
 }
 
 function releaseRef(release: Release, rollout: number, sha: string): ReleaseRef {
-  return { digest: release.digest, rollout, images: release.images, ...(sha === '' ? {} : { sha }) }
+  return { digest: release.digest, rollout, images: release.images, ...ownId(release), ...(sha === '' ? {} : { sha }) }
+}
+
+/** Told apart from the digest only where the pods are told it, which changes the digest. */
+function ownId({ id, digest }: Release): { id?: string } {
+  return id === releaseName(digest) ? {} : { id }
 }
 
 function fromSettings(
@@ -186,6 +199,7 @@ function carriedOver(before: RolloutRecord | undefined): Partial<RolloutRecord> 
   return {
     ...(before.serving === undefined ? {} : { serving: before.serving }),
     ...(before.previous === undefined ? {} : { previous: before.previous }),
+    ...(before.kept === undefined ? {} : { kept: before.kept }),
   }
 }
 
@@ -278,7 +292,7 @@ function trafficRecord(
     settleMs: settings.traffic.settleMs ?? Math.max(settleMs, router.settleMs),
     ...(prefix === undefined ? {} : { prefix }),
     ...(paths === undefined ? {} : { weights: { stable: paths.stable, canary: paths.canary, total: paths.total } }),
-    pins: [],
+    ...(settings.traffic.keep === undefined ? {} : { keep: settings.traffic.keep }),
   }
 }
 

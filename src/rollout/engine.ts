@@ -64,7 +64,6 @@ export class Engine {
   readonly #startedAt: number
   readonly #judge: Judge
   readonly #teller: Teller
-  readonly #traffic: Traffic | undefined
   readonly #routeClock: RouteClock
   #stale = 0
 
@@ -72,9 +71,14 @@ export class Engine {
     this.o = options
     this.#startedAt = options.clock.now()
     this.#judge = new Judge(this, this.#startedAt)
-    this.#traffic = trafficOf(options.book.record, options.book.payload)
     this.#routeClock = new RouteClock(options.rested ? 0 : this.#startedAt)
     this.#teller = new Teller(this)
+  }
+
+  /** The routes of this rollout; what is kept of older versions is known when the finish begins. */
+  get #traffic(): Traffic | undefined {
+    const { record, payload } = this.o.book
+    return trafficOf(record, payload)
   }
 
   get now(): number {
@@ -140,7 +144,7 @@ export class Engine {
 
   /** A route as it was before the rollout; undefined for what was made for it. */
   routeBefore(key: string): KubeObject | undefined {
-    return this.#traffic?.routes.find(({ object }) => keyOf(refOf(object)) === key)?.object
+    return this.#traffic?.before.get(key)
   }
 
   #separate(workload: WorkloadRecord): SeparateView | undefined {

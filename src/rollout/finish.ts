@@ -50,6 +50,7 @@ export async function succeed(engine: Engine): Promise<void> {
     {
       phase: 'succeeded',
       serving: record.release,
+      ...(record.traffic?.keeping === undefined ? {} : { kept: record.traffic.keeping }),
       step: record.steps.length,
       payloads: record.payloads.filter(({ rollout }) => kept.has(rollout)),
       jobs: record.jobs.filter(ours),

@@ -2,7 +2,7 @@ import type { Failure } from '../shared/errors.ts'
 import type { RollingUpdate, ServicePort } from '../shared/objects.ts'
 import type { Step, Strategy } from '../strategies/step.ts'
 import type { Match, Pin, RouterName, Sticky, WeightPaths } from '../routers/router.ts'
-import type { Check, RunSource } from './settings.ts'
+import type { Check, KeepVersions, RunSource } from './settings.ts'
 
 /** Where a rollout rests. `none` is the absence of a record. */
 export type Phase = 'none' | 'progressing' | 'paused' | 'stopped' | 'aborting' | 'aborted' | 'succeeded' | 'failed'
@@ -30,6 +30,8 @@ export interface ReleaseRef {
   /** image references of its workloads, in manifest order */
   images: string[]
   sha?: string
+  /** what its pods are told and requests ask for, where versions are kept; else the first hex digits of the digest */
+  id?: string
 }
 
 /** The four fields that a hold overwrites, plus paused; absent means the API server's default. */
@@ -83,7 +85,22 @@ export interface TrafficRecord {
   settleMs: number
   prefix?: string
   weights?: WeightPaths
-  pins: Pin[]
+  /** older versions stay reachable after the finish */
+  keep?: KeepVersions
+  /** those in force after the finish, known once it has begun */
+  keeping?: KeptVersion[]
+}
+
+/** An older version that still runs, reachable under its id, until a run after `until` takes it away. */
+export interface KeptVersion extends Pin {
+  namespace: string
+  /** Deployments that run it */
+  deployments: string[]
+  /** RFC 3339 */
+  until: string
+  /** keys of the routes that lead to it, and their router */
+  routes: string[]
+  router: RouterName
 }
 
 export interface PayloadRef {
@@ -132,6 +149,8 @@ export interface RolloutRecord {
   services: ServiceRecord[]
   /** canary through a router; absent where the weight is a share of pods */
   traffic?: TrafficRecord
+  /** older versions that are reachable under their ids, newest first */
+  kept?: KeptVersion[]
   checks: Record<string, Check>
   timeoutMs: number
   onFailure: 'abort' | 'stop'

@@ -1,12 +1,13 @@
-import { releaseDigest } from '../manifests/digest.ts'
+import { releaseDigest, releaseName } from '../manifests/digest.ts'
 import { appName, placeInNamespace } from '../manifests/identify.ts'
 import { substituteImages } from '../manifests/images.ts'
 import { type Classified, classify } from '../manifests/order.ts'
 import { type ManifestObject, parseManifest } from '../manifests/parse.ts'
+import { tellPods } from '../manifests/pod-id.ts'
 import { imagesOf } from '../manifests/workload.ts'
 import type { Discovery } from '../kubernetes/discovery.ts'
 import { HeadgateError, refuse } from '../shared/errors.ts'
-import { refOf } from '../shared/objects.ts'
+import { type KubeObject, refOf } from '../shared/objects.ts'
 import type { Step } from '../strategies/step.ts'
 import type { Payload } from './codec.ts'
 import type { RolloutRecord } from './record.ts'
@@ -19,6 +20,8 @@ export interface Release {
   namespace: string
   objects: ManifestObject[]
   digest: string
+  /** what its pods are told and requests may ask for; without that the first hex digits of the digest */
+  id: string
   /** image references of its Deployments, in manifest order */
   images: string[]
   parts: Classified
@@ -56,7 +59,17 @@ export async function loadRelease(
   )
   const substituted = manifests.map((manifest, index) => ({ ...manifest, object: objects[index] ?? manifest.object }))
   const placed = placeInNamespace(substituted, namespace, await namespacedKinds(substituted, discovery))
-  return assemble(appName(settings.app, placed), namespace, placed, settings.steps)
+  const release = assemble(appName(settings.app, placed), namespace, placed, settings.steps)
+  return withId(release, settings)
+}
+
+/** The pods are told their id; it is made from the manifests alone, so that it does not depend on itself. */
+function withId(release: Release, { traffic, strategy, steps }: Settings): Release {
+  const { app, namespace, id, objects } = release
+  const variable = strategy === 'canary' ? traffic.keep?.env : undefined
+  if (variable === undefined) return release
+  const told = objects.map((each) => ({ ...each, object: tellPods(each.object, variable, id) }))
+  return { ...assemble(app, namespace, told, steps), id }
 }
 
 /** The release of a rollout under way, as its payload and record tell it: no checkout is needed to go on. */
@@ -72,15 +85,24 @@ export function releaseOf(payload: Payload, record: RolloutRecord): Release {
 export function releaseFrom(payload: Payload, app: string, namespace: string, steps: readonly Step[]): Release {
   const place = { file: `rollout ${payload.rollout}` }
   const manifests = payload.objects.map((object) => ({ object, place, placeOf: () => place }))
-  return assemble(app, namespace, manifests, steps)
+  const release = assemble(app, namespace, manifests, steps)
+  return payload.id === undefined ? release : { ...release, id: payload.id }
+}
+
+/** The same release with other content in some of its objects; what it is called stays. */
+export function withObjects(release: Release, objects: KubeObject[], steps: readonly Step[]): Release {
+  const jobs = steps.flatMap((step) => (step.kind === 'job' ? step.names : []))
+  const manifests = release.objects.map((each, at) => ({ ...each, object: objects[at] ?? each.object }))
+  return { ...release, objects: manifests, parts: classify(objects, jobs) }
 }
 
 function assemble(app: string, namespace: string, manifests: ManifestObject[], steps: readonly Step[]): Release {
   const objects = manifests.map(({ object }) => object)
   const jobs = steps.flatMap((step) => (step.kind === 'job' ? step.names : []))
   const parts = classify(objects, jobs)
+  const digest = releaseDigest(objects)
   const images = [...new Set(parts.workloads.flatMap((workload) => imagesOf(workload.spec.template)))]
-  return { app, namespace, objects: manifests, digest: releaseDigest(objects), images, parts, active: {} }
+  return { app, namespace, objects: manifests, digest, id: releaseName(digest), images, parts, active: {} }
 }
 
 async function namespacedKinds(

@@ -4,38 +4,78 @@ import { keyOf, type KubeObject, type ObjectRef, refOf, type ServicePort } from 
 import { APP_LABEL, canaryName } from '../strategies/services.ts'
 import type { RouteObject, Routing } from '../strategies/view.ts'
 import type { Payload } from './codec.ts'
-import type { RolloutRecord, TrafficRecord } from './record.ts'
+import type { KeptVersion, RolloutRecord, TrafficRecord } from './record.ts'
 import type { World } from './world.ts'
 
 /** The routes of a rollout, from its record and payload. */
 export interface Traffic {
   record: TrafficRecord
   router: Router
+  /** without the rules of kept versions */
   routes: Route[]
+  /** as they were, with them */
+  before: ReadonlyMap<string, KubeObject>
   split: Routing['split']
 }
 
 export function trafficOf(record: RolloutRecord, payload: Payload): Traffic | undefined {
   const { traffic, app } = record
   if (traffic === undefined) return undefined
-  const { sticky, prefix, weights, match, pins } = traffic
+  const { sticky, prefix, weights, match } = traffic
+  const router = routerNamed(traffic.router)
+  const kept = record.kept ?? []
+  const before = traffic.routes.flatMap((key) => payload.routes?.[key] ?? [])
   const sides = record.services
     .filter(({ namespace, name }) => traffic.services.includes(`${namespace}/${name}`))
     .map(({ name, ports }) => ({ stable: name, canary: canaryName(name), ports: ports.map(portOf) }))
   return {
     record: traffic,
-    router: routerNamed(traffic.router),
-    routes: traffic.routes.flatMap((key) => payload.routes?.[key] ?? []),
+    router,
+    routes: before.map((route) => ({ ...route, object: withoutKept(router, route.object, kept) })),
+    before: byKey(before.map(({ object }) => object)),
     split: {
       sides,
       match,
-      pins,
+      pins: kept,
       ...(sticky === undefined ? {} : { sticky }),
       ...(prefix === undefined ? {} : { prefix }),
       ...(weights === undefined ? {} : { weights }),
       labels: { [APP_LABEL]: app },
     },
   }
+}
+
+/** A route, live or of a release, without the rules that lead to kept versions. */
+export function withoutKept(router: Router, object: KubeObject, kept: readonly KeptVersion[]): KubeObject {
+  const services = kept.flatMap((version) => Object.values(version.services))
+  return services.length === 0 || router.withoutPins === undefined ? object : router.withoutPins(object, services)
+}
+
+/** The same with the rules that lead to these versions, and only these. */
+export function withKept(router: Router, plain: KubeObject, kept: readonly KeptVersion[]): KubeObject {
+  if (kept.length === 0 || router.withPins === undefined) return plain
+  const stables = [...new Set(kept.flatMap(({ services }) => Object.keys(services)))]
+  const sides = stables.map((stable) => ({ stable, canary: canaryName(stable), ports: [] }))
+  return router.withPins(plain, { sides, pins: [...kept], match: [], percent: 0, mirror: 0, labels: {} })
+}
+
+/** Objects of a release whose routes lead to kept versions as the live ones do: those in force, or the given ones. */
+export function keptRoutes(
+  objects: readonly KubeObject[],
+  known: readonly KeptVersion[],
+  kept: readonly KeptVersion[],
+): KubeObject[] {
+  return objects.map((object) => {
+    const key = keyOf(refOf(object))
+    const version = [...known, ...kept].find(({ routes }) => routes.includes(key))
+    if (version === undefined) return object
+    const router = routerNamed(version.router)
+    return withKept(router, withoutKept(router, object, known), kept)
+  })
+}
+
+function byKey(objects: KubeObject[]): Map<string, KubeObject> {
+  return new Map(objects.map((object) => [keyOf(refOf(object)), object]))
 }
 
 function portOf({ name, port }: ServicePort): Split['sides'][number]['ports'][number] {
@@ -99,10 +139,14 @@ export function routingOf(
       own: version !== undefined && world.written.get(keyOf(ref)) === version,
     })
   }
+  // Where the settings keep nothing, what an earlier rollout kept stays until its time is over.
+  const keeping = traffic.record.keeping ?? record.kept ?? []
   const first = record.plan.findIndex(({ kind }) => kind === 'weight' || kind === 'mirror')
   return {
     router,
     routes,
+    before: traffic.before,
+    after: byKey(routes.map(({ object }) => withKept(router, object, keeping))),
     live,
     split,
     settleMs: traffic.record.settleMs,

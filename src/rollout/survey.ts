@@ -252,7 +252,7 @@ export async function readRights({
     prune,
     objects,
     steps: settings.steps,
-    ...(routes?.found[0] === undefined ? {} : { routing: routes.found[0] }),
+    ...(routes?.found[0] === undefined ? {} : { routing: routes.found[0], keeps: settings.traffic.keep !== undefined }),
     resourceOf,
   })
   const asked = [...new Set(needs.map(({ namespace }) => namespace ?? release.namespace))]

@@ -6,6 +6,7 @@ import { type JsonPatchOperation, pointer } from '../shared/json-patch.ts'
 import { keyOf, type KubeObject, nameOf, refOf } from '../shared/objects.ts'
 import { roomForAbort } from '../strategies/in-place.ts'
 import type { Engine } from './engine.ts'
+import { keepNothing } from './kept.ts'
 import { clean, withOwnershipOf } from './ownership.ts'
 
 /** Fields that are never put back: identity, and what the server or a controller writes. */
@@ -39,6 +40,7 @@ export async function undo(engine: Engine, budgetMs = Number.POSITIVE_INFINITY):
       if (object !== undefined) await giveBack(engine, object)
   }
   await giveRoutesBack(engine)
+  await keepNothing(engine)
   reporter.emit({ kind: 'line', text: `the stable version serves alone again` })
 }
 

@@ -18,7 +18,7 @@ import {
 import { wholeMove } from './in-place.ts'
 import { done, type Move, wait } from './move.ts'
 import { surgeFor, surgeOneShort } from './pods.ts'
-import { routesBack } from './routes.ts'
+import { routesAt } from './routes.ts'
 import { dropPreviewMove, HASH_LABEL, pinMove, pinOf, previewMove, settling, unpinMove } from './services.ts'
 import { observed, pairNow, replicasOf, type ServiceView, type Side, sideOf, type WorkloadView } from './view.ts'
 
@@ -166,7 +166,7 @@ export function finishMove(view: WorkloadView): Move {
   if (deployment === undefined) return { kind: 'drift', text: 'it was deleted', object: missing(view) }
   const drift = templateDrift(view)
   if (drift !== undefined) return drift
-  return settling(view) ?? routesBack(view) ?? drainMove(view, deployment, 'next') ?? whole(view)
+  return settling(view) ?? routesAt(view, 'after') ?? drainMove(view, deployment, 'next') ?? whole(view)
 }
 
 function whole(view: WorkloadView): Move {
@@ -231,7 +231,7 @@ export function backMove(view: WorkloadView): Move {
   if (intact && pinned.length > 0) return backWhileWhole(view, deployment, old)
   const [first] = pinned
   if (first !== undefined) return unpinMove(first, 'stable')
-  return settling(view) ?? routesBack(view) ?? dropPreviewMove(view) ?? restoreOld(view, old)
+  return settling(view) ?? routesAt(view, 'before') ?? dropPreviewMove(view) ?? restoreOld(view, old)
 }
 
 function backWhileWhole(view: WorkloadView, deployment: Deployment, old: Side): Move {
@@ -239,7 +239,7 @@ function backWhileWhole(view: WorkloadView, deployment: Deployment, old: Side): 
   if (away !== undefined) return pinMove(away, 'stable', old.hash ?? '')
   // A proxy sends to pods by itself: users are away from the new ones sooner when the route does not wait for the Service.
   const first = view.routing?.router.registersPods === true ? settling(view) : undefined
-  const users = first ?? routesBack(view) ?? settling(view)
+  const users = first ?? routesAt(view, 'before') ?? settling(view)
   const drain = users ?? dropPreviewMove(view) ?? freeOld(old) ?? drainMove(view, deployment, 'stable')
   if (drain !== undefined) return drain
   const pinned = view.services.find((service) => pinOf(service) !== undefined)

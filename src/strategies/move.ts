@@ -10,6 +10,9 @@ export type Write =
   /** server-side apply of an object of the release, by the manager `headgate` */
   | { verb: 'apply'; object: KubeObject; live?: KubeObject }
 
+/** A share, or the routes as they were before the rollout, or as they are to be after it. */
+export type RouteGoal = Share | 'before' | 'after'
+
 /**
  * What a strategy wants next for one workload. A strategy never acts: it is asked again after every change, and answers
  * from what it sees, so doing a move twice equals doing it once and a new run needs no memory of the old one.
@@ -20,7 +23,7 @@ export type Move =
   | { kind: 'wait'; text: string; wakeAt?: number }
   | { kind: 'done' }
   /** the routes are to be so before this workload goes on; they are moved when all workloads ask for the same */
-  | { kind: 'route'; to: Share | 'original' }
+  | { kind: 'route'; to: RouteGoal }
   /** the cluster does not do what was written */
   | { kind: 'refused'; code: string; text: string; object: ObjectRef; next: string }
   /** the object no longer is what this rollout made of it: somebody else wrote it */

@@ -4,7 +4,7 @@ import { parseJson, stringifyJson } from '../shared/json.ts'
 import { keyOf, type KubeObject, nameOf, refOf } from '../shared/objects.ts'
 import { SENTENCE, SPLIT } from './annotations.ts'
 import { lastWriter } from './hold.ts'
-import { type Move, wait } from './move.ts'
+import { type Move, type RouteGoal, wait } from './move.ts'
 import { APP_LABEL } from './services.ts'
 import type { RouteObject, Routing, Share, WorkloadView } from './view.ts'
 
@@ -20,20 +20,15 @@ interface Asked {
   now: number
 }
 
-/** Asks for the routes as they were; undefined when they are. */
-export function routesBack(view: WorkloadView): Move | undefined {
-  return routesAt(view, 'original')
-}
-
 /** Asks for the routes to be so; undefined when they are and every proxy has it, or when there are none. */
-export function routesAt(view: WorkloadView, to: Share | 'original'): Move | undefined {
+export function routesAt(view: WorkloadView, to: RouteGoal): Move | undefined {
   if (view.routing === undefined) return undefined
   return routeMove({ ...view, routing: view.routing }, to) === undefined ? undefined : { kind: 'route', to }
 }
 
 /** The next write or wait on the way of all routes to a share, or back; undefined when there. */
-export function routeMove(asked: Asked, to: Share | 'original'): Move | undefined {
-  return to === 'original' ? restoreMove(asked) : shareMove(asked, to)
+export function routeMove(asked: Asked, to: RouteGoal): Move | undefined {
+  return to === 'before' || to === 'after' ? endMove(asked, asked.routing[to]) : shareMove(asked, to)
 }
 
 function liveOf({ live }: Routing, object: KubeObject): RouteObject {
@@ -172,7 +167,9 @@ function driftOf(asked: Asked, route: Route, wanted: KubeObject): (Move & { kind
     return isAsWanted(live, last ?? wanted) ? undefined : { kind: 'drift', object, text }
   }
   // One that is made for rollouts and carries the app's label was left by an earlier one.
-  const untouched = edited ? isAsBefore(live, route.object) : live.metadata.labels?.[APP_LABEL] === asked.app
+  const untouched = edited
+    ? isAsBefore(live, endOf(routing.before, route))
+    : live.metadata.labels?.[APP_LABEL] === asked.app
   if (untouched && !routing.begun) return undefined
   return { kind: 'drift', object, text }
 }
@@ -208,12 +205,19 @@ function settling({ settleMs, live }: Routing, objects: readonly KubeObject[], n
   return until > now ? wait('the route to settle in every proxy', until) : undefined
 }
 
-/** The routes as they were, then what was made for the rollout away, last first. */
-function restoreMove(asked: Asked): Move | undefined {
+type Ends = ReadonlyMap<string, KubeObject>
+
+/** What a route is outside of a rollout. */
+function endOf(ends: Ends, { object }: Route): KubeObject {
+  return ends.get(keyOf(refOf(object))) ?? object
+}
+
+/** The routes as they are outside of a rollout, then what was made for it away, last first. */
+function endMove(asked: Asked, ends: Ends): Move | undefined {
   const { routing, now } = asked
   const routes = routing.routes.toReversed()
   for (const route of routes) {
-    const move = restoreRoute(asked, route)
+    const move = restoreRoute(asked, route, endOf(ends, route))
     if (move !== undefined) return move
   }
   const settled = settling(
@@ -236,14 +240,14 @@ function isOwn({ routing, app }: Asked, made: KubeObject): boolean {
   return liveOf(routing, made).live?.metadata.labels?.[APP_LABEL] === app
 }
 
-function restoreRoute(asked: Asked, route: Route): Move | undefined {
+function restoreRoute(asked: Asked, route: Route, end: KubeObject): Move | undefined {
   const { routing } = asked
   const { live } = liveOf(routing, route.object)
   // Deleted by its owner: nothing to put back, and no user comes this way.
   if (live === undefined) return undefined
   const traces = traceOperations(live, route.object)
-  const theirs = isForeign(asked, route, live)
-  const content = theirs ? [] : changes(live, route.object)
+  const theirs = isForeign(asked, route, live, end)
+  const content = theirs ? [] : changes(live, end)
   if (traces.length === 0 && content.length === 0) return undefined
   const text = theirs
     ? `left as ${lastWriter(live)} has written it meanwhile: nothing in it leads to the new version`
@@ -252,8 +256,9 @@ function restoreRoute(asked: Asked, route: Route): Move | undefined {
 }
 
 /** Somebody has written it meanwhile, and it leads to nothing of this rollout: theirs stays. */
-function isForeign({ routing, rollout }: Asked, route: Route, live: KubeObject): boolean {
-  if (isAsBefore(live, route.object)) return false
+function isForeign({ routing, rollout }: Asked, route: Route, live: KubeObject, end: KubeObject): boolean {
+  // Without a trace of this rollout it is as it was before the first write.
+  if (isAsBefore(live, end) || isAsBefore(live, endOf(routing.before, route))) return false
   const share = shareOf(live, rollout)
   const [last] = share === undefined ? [] : wantedAt(routing, route, share).filter(isSameAs(route.object))
   if (last !== undefined && isAsWanted(live, last)) return false

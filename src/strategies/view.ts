@@ -51,8 +51,11 @@ export interface RouteObject {
 /** The routes that lead users to the Services of this rollout, and how their router is asked. */
 export interface Routing {
   router: Router
-  /** as they were before the rollout */
+  /** as they were before the rollout, without the rules of kept versions */
   routes: Route[]
+  /** what each is to be before and after the rollout, by `keyOf` */
+  before: ReadonlyMap<string, KubeObject>
+  after: ReadonlyMap<string, KubeObject>
   /** by `keyOf`: the routes, and what is made for the rollout */
   live: ReadonlyMap<string, RouteObject>
   split: Omit<Split, keyof Share>

@@ -237,7 +237,7 @@ export function viewOf(spec: ViewSpec = {}): WorkloadView {
 export function said(move: Move | undefined): string {
   if (move === undefined) return 'nothing'
   if (move.kind === 'done') return 'done'
-  if (move.kind === 'route') return `route: ${move.to === 'original' ? 'as it was' : `${move.to.percent}%`}`
+  if (move.kind === 'route') return `route: ${typeof move.to === 'string' ? move.to : `${move.to.percent}%`}`
   return `${move.kind}: ${move.text}`
 }
 
