@@ -34,6 +34,8 @@ export interface LiveLists {
   replicaSets?: ReplicaSet[] | undefined
   pods?: Pod[] | undefined
   quotas?: KubeObject[] | undefined
+  /** read for blue/green only */
+  ingresses?: KubeObject[] | undefined
   volumeClaims?: KubeObject[] | undefined
 }
 

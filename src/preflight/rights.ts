@@ -300,6 +300,7 @@ function findingNeeds(input: NeedsInput): Need[] {
     { group: 'policy', resource: 'poddisruptionbudgets' },
     { group: '', resource: 'resourcequotas' },
   ]
+  if (input.strategy === 'blue-green') lists.push({ group: 'networking.k8s.io', resource: 'ingresses' })
   return optional(
     namespacesOf(input).flatMap((namespace) => lists.flatMap((list) => each({ ...list, namespace }, 'list'))),
   )

@@ -41,7 +41,7 @@ export interface SurveyOptions {
 
 /** Reads what is live, asks the server what an apply would make of each object, and which rights there are. */
 export async function survey(options: SurveyOptions): Promise<Survey> {
-  const { client, world, release } = options
+  const { client, world, release, settings } = options
   const namespaces = namespacesOf(release)
   const watching = Promise.all([
     ...release.parts.workloads.map((workload) => watchWorkload(world, workload)),
@@ -50,7 +50,7 @@ export async function survey(options: SurveyOptions): Promise<Survey> {
   const routing = watching.then(() => searchRoutes(options))
   const [live, lists, routes, rights] = await Promise.all([
     readLive(client, release),
-    readLists(client, namespaces),
+    readLists(client, namespaces, settings.strategy === 'blue-green'),
     routing,
     routing.then((found) => readRights({ ...options, routes: found })),
     watching,
@@ -139,21 +139,22 @@ async function optional<T>(promise: Promise<T>): Promise<T | undefined> {
   }
 }
 
-async function readLists(client: Client, namespaces: string[]): Promise<LiveLists> {
+async function readLists(client: Client, namespaces: string[], switches: boolean): Promise<LiveLists> {
   const all = async (apiVersion: string, kind: string): Promise<KubeObject[] | undefined> => {
     const lists = await Promise.all(
       namespaces.map((namespace) => optional(client.list({ apiVersion, kind }, namespace))),
     )
     return lists.every((list) => list !== undefined) ? lists.flatMap((list) => list?.items ?? []) : undefined
   }
-  const [autoscalers, disruptionBudgets, quotas, deployments] = await Promise.all([
+  const [autoscalers, disruptionBudgets, quotas, ingresses, deployments] = await Promise.all([
     all('autoscaling/v2', 'HorizontalPodAutoscaler'),
     all('policy/v1', 'PodDisruptionBudget'),
     all('v1', 'ResourceQuota'),
+    switches ? all('networking.k8s.io/v1', 'Ingress') : undefined,
     // All of them: a Service may select somebody else's pods as well.
     all('apps/v1', 'Deployment'),
   ])
-  return { autoscalers, disruptionBudgets, quotas, deployments: deployments as Deployment[] | undefined }
+  return { autoscalers, disruptionBudgets, quotas, ingresses, deployments: deployments as Deployment[] | undefined }
 }
 
 function withWorld(lists: LiveLists, release: Release, world: World): LiveLists {

@@ -24,7 +24,7 @@ interface Rule {
 }
 
 function rulesOf(gateway: Gateway): Rule[] {
-  return (gateway.route['spec'] as { rules: Rule[] }).rules
+  return (gateway.route['spec'] as unknown as { rules: Rule[] }).rules
 }
 
 /** Service that a request with this header value comes to; undefined when the main rule takes it. */

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { STRATEGIES } from '../../../src/strategies/step.ts'
 import { container, deployment, found, input, object, podOf, running, service, the, type World } from './release.ts'
+import type { KubeObject } from '../../../src/shared/objects.ts'
 import { runRules } from '../../../src/preflight/rules.ts'
 
 describe('a good release', () => {
@@ -473,6 +474,36 @@ describe('how a Service finds pods', () => {
     expect(
       found({ strategy, objects: [deployment(), service({ spec })], live: [running(), service({ spec })] }),
     ).toEqual(expected)
+  })
+
+  const NLB = 'service.beta.kubernetes.io/aws-load-balancer-nlb-target-type'
+  const ingress = (type: string, backend: string): KubeObject => ({
+    apiVersion: 'networking.k8s.io/v1',
+    kind: 'Ingress',
+    metadata: { name: 'front', namespace: 'shop', annotations: { 'alb.ingress.kubernetes.io/target-type': type } },
+    spec: {
+      rules: [{ http: { paths: [{ path: '/', backend: { service: { name: backend, port: { number: 80 } } } }] } }],
+    },
+  })
+  it.each<[string, Record<string, string>, KubeObject[], World['strategy'], string[]]>([
+    [
+      'a group of network endpoints',
+      { 'cloud.google.com/neg': '{"ingress": true}' },
+      [],
+      'blue-green',
+      ['service-balancer error'],
+    ],
+    ['a group of network endpoints', { 'cloud.google.com/neg': '{"ingress": true}' }, [], 'canary', []],
+    ['targets of type ip', { [NLB]: 'ip' }, [], 'blue-green', ['service-balancer error']],
+    ['targets of type instance', { [NLB]: 'instance' }, [], 'blue-green', []],
+    ['an Ingress with targets of type ip', {}, [ingress('ip', 'web')], 'blue-green', ['service-balancer error']],
+    ['one with targets of type instance', {}, [ingress('instance', 'web')], 'blue-green', []],
+    ['one to another Service', {}, [ingress('ip', 'other')], 'blue-green', []],
+  ])('%s: %j in %s', (_, annotations, ingresses, strategy = 'blue-green', expected) => {
+    const live = service({ metadata: { annotations } })
+    expect(found({ strategy, objects: [deployment(), live], live: [running(), live], lists: { ingresses } })).toEqual(
+      expected,
+    )
   })
 })
 

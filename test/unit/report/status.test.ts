@@ -253,6 +253,7 @@ describe('outputsOf', () => {
       plan: '/tmp/plan.md',
       'comment-url': 'https://github.example/c',
       next: 'gh x',
+      'deployment-id': 'feedc0de99',
     })
   })
   it('is complete without a record', () => {
@@ -268,6 +269,7 @@ describe('outputsOf', () => {
       plan: '',
       'comment-url': '',
       next: '',
+      'deployment-id': '',
     })
   })
   it.each(['succeeded', 'aborted'] as const)('names no step after %s', (phase) => {
