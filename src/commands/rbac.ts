@@ -1,4 +1,5 @@
 import { Discovery } from '../kubernetes/discovery.ts'
+import { routerNamed } from '../routers/all.ts'
 import { neededRights, roleFor } from '../preflight/rights.ts'
 import { loadRelease, type SourceText } from '../rollout/release.ts'
 import { COMMANDS, type Settings } from '../rollout/settings.ts'
@@ -18,9 +19,23 @@ export async function rbac(files: SourceText[], settings: Settings, namespace: s
       ),
   })
   requireWorkloads(release, settings)
-  const { strategy, pods, prune, steps } = settings
+  const { strategy, pods, prune, steps, traffic } = settings
+  // Without a cluster nobody can look for a route: only a router that is named has rights of its own here.
+  const router = traffic.router === 'auto' || traffic.router === 'none' ? undefined : routerNamed(traffic.router)
   const objects = release.objects.map(({ object }) => object)
   const { app } = release
-  const needs = neededRights({ commands: COMMANDS, app, namespace, strategy, pods, prune, objects, steps })
+  const needs = neededRights({
+    commands: COMMANDS,
+    app,
+    namespace,
+    strategy,
+    pods,
+    prune,
+    objects,
+    steps,
+    ...(strategy === 'canary' && router !== undefined
+      ? { routing: { router, routes: [] }, keeps: traffic.keep !== undefined }
+      : {}),
+  })
   return roleFor(needs, `headgate-${app}`)
 }

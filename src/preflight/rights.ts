@@ -215,16 +215,24 @@ function routeNeeds({ routing, keeps, namespace, resourceOf }: NeedsInput, acts:
   const nameOf = (object: { apiVersion: string; kind: string }): ResourceName =>
     resourceOf?.(object.apiVersion, object.kind) ?? commonName({ ...object, metadata: {} })
   const objects = routes.map(({ object }) => object)
-  const kinds = [...new Map([...objects, ...router.related].map((each) => [each.kind, each])).values()]
+  // Where no cluster was asked, every kind that the router may edit.
+  const edited = objects.length === 0 ? router.kinds : objects
+  const kinds = [...new Map([...edited, ...router.related].map((each) => [each.kind, each])).values()]
   const reads = kinds.flatMap((kind) => {
     const { group, resource } = nameOf(kind)
     return each({ group, resource, namespace }, 'get', 'list', 'watch')
   })
   if (!acts) return reads
-  const writes = objects.flatMap((object) => {
-    const { group, resource } = nameOf(object)
-    return each({ group, resource, namespace, name: refOf(object).name }, 'patch')
-  })
+  const writes =
+    objects.length === 0
+      ? kinds.flatMap((kind) => {
+          const { group, resource } = nameOf(kind)
+          return each({ group, resource, namespace }, 'patch')
+        })
+      : objects.flatMap((object) => {
+          const { group, resource } = nameOf(object)
+          return each({ group, resource, namespace, name: refOf(object).name }, 'patch')
+        })
   const makes = (router.makes ?? []).flatMap((kind) => {
     const { group, resource } = nameOf(kind)
     return each({ group, resource, namespace }, 'get', 'list', 'watch', 'create', 'patch', 'delete')
