@@ -122,10 +122,14 @@ async function decided(session: Session, record: RolloutRecord, map: ConfigMap):
 
 /** Somebody else's template: a promote would bring what nobody tested. Only going back, or an owner's word, helps. */
 function driftOf(engine: Engine): Failure | undefined {
-  const { app, rollout } = engine.o.book.record
-  for (const workload of engine.workloads) {
+  const { record } = engine.o.book
+  const { app, rollout } = record
+  const resting = record.phase === 'paused' || record.phase === 'stopped'
+  const drifts = engine.workloads.map((workload) => {
     const view = engine.view(workload)
-    const drift = templateDrift(view) ?? undoneByHand(view, engine.o.book.record) ?? emptied(view)
+    return templateDrift(view) ?? undoneByHand(view, record) ?? emptied(view)
+  })
+  for (const drift of [...drifts, resting ? engine.routeDrift() : undefined]) {
     if (drift?.kind !== 'drift') continue
     const message = `${nameOf(drift.object)} is no longer what rollout ${rollout} of ${app} made of it: ${drift.text}`
     return refuse('drift', message, {

@@ -9,9 +9,9 @@ import { SENTENCE } from '../strategies/annotations.ts'
 import { COLOR } from '../strategies/color.ts'
 import { MOVER } from '../strategies/hold.ts'
 import { done, type Move, wait, type Write } from '../strategies/move.ts'
-import { routeMove } from '../strategies/routes.ts'
+import { type Asked, routeDrifts, routeMove } from '../strategies/routes.ts'
 import { canaryName } from '../strategies/services.ts'
-import { type Goal, nextMove } from '../strategies/strategy.ts'
+import { type Goal, nextMove, shareAt } from '../strategies/strategy.ts'
 import { type Routing, type SeparateView, type ServiceView, sideOf, type WorkloadView } from '../strategies/view.ts'
 import type { Book } from './book.ts'
 import { movedImage } from './images.ts'
@@ -64,7 +64,7 @@ export class Engine {
   readonly #startedAt: number
   readonly #judge: Judge
   readonly #teller: Teller
-  readonly #routeClock: RouteClock
+  #routeClock: RouteClock
   #stale = 0
 
   constructor(options: EngineOptions) {
@@ -72,6 +72,8 @@ export class Engine {
     this.#startedAt = options.clock.now()
     this.#judge = new Judge(this, this.#startedAt)
     this.#routeClock = new RouteClock(options.rested ? 0 : this.#startedAt)
+    // Nobody knows when a foreign write came: some proxy may not have it yet.
+    if (this.#routeDrifts().length > 0) this.#routeClock = new RouteClock(this.#startedAt)
     this.#teller = new Teller(this)
   }
 
@@ -290,11 +292,26 @@ export class Engine {
     const routing = this.routing()
     if (asked === undefined || routing === undefined) return moves
     const ready = moves.every(({ kind }) => kind === 'route' || kind === 'done')
+    const move = ready ? this.#possible(routeMove(this.#asked(routing), asked.to) ?? done) : wait('the other workloads')
+    return moves.map((each) => (each !== asked && each.kind === 'route' ? done : each === asked ? move : each))
+  }
+
+  #asked(routing: Routing): Asked {
     const { book } = this.o
     const { rollout, app } = book.record
-    const known = { routing, rollout, app, sentence: book.sentence(), now: this.now }
-    const move = ready ? this.#possible(routeMove(known, asked.to) ?? done) : wait('the other workloads')
-    return moves.map((each) => (each !== asked && each.kind === 'route' ? done : each === asked ? move : each))
+    return { routing, rollout, app, sentence: book.sentence(), now: this.now }
+  }
+
+  /** Foreign writes to the routes while the rollout rests; none where such are written over. */
+  routeDrift(): Move | undefined {
+    return this.routing()?.onDrift === 'stop' ? this.#routeDrifts()[0] : undefined
+  }
+
+  #routeDrifts(): Move[] {
+    const { record } = this.o.book
+    const routing = this.routing()
+    const share = shareAt(record.plan, Math.min(record.step, record.plan.length - 1))
+    return routing?.begun !== true || share === undefined ? [] : routeDrifts(this.#asked(routing), share)
   }
 
   /** Where there are several workloads a wait says whose it is. */

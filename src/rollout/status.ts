@@ -5,14 +5,26 @@ import { isServing } from '../health/pods.ts'
 import { reasonOf, stepName } from '../report/status.ts'
 import { type ClusterFlags, commandOf, nextCommand, waysOf } from '../report/way.ts'
 import { formatDuration } from '../shared/duration.ts'
-import type { Deployment, Pod, ReplicaSet, Service } from '../shared/objects.ts'
+import { isAsWanted } from '../routers/router.ts'
+import {
+  type Deployment,
+  keyOf,
+  type KubeObject,
+  nameOf,
+  type Pod,
+  refOf,
+  type ReplicaSet,
+  type Service,
+} from '../shared/objects.ts'
 import { COLOR } from '../strategies/color.ts'
 import { isHeld, isLocked, lastWriter } from '../strategies/hold.ts'
+import { shareOf } from '../strategies/routes.ts'
 import { hashOf } from '../strategies/view.ts'
 import { HASH_LABEL } from '../strategies/services.ts'
 import { undoCommand } from './by-hand.ts'
 import { readPayload } from './book.ts'
 import type { RolloutRecord, ServiceRecord, WorkloadRecord } from './record.ts'
+import { trafficOf } from './routing.ts'
 import { selectorText } from './world.ts'
 
 export interface StatusLine {
@@ -54,6 +66,13 @@ export async function statusLines(
     lines.push(...(await workloadLines(client, record, workload, now)))
   }
   for (const service of record.services) lines.push(await serviceLine(client, record, service))
+  if (!over) lines.push(...(await routeLines(client, record)))
+  for (const { id, until, deployments } of record.kept ?? [])
+    lines.push(
+      info(
+        `version ${id} is kept until ${until.slice(0, 16)}Z: ${deployments.map((name) => `Deployment/${name}`).join(', ')}`,
+      ),
+    )
   const next = nextCommand(record)
   for (const way of waysOf(record))
     if (commandOf(way) !== next) lines.push(info(`${way.text.toLowerCase()}: ${commandOf(way, cluster)}`))
@@ -99,6 +118,35 @@ async function serviceLine(client: Client, record: RolloutRecord, service: Servi
   // There are two sets, and only the old one's hash is known from the start.
   const version = pin === workload?.stableHash ? workload.stableVersion : workload?.newVersion
   return info(`Service/${name}: pinned to ${version === undefined ? pin : `${version} (${pin})`}`)
+}
+
+/** The share that each route gives the new version, and whether it is as this rollout wrote it. */
+async function routeLines(client: Client, record: RolloutRecord): Promise<StatusLine[]> {
+  const payload = await readPayload(client, record, record.rollout).catch(() => undefined)
+  const traffic = payload === undefined ? undefined : trafficOf(record, payload)
+  if (traffic === undefined) return []
+  const lines: StatusLine[] = []
+  for (const route of traffic.routes) {
+    const ref = refOf(route.object)
+    const live = await client.get<KubeObject>(ref)
+    const share = shareOf(live, record.rollout)
+    if (live === undefined) lines.push({ text: `${nameOf(ref)} does not exist`, level: 'warning' })
+    else if (share === undefined) lines.push(info(`${nameOf(ref)}: carries no share of this rollout`))
+    else {
+      const wanted = traffic.router.wanted(route, { ...traffic.split, ...share })
+      const own = wanted.find((object) => keyOf(refOf(object)) === keyOf(ref))
+      const copied = share.mirror === 0 ? '' : `, ${share.mirror}% copied`
+      lines.push(
+        own === undefined || isAsWanted(live, own)
+          ? info(`${nameOf(ref)}: ${share.percent}% to the new version${copied}`)
+          : {
+              text: `DRIFT: ${nameOf(ref)} was changed by ${lastWriter(live)} while rollout ${record.rollout} rests`,
+              level: 'warning',
+            },
+      )
+    }
+  }
+  return lines
 }
 
 async function workloadLines(

@@ -12,7 +12,7 @@ import type { RouteObject, Routing, Share, WorkloadView } from './view.ts'
 const REFUSED_AFTER_MS = 10_000
 
 /** What is known of one rollout on its routes. */
-interface Asked {
+export interface Asked {
   routing: Routing
   rollout: number
   app: string
@@ -151,6 +151,19 @@ function pruned(wanted: KubeObject): Move {
     text: `the cluster did not keep all that was written to ${nameOf(ref)}: its definition is too old for it, or something changes it on the way`,
     next: 'install a newer version of the CustomResourceDefinitions, or leave mirror and match out',
   }
+}
+
+/** Foreign writes to the routes of a rollout that rests at a share. */
+export function routeDrifts(asked: Asked, at: Share): (Move & { kind: 'drift' })[] {
+  const { routing } = asked
+  return routing.routes.flatMap((route) =>
+    wantedAt(routing, route, at).flatMap((wanted) => {
+      const { live } = liveOf(routing, wanted)
+      const written = shareOf(live, asked.rollout)
+      if (isAsWanted(live, wanted) && written?.percent === at.percent && written.mirror === at.mirror) return []
+      return driftOf(asked, route, wanted) ?? []
+    }),
+  )
 }
 
 /** Somebody else has written the object since this rollout did, or before it could. */

@@ -62,3 +62,24 @@ describe('a canary through an HTTPRoute', () => {
     expectNothingLost(world, gateway)
   })
 })
+
+describe('a route that somebody else writes while a canary rests', () => {
+  it('refuses the promote and leaves everything as it was', async () => {
+    const { world, gateway } = await routed()
+    await world.run('deploy', routedCanary('25%, approve'))
+    world.emulator.put({ ...routeObject(), metadata: { ...routeObject().metadata } }, 'argocd')
+    const status = await world.run('status')
+    expect(status.events.flatMap((event) => (event.kind === 'line' ? event.text : []))).toContain(
+      'HTTPRoute/shop: carries no share of this rollout',
+    )
+    const { result } = await world.run('promote')
+    expect(result).toMatchObject({ outcome: 'refused', failure: { code: 'drift' } })
+    expect(result?.message).toContain('HTTPRoute/shop is no longer what rollout 1')
+    expect(result?.message).toContain('argocd')
+    expect(world.serving()).toEqual({ [V1]: 3, [V2]: 1 })
+    const aborted = await world.run('abort')
+    expect(aborted.result).toMatchObject({ outcome: 'aborted', exitCode: 0 })
+    expect(gateway.route['spec']).toEqual(routeObject()['spec'])
+    expectNothingLost(world, gateway)
+  })
+})
