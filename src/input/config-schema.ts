@@ -1,4 +1,5 @@
 import * as v from 'valibot'
+import { ROUTERS } from '../routers/router.ts'
 import { STRATEGIES } from '../strategies/step.ts'
 import { hint } from './problems.ts'
 
@@ -126,6 +127,106 @@ const httpCheck = section({
   times: v.optional(whole(1, 1_000, 'How often in a row it must pass, default 1.')),
 })
 
+/** What a request may be matched by: names of headers and cookies, and literal values. Source: RFC 9110 tokens. */
+const TOKEN = /^[A-Za-z0-9!#$%&'*+.^_`|~-]+$/
+const LITERAL = /^[\x21-\x7e]+(?: [\x21-\x7e]+)*$/
+const literal = (describe: string) =>
+  pattern(LITERAL, 'text of printable ASCII, taken literally; a number is written in quotes', describe)
+
+const matched = (what: string) =>
+  v.pipe(
+    v.record(
+      v.pipe(
+        v.string(),
+        v.regex(TOKEN, ({ input }) => `"${input}" is not a name of a ${what}`),
+      ),
+      v.union(
+        [literal('The value.'), v.pipe(v.array(literal('One of the values.')), v.minLength(1, 'must not be empty'))],
+        'must be text or a list of texts, taken literally; a number is written in quotes',
+      ),
+      `must be a mapping from names of a ${what}`,
+    ),
+    v.description(`Values by the name of a ${what}; a list means any of them.`),
+  )
+
+const LANGUAGE = /^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$/
+const language = pattern(LANGUAGE, 'a language such as de or de-CH', 'Language that the browser prefers.')
+
+const match = section({
+  header: v.optional(matched('header')),
+  cookie: v.optional(matched('cookie')),
+  query: v.optional(matched('query')),
+  language: v.optional(v.union([language, v.array(language)], 'must be a language such as de or de-CH, or a list')),
+  port: v.optional(whole(1, 65_535, 'Port that was asked; meshes.')),
+  source: v.optional(
+    v.pipe(
+      v.record(v.string(), v.string(), 'must be a mapping of labels'),
+      v.description('Labels of the pod that asks; meshes.'),
+    ),
+  ),
+})
+
+const token = (what: string, describe: string) => pattern(TOKEN, `the name of a ${what}`, describe)
+
+const sticky = section({
+  cookie: v.optional(token('cookie', 'Cookie with an id whose last two characters are random lower-case hex digits.')),
+  header: v.optional(token('header', 'Header with such an id.')),
+  router: v.optional(token('cookie', "Name of the router's own cookie; Traefik.")),
+})
+
+const WEIGHT_PATH = /^[A-Za-z_][\w-]*(\[\d+\]|\.[A-Za-z_][\w-]*)*$/
+const weightPath = (describe: string) =>
+  pattern(WEIGHT_PATH, 'a path such as spec.http[0].backends[1].weight', describe)
+
+const keepVersions = section({
+  count: v.optional(whole(1, 3, 'How many older versions, default 1.')),
+  for: duration('How long; the next run after that takes one away.'),
+  replicas: v.optional(whole(1, 100, 'Pods of each, default 1.')),
+  header: v.optional(token('header', 'Header that carries the id, e.g. x-deployment-id.')),
+  query: v.optional(token('query', 'Query that carries the id, e.g. dpl.')),
+  cookie: v.optional(token('cookie', 'Cookie that carries the id.')),
+  env: v.optional(
+    pattern(/^[A-Za-z_][A-Za-z0-9_]*$/, 'the name of a variable', 'Environment variable that tells the pods their id.'),
+  ),
+})
+
+const traffic = section({
+  router: v.optional(choice(['auto', 'none', ...ROUTERS], 'Which router parts the requests; default auto.')),
+  routes: v.optional(
+    v.pipe(
+      v.array(pattern(/^[A-Z]\w*\/[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/, 'Kind/name, such as HTTPRoute/web', 'One route.')),
+      v.description('Routes that are meant; default: all that lead to the Services.'),
+    ),
+  ),
+  match: v.optional(
+    v.pipe(
+      v.union([match, v.array(match)], 'must be a mapping, or a list of mappings'),
+      v.description('Who is on the new version whatever the weight.'),
+    ),
+  ),
+  sticky: v.optional(sticky),
+  pods: v.optional(choice(['share', 'full'], 'New pods as the weight asks, or a full set from the first step.')),
+  'on-drift': v.optional(choice(['stop', 'reassert'], 'When somebody else writes the route: end, or write it again.')),
+  settle: v.optional(duration('What a change of the route needs to reach every proxy.')),
+  'annotations-prefix': v.optional(
+    pattern(/^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/, 'what annotations begin with, without the /', 'nginx: the prefix.'),
+  ),
+  weights: v.optional(
+    v.array(
+      section({
+        apiVersion: text('API version of the kind, e.g. apisix.apache.org/v2.'),
+        kind: text('Its kind.'),
+        name: text('Its name.'),
+        stable: weightPath('Path of the weight of the version that serves.'),
+        canary: weightPath('Path of the weight of the new version.'),
+        total: v.optional(whole(1, 1_000_000, 'What both sum up to, default 100.')),
+      }),
+      'must be a list of routes with the paths of their weights',
+    ),
+  ),
+  'keep-versions': v.optional(keepVersions),
+})
+
 export const CONFIG_SCHEMA = section({
   app: v.optional(text('Name of what is delivered as one: a DNS label of at most 40 characters.')),
   namespace: v.optional(text('Namespace for objects that name none, and the home of record and lease.')),
@@ -149,6 +250,7 @@ export const CONFIG_SCHEMA = section({
     choice(['keep', 'replace'], 'Canary: new pods first, or no more pods than replicas where there is no room.'),
   ),
   checks: v.optional(named(section({ http: httpCheck }), 'Checks that steps ask, by name.')),
+  traffic: v.optional(traffic),
   accept: v.optional(list('Ids of findings that are accepted.')),
   'take-over': v.optional(list('Field managers whose fields may be taken over.')),
   timeout: v.optional(duration('Longest time for one step, waits not counted.')),

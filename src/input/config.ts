@@ -6,6 +6,7 @@ import { type Path, readYaml } from '../manifests/yaml.ts'
 import type { Check, HttpCheck } from '../rollout/settings.ts'
 import { CONFIG_SCHEMA, type ConfigValues } from './config-schema.ts'
 import { type Problem, refuseProblems } from './problems.ts'
+import { trafficProblems } from './traffic.ts'
 
 /** What the config file says, checked; absent keys are absent. */
 export interface Config {
@@ -33,7 +34,6 @@ export function parseConfig(text: string, file: string): Config {
   const value = document?.value ?? {}
   if (mapOf(value) === undefined)
     throw refuse('config', 'a config file is a mapping of keys', { place: { file, line: document?.line ?? 1 } })
-  refuseTraffic(mapOf(value)?.['traffic'], placeOf)
   const result = v.safeParse(CONFIG_SCHEMA, value)
   if (!result.success) throw refuseProblems('config', inOrder(result.issues.map((issue) => problemOf(issue, placeOf))))
   const lists = listsForMappings(value, result.output, [])
@@ -48,16 +48,13 @@ export function parseConfig(text: string, file: string): Config {
       place: placeOf(['checks', name, 'http', key]),
     })),
   )
-  if (problems.length > 0) throw refuseProblems('config', problems)
+  const traffic = trafficProblems(result.output.traffic ?? {}).map(({ key, message }) => ({
+    message: `traffic${key === '' ? '' : `.${key}`}: ${message}`,
+    place: placeOf(['traffic', ...key.split('.').filter((part) => part !== '')]),
+  }))
+  const all = [...problems, ...traffic]
+  if (all.length > 0) throw refuseProblems('config', all)
   return { file, values: result.output, checks: checksOf(result.output), placeOf, textPlaceOf }
-}
-
-function refuseTraffic(traffic: unknown, placeOf: (path: Path) => Place): void {
-  if (traffic === undefined) return
-  throw refuse('config', 'traffic: routing by a mesh or gateway is not available yet', {
-    place: placeOf(['traffic']),
-    next: 'Leave the key out: the weight is then the share of pods.',
-  })
 }
 
 function problemOf(issue: v.BaseIssue<unknown>, placeOf: (path: Path) => Place): Problem {

@@ -206,4 +206,9 @@ export const OUTPUTS: readonly OutputSpec[] = [
   { name: 'plan', description: 'Path of the plan in Markdown.' },
   { name: 'comment-url', description: 'Address of the comment on the pull request.' },
   { name: 'next', description: 'The command that goes on, with rollout and step.' },
+  {
+    name: 'deployment-id',
+    description:
+      'Id of the version: what its pods are told and what requests ask for, where `traffic: keep-versions` keeps versions.',
+  },
 ]

@@ -1,13 +1,14 @@
 import { failureOf, type Place } from '../shared/errors.ts'
 import { isDnsLabel, MAX_APP_NAME } from '../manifests/identify.ts'
 import { parseImages } from '../manifests/images.ts'
-import { type Command, COMMANDS, type Settings } from '../rollout/settings.ts'
+import { type Command, COMMANDS, type Settings, type Traffic } from '../rollout/settings.ts'
 import { DEFAULT_STEPS, STRATEGIES, type Step, type Strategy } from '../strategies/step.ts'
 import type { Config } from './config.ts'
 import { INPUTS, type RawInputs } from './inputs.ts'
 import { isContent } from '../kubernetes/kubeconfig.ts'
 import { hint, refuseProblems } from './problems.ts'
 import { readSteps } from './steps.ts'
+import { trafficSettings } from './traffic.ts'
 import { reads, Values, type Written } from './values.ts'
 
 export interface SettingsRead {
@@ -22,7 +23,7 @@ export interface SettingsRead {
 
 const TIMEOUT_MS = 10 * 60_000
 /** Keys of the config that have a meaning for their strategy only. */
-const OF_STRATEGY = ['steps', 'pods', 'capacity'] as const
+const OF_STRATEGY = ['steps', 'pods', 'capacity', 'traffic'] as const
 
 /** Puts inputs and config together (an input wins) and refuses (`input`) everything wrong in one message. */
 export function readSettings(raw: RawInputs, config?: Config): SettingsRead {
@@ -59,7 +60,9 @@ function foreignStrategy(values: Values, config: Config | undefined): string[] {
   const own = config?.values.strategy
   const asked = values.find('strategy')
   if (config === undefined || own === undefined || asked?.from !== 'input' || asked.value === own) return []
-  const dropped = OF_STRATEGY.filter((key) => values.find(key)?.from === 'config')
+  const dropped = OF_STRATEGY.filter(
+    (key) => values.find(key)?.from === 'config' || (key === 'traffic' && values.configured(key)),
+  )
   for (const key of dropped) values.ignore(key)
   if (dropped.length === 0) return []
   return [
@@ -93,12 +96,23 @@ function settingsOf(raw: RawInputs, values: Values, config: Config | undefined):
     images: imagesOf(values),
     workloads: workloadsOf(config),
     checks: config?.checks ?? {},
+    traffic: trafficOf(values, strategy, config),
     accept: values.lines('accept'),
     takeOver: values.lines('take-over'),
     ...failureSettings(values),
     prune: values.flag('prune'),
     ...reporting(values),
   }
+}
+
+/** Only the config says it, and only for a canary. */
+function trafficOf(values: Values, strategy: Strategy, config: Config | undefined): Traffic {
+  const given = config?.values.traffic
+  if (config === undefined || given === undefined || !values.configured('traffic')) return trafficSettings(undefined)
+  const place = config.placeOf(['traffic'])
+  if (strategy !== 'canary' && given.router !== 'none')
+    values.problems.push({ message: `traffic: belongs to the strategy canary, not to ${strategy}`, place })
+  return trafficSettings(given, place)
 }
 
 type FailureKeys = 'timeoutMs' | 'onFailure' | 'onCancel' | 'onFailedJob' | 'supersede'

@@ -6,13 +6,14 @@ import { hint, oneOf, type Problem, refuseProblems } from './problems.ts'
 /** How each kind of step is written. */
 const FORMS: Record<Step['kind'], string> = {
   weight: 'N%',
+  mirror: 'mirror N%',
   wait: 'wait D',
   check: 'check NAME',
   job: 'job NAME',
   approve: 'approve',
   switch: 'switch',
 }
-const WORDS = ['wait', 'check', 'job', 'approve', 'switch'] as const
+const WORDS = ['mirror', 'wait', 'check', 'job', 'approve', 'switch'] as const
 const NAME = /^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/
 
 /** One step as written, and where it begins. */
@@ -118,6 +119,8 @@ function stepOf(text: string, strategy: Strategy): Step | string {
   switch (known) {
     case 'weight':
       return weightOf(word, rest)
+    case 'mirror':
+      return mirrorOf(rest)
     case 'wait':
       return waitOf(rest)
     case 'check':
@@ -146,9 +149,17 @@ function weightOf(word: string, rest: readonly string[]): Step | string {
   if (rest.length > 0) return 'a weight stands alone'
   if (!word.endsWith('%')) return `a weight is written in percent; did you mean ${word}%?`
   const percent = Number(word.slice(0, -1))
-  if (!Number.isInteger(percent) || percent < 1 || percent > 100 || !/^\d+%$/.test(word))
-    return 'a weight is a whole number from 1% to 100%'
+  if (!Number.isInteger(percent) || percent < 0 || percent > 100 || !/^\d+%$/.test(word))
+    return 'a weight is a whole number from 1% to 100%, or 0% first with a router'
   return { kind: 'weight', percent }
+}
+
+function mirrorOf(rest: readonly string[]): Step | string {
+  const [text = ''] = rest
+  const percent = Number(text.slice(0, -1))
+  if (rest.length === 1 && /^\d{1,3}%$/.test(text) && percent <= 100) return { kind: 'mirror', percent }
+  const near = /^\d{1,3}$/.test(text) && Number(text) <= 100 ? `; did you mean mirror ${text}%?` : ''
+  return `a mirror needs a whole number from 0% to 100%, such as mirror 10%${near}`
 }
 
 function waitOf(rest: readonly string[]): Step | string {
@@ -172,13 +183,17 @@ type Add = (piece: Piece, message: string) => void
 
 /** What no step shows by itself: weights rise, jobs run once, a canary has a weight, blue-green switches once. */
 function checkOrder(reads: readonly Read[], strategy: Strategy, add: Add, missing: (message: string) => void): void {
-  let reached = 0
+  let reached: number | undefined
+  let stands = false
   let switched = false
   const jobs = new Set<string>()
   for (const { piece, step } of reads) {
     if (step.kind === 'weight') {
-      if (step.percent <= reached) add(piece, `weights rise, and ${reached}% stands before it`)
-      reached = Math.max(reached, step.percent)
+      if (reached !== undefined && step.percent <= reached) add(piece, `weights rise, and ${reached}% stands before it`)
+      reached = Math.max(reached ?? 0, step.percent)
+      stands = true
+    } else if (step.kind === 'mirror') {
+      stands = true
     } else if (step.kind === 'switch') {
       if (switched) add(piece, 'blue-green switches once')
       switched = true
@@ -187,9 +202,9 @@ function checkOrder(reads: readonly Read[], strategy: Strategy, add: Add, missin
         if (jobs.has(name)) add(piece, `the job "${name}" runs in a step before it already`)
         jobs.add(name)
       }
-    } else if (step.kind === 'check' && strategy === 'canary' && reached === 0)
+    } else if (step.kind === 'check' && strategy === 'canary' && !stands)
       add(piece, 'no pod of the new version runs before the first weight')
   }
-  if (strategy === 'canary' && reached === 0) missing('steps: a canary needs a weight, such as 25%')
+  if (strategy === 'canary' && !stands) missing('steps: a canary needs a weight, such as 25%')
   if (strategy === 'blue-green' && !switched) missing('steps: blue-green needs the step "switch", once')
 }

@@ -18,6 +18,7 @@ type Key = InputName | ConfigKey
 /** Commands that read what only the config file can say; what is an input too is in its table. */
 const CONFIG_ONLY: Record<string, readonly Command[]> = {
   capacity: ['deploy', 'plan'],
+  traffic: ['deploy', 'plan'],
   accept: ['deploy', 'plan', 'rollback'],
   'take-over': ['deploy', 'plan', 'rollback'],
   'on-failed-job': ['deploy', 'plan', 'rollback'],
@@ -43,6 +44,11 @@ export class Values {
   /** Leaves a key of the config out of account. */
   ignore(key: ConfigKey): void {
     this.leftOut.add(key)
+  }
+
+  /** The config says it, and the command reads it. */
+  configured(key: ConfigKey): boolean {
+    return readsKey(this.command, key) && !this.leftOut.has(key) && this.config?.values[key] !== undefined
   }
 
   find(key: Key): Written | undefined {

@@ -36,6 +36,7 @@ describe('settings', () => {
         images: [],
         workloads: {},
         checks: {},
+        traffic: { router: 'auto', routes: [], match: [], pods: 'share', onDrift: 'stop', weights: [] },
         accept: [],
         takeOver: [],
         timeoutMs: 600_000,
@@ -205,7 +206,7 @@ prune: true
   })
 
   it('tells all at once', () => {
-    const { message } = wrong({ app: 'A', timeout: 'x', strategy: 'canary', steps: '0%' })
+    const { message } = wrong({ app: 'A', timeout: 'x', strategy: 'canary', steps: '101%' })
     expect(message.split('\n')).toHaveLength(5)
     expect(message).toContain('4 things are wrong')
   })

@@ -35,7 +35,14 @@ describe('steps', () => {
   })
 
   it.each<[Strategy, string, string]>([
-    ['canary', '0%', 'a whole number from 1% to 100%'],
+    ['canary', '101%', 'a whole number from 1% to 100%, or 0% first with a router'],
+    ['canary', '0.5%', 'a weight is a whole number'],
+    ['canary', '10%, 0%', 'weights rise, and 10% stands before it'],
+    ['canary', '0%, 0%', 'weights rise, and 0% stands before it'],
+    ['canary', 'mirror', 'a mirror needs a whole number from 0% to 100%, such as mirror 10%'],
+    ['canary', 'mirror 10', 'did you mean mirror 10%?'],
+    ['canary', 'mirror 101%', 'a mirror needs a whole number from 0% to 100%'],
+    ['blue-green', 'mirror 10%, switch', 'blue-green has no such step'],
     ['canary', '101%', 'a whole number from 1% to 100%'],
     ['canary', '12.5%', 'a whole number from 1% to 100%'],
     ['canary', '-5%', 'a whole number from 1% to 100%'],
@@ -56,8 +63,12 @@ describe('steps', () => {
     ['canary', 'job a, 10%, job b a', 'the job "a" runs in a step before'],
     ['canary', '10%, approve now', '"approve" stands alone'],
     ['canary', '10%, aprove', 'no such step; did you mean approve?'],
-    ['canary', '10%, something', 'allowed: N%, wait, check, job or approve'],
-    ['canary', '10%, switch', 'canary has no such step; allowed: N%, wait D, check NAME, job NAME or approve'],
+    ['canary', '10%, something', 'allowed: N%, mirror, wait, check, job or approve'],
+    [
+      'canary',
+      '10%, switch',
+      'canary has no such step; allowed: N%, mirror N%, wait D, check NAME, job NAME or approve',
+    ],
     ['canary', 'wait 1m', 'a canary needs a weight'],
     ['blue-green', 'wait 1m', 'needs the step "switch", once'],
     ['blue-green', 'switch, switch', 'column 9: step "switch": blue-green switches once'],

@@ -36,6 +36,7 @@ function settings(change: Partial<Settings> = {}): Settings {
     images: [],
     workloads: {},
     checks: {},
+    traffic: { router: 'auto', routes: [], match: [], pods: 'share', onDrift: 'stop', weights: [] },
     accept: [],
     takeOver: [],
     timeoutMs: 600_000,
