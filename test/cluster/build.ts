@@ -73,7 +73,7 @@ function buildSteps(): BuildStep[] {
   ]
 }
 
-function cacheRoot(): string {
+export function cacheRoot(): string {
   return join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'headgate')
 }
 
@@ -113,22 +113,15 @@ async function go(args: string[], say: (line: string) => void): Promise<void> {
 }
 
 /**
- * Makes sure that the binaries are there, and says where. They appear all at once: a broken build leaves nothing that
- * a later run could take for a whole one, and two builds at the same time do not mix.
+ * Fills a folder of the cache, unless it is there. It appears all at once: a broken attempt leaves nothing that a later
+ * run could take for a whole one, and two attempts at the same time do not mix.
  */
-export async function ensureBinaries(say: (line: string) => void = console.log): Promise<string> {
-  const folder = binariesFolder()
+export async function fillOnce(folder: string, fill: (draft: string) => Promise<void>): Promise<string> {
   if (existsSync(folder)) return folder
   mkdirSync(dirname(folder), { recursive: true })
   const draft = mkdtempSync(`${folder}.building-`)
   try {
-    for (const step of buildSteps()) {
-      say(`building ${step.title} (once; about ${step.about} when nothing is cached)`)
-      const started = Date.now()
-      await go(step.args(draft), say)
-      say(`  built in ${Math.round((Date.now() - started) / 1_000)}s`)
-    }
-    for (const name of PROGRAMS) if (!existsSync(join(draft, name))) throw new Error(`the build made no ${name}`)
+    await fill(draft)
     try {
       renameSync(draft, folder)
     } catch (error) {
@@ -138,6 +131,19 @@ export async function ensureBinaries(say: (line: string) => void = console.log):
     rmSync(draft, { recursive: true, force: true })
   }
   return folder
+}
+
+/** Makes sure that the binaries are there, and says where. */
+export async function ensureBinaries(say: (line: string) => void = console.log): Promise<string> {
+  return fillOnce(binariesFolder(), async (draft) => {
+    for (const step of buildSteps()) {
+      say(`building ${step.title} (once; about ${step.about} when nothing is cached)`)
+      const started = Date.now()
+      await go(step.args(draft), say)
+      say(`  built in ${Math.round((Date.now() - started) / 1_000)}s`)
+    }
+    for (const name of PROGRAMS) if (!existsSync(join(draft, name))) throw new Error(`the build made no ${name}`)
+  })
 }
 
 if (import.meta.main) {

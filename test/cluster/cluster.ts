@@ -5,7 +5,7 @@
 import { randomBytes } from 'node:crypto'
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { KubeObject } from '../../src/shared/objects.ts'
 import { AuditLog } from './audit.ts'
@@ -14,7 +14,16 @@ import { Client } from './client.ts'
 import { type RunOptions, runInside, spawnInside } from './inside.ts'
 import { API_SERVER, type Keys, kubeconfig, makeKeys, tokenOf, USERS } from './keys.ts'
 import { assertNamespace, createNamespace, processesInside, removeNamespace } from './network.ts'
-import { AUDIT_LOG, commandLine, kubeconfigFile, PARTS, type Part, type PartOptions, REGISTRY_FILE } from './parts.ts'
+import {
+  AUDIT_LOG,
+  commandLine,
+  FIRST_PARTS,
+  kubeconfigFile,
+  PARTS,
+  type Part,
+  type PartOptions,
+  REGISTRY_FILE,
+} from './parts.ts'
 import { Processes, signal, startStamp } from './processes.ts'
 
 const PREFIX = 'headgate-cluster-'
@@ -24,6 +33,7 @@ const STATE = 'cluster.json'
 interface State {
   namespace: string
   binaries: string
+  traffic?: string
   keys: Keys
   options: PartOptions
   /** the process that will end the cluster; absent for one that is kept until somebody ends it by hand */
@@ -33,6 +43,8 @@ interface State {
 export interface StartOptions extends PartOptions {
   /** folder of the built programs; default: where `build.ts` puts them */
   binaries?: string
+  /** what `traffic.ts` has fetched; without it there is no Traefik */
+  traffic?: string
   /** default: a new folder below the temporary folder */
   folder?: string
   /** the cluster outlives this process */
@@ -57,6 +69,13 @@ export class Cluster {
 
   get kubectl(): string {
     return join(this.#state.binaries, 'kubectl')
+  }
+
+  /** Folder of Traefik and the definitions of traffic routers. */
+  get traffic(): string {
+    const { traffic } = this.#state
+    if (traffic === undefined) throw new Error('this cluster was started without Traefik')
+    return traffic
   }
 
   /** File for `admin`, `observer`, or `deployer` and `stranger`, which have no rights but those that a test grants. */
@@ -87,8 +106,8 @@ export class Cluster {
   }
 
   startPart(part: Part): void {
-    const { binaries, keys, options } = this.#state
-    const { command, args, env } = commandLine(part, { folder: this.folder, binaries, keys, options })
+    const { binaries, traffic, keys, options } = this.#state
+    const { command, args, env } = commandLine(part, { folder: this.folder, binaries, traffic, keys, options })
     this.#processes.start(part, command, args, { ...process.env, ...env })
   }
 
@@ -122,8 +141,12 @@ export class Cluster {
 
   /** Output of kubectl as administrator; rejects when it fails. For programs outside of the namespace. */
   async kubectlOutput(...args: string[]): Promise<string> {
-    const command = [`--kubeconfig=${this.kubeconfig()}`, ...args]
-    const child = spawnInside(this.namespace, this.kubectl, command, { stdio: ['ignore', 'pipe', 'pipe'] })
+    return this.output(this.kubectl, [`--kubeconfig=${this.kubeconfig()}`, ...args])
+  }
+
+  /** What a program inside of the namespace writes; rejects when it fails. */
+  async output(command: string, args: readonly string[]): Promise<string> {
+    const child = spawnInside(this.namespace, command, args, { stdio: ['ignore', 'pipe', 'pipe'] })
     const out: string[] = []
     child.stdout?.setEncoding('utf8').on('data', (text: string) => out.push(text))
     const errors: string[] = []
@@ -132,7 +155,7 @@ export class Cluster {
       child.once('error', reject)
       child.once('close', resolve)
     })
-    if (code !== 0) throw new Error(`kubectl ${args.join(' ')}: ${errors.join('')}`)
+    if (code !== 0) throw new Error(`${basename(command)} ${args.join(' ')}: ${errors.join('')}`)
     return out.join('')
   }
 
@@ -186,14 +209,15 @@ async function endAbandoned(say: (line: string) => void): Promise<void> {
 /** Starts etcd and makes the keys at the same time, then the rest. */
 async function prepare(folder: string, options: StartOptions): Promise<State> {
   const namespace = `headgate-${process.pid}-${randomBytes(2).toString('hex')}`
-  const { binaries = binariesFolder(), folder: _folder, keep, say: _say, ...rest } = options
+  const { binaries = binariesFolder(), traffic, folder: _folder, keep, say: _say, ...rest } = options
   const keysFolder = join(folder, 'keys')
   mkdirSync(keysFolder, { recursive: true, mode: 0o700 })
   const keys = await makeKeys(keysFolder)
   for (const { id } of USERS)
     writeFileSync(kubeconfigFile(folder, id), kubeconfig(keys.authority, id, tokenOf(id)), { mode: 0o600 })
   const owner = keep === true ? {} : { owner: { pid: process.pid, stamp: startStamp(process.pid) ?? '' } }
-  const state: State = { namespace, binaries, keys, options: rest, ...owner }
+  const router = traffic === undefined ? {} : { traffic }
+  const state: State = { namespace, binaries, ...router, keys, options: rest, ...owner }
   // Written before the namespace exists: whatever happens from here on, somebody can find and end it.
   writeFileSync(join(folder, STATE), JSON.stringify(state))
   return state
@@ -206,7 +230,7 @@ async function untilUsable(cluster: Cluster, say: (line: string) => void, starte
   cluster.startPart('apiserver')
   await cluster.waitFor('the API server', 'apiserver', 60_000, async () => (await ask('--raw', '/readyz')) === 'ok')
   say(`API server ready after ${seconds()}`)
-  for (const part of PARTS) cluster.startPart(part)
+  for (const part of FIRST_PARTS) cluster.startPart(part)
   await cluster.waitFor('the node', 'kubelet', 60_000, async () => {
     const node = JSON.parse(await ask('node', 'node1', '-o', 'json')) as KubeObject & Node
     const ready = node.status?.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True')

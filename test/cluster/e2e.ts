@@ -8,11 +8,14 @@ import { binariesAreBuilt, ensureBinaries } from './build.ts'
 import { type Cluster, startCluster } from './cluster.ts'
 import { exitCode } from './inside.ts'
 import { missingRequirements } from './requirements.ts'
+import { ensureTraffic, trafficIsMissing } from './traffic.ts'
 
 const ROOT = join(import.meta.dirname, '../..')
 const VITEST = join(ROOT, 'node_modules/vitest/vitest.mjs')
 // The native loader writes no temporary file into the project, which may be read-only for whoever only counts tests.
 const CONFIG = ['--configLoader', 'native', '--config', join(import.meta.dirname, 'vitest.config.ts')]
+
+const BAR = '!'.repeat(78)
 
 interface Summary {
   suite: 'e2e'
@@ -43,7 +46,7 @@ async function countTests(rest: readonly string[]): Promise<number> {
     cwd: ROOT,
     stdio: ['ignore', 'pipe', 'ignore'],
     // Else those that need the test cluster would not be listed.
-    env: { ...process.env, HEADGATE_E2E_CLUSTER: 'none' },
+    env: { ...process.env, HEADGATE_E2E_CLUSTER: 'none', HEADGATE_E2E_TRAEFIK: 'none' },
   })
   let text = ''
   child.stdout.setEncoding('utf8').on('data', (part: string) => (text += part))
@@ -53,10 +56,9 @@ async function countTests(rest: readonly string[]): Promise<number> {
 
 async function skip(reasons: readonly string[], rest: readonly string[]): Promise<number> {
   const skipped = await countTests(rest)
-  const bar = '!'.repeat(78)
-  console.log(`${bar}\nSKIPPED: ${skipped} tests on a real Kubernetes did not run, because`)
+  console.log(`${BAR}\nSKIPPED: ${skipped} tests on a real Kubernetes did not run, because`)
   for (const reason of reasons) console.log(`  - ${reason}`)
-  console.log(bar)
+  console.log(BAR)
   writeSummary({ suite: 'e2e', passed: 0, failed: 0, skipped, seconds: 0, reason: reasons.join('; ') })
   return 0
 }
@@ -95,12 +97,17 @@ async function testOnOwnCluster(rest: readonly string[], keep: boolean): Promise
   const missing = missingRequirements({ binariesAreBuilt: binariesAreBuilt() })
   if (missing.length > 0) return skip(missing, rest)
   const binaries = await ensureBinaries()
+  const noTraefik = trafficIsMissing()
+  const traffic = noTraefik === undefined ? { traffic: await ensureTraffic() } : {}
+  if (noTraefik !== undefined) console.log(`${BAR}\nSKIPPED: tests of traffic routers, because ${noTraefik}\n${BAR}`)
   const interrupted = new AbortController()
   for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(name, () => interrupted.abort())
   let cluster: Cluster | undefined
   try {
-    cluster = await startCluster({ binaries, keep, say: console.log })
-    const code = interrupted.signal.aborted ? 130 : await testIn(cluster, rest, interrupted.signal)
+    cluster = await startCluster({ binaries, ...traffic, keep, say: console.log })
+    const code = interrupted.signal.aborted
+      ? 130
+      : await testIn(cluster, noTraefik === undefined, rest, interrupted.signal)
     return interrupted.signal.aborted ? 130 : code
   } finally {
     if (keep && cluster !== undefined && !interrupted.signal.aborted)
@@ -109,12 +116,13 @@ async function testOnOwnCluster(rest: readonly string[], keep: boolean): Promise
   }
 }
 
-function testIn(cluster: Cluster, rest: readonly string[], signal: AbortSignal): Promise<number> {
+function testIn(cluster: Cluster, hasTraefik: boolean, rest: readonly string[], signal: AbortSignal): Promise<number> {
   const kubeconfig = cluster.kubeconfig()
   const env = {
     HEADGATE_E2E_CLUSTER: cluster.folder,
     HEADGATE_E2E_KUBECONFIG: kubeconfig,
     HEADGATE_E2E_KUBECTL: cluster.kubectl,
+    ...(hasTraefik ? { HEADGATE_E2E_TRAEFIK: 'yes' } : {}),
     KUBECONFIG: kubeconfig,
   }
   return test(rest, env, (command, args, env) => cluster.run(command, args, { env, signal }))

@@ -26,6 +26,7 @@ export const USERS: readonly User[] = [
   { id: 'controller-manager', name: 'system:kube-controller-manager', groups: [] },
   { id: 'scheduler', name: 'system:kube-scheduler', groups: [] },
   { id: 'proxy', name: 'system:kube-proxy', groups: [] },
+  { id: 'traefik', name: 'traefik', groups: ['system:masters'] },
   { id: 'kubelet', name: 'system:node:node1', groups: ['system:nodes'] },
 ]
 

@@ -4,6 +4,7 @@
  *   node test/cluster/lab.ts up            build (once) and start
  *   node test/cluster/lab.ts k ARGS…       kubectl as administrator; LAB_USER=deployer for the user without rights
  *   node test/cluster/lab.ts in CMD ARGS…  run a program inside the network namespace
+ *   node test/cluster/lab.ts routers       definitions of all traffic routers, and Traefik
  *   node test/cluster/lab.ts restart PART [SIGNAL]   (also: stop, start)
  *   node test/cluster/lab.ts env           variables for a shell: KUBECONFIG, folder
  *   node test/cluster/lab.ts down
@@ -16,6 +17,8 @@ import { binariesAreBuilt, ensureBinaries } from './build.ts'
 import { clusterFolder, openCluster, startCluster } from './cluster.ts'
 import { PARTS, type Part } from './parts.ts'
 import { missingRequirements } from './requirements.ts'
+import { installDefinitions, ROUTER_URL, startTraefik } from './routers.ts'
+import { ensureTraffic, trafficIsMissing } from './traffic.ts'
 
 const folder = process.env['LAB_FOLDER'] ?? clusterFolder(`lab-${process.env['LAB_NAME'] ?? 'main'}`)
 const user = process.env['LAB_USER'] ?? 'admin'
@@ -32,9 +35,13 @@ async function up(): Promise<number> {
     return 0
   }
   const version = process.env['LAB_EMULATED']
-  const options = version === undefined ? {} : { emulatedVersion: version }
+  const noTraefik = trafficIsMissing()
+  const options = {
+    ...(version === undefined ? {} : { emulatedVersion: version }),
+    ...(noTraefik === undefined ? { traffic: await ensureTraffic() } : {}),
+  }
   await startCluster({ ...options, binaries: await ensureBinaries(), folder, keep: true, say: console.log })
-  console.log(`up in ${folder}`)
+  console.log(`up in ${folder}${noTraefik === undefined ? '' : `; no Traefik: ${noTraefik}`}`)
   return 0
 }
 
@@ -61,6 +68,13 @@ async function main([command, ...args]: string[]): Promise<number> {
       const env = { ...process.env, KUBECONFIG: cluster.kubeconfig(user) }
       return cluster.run(args[0] ?? 'true', args.slice(1), { env })
     }
+    case 'routers': {
+      const cluster = openCluster(folder)
+      await installDefinitions(cluster, ['istio', 'aws'])
+      await startTraefik(cluster)
+      console.log(`Traefik takes requests at ${ROUTER_URL}`)
+      return 0
+    }
     case 'start':
       openCluster(folder).startPart(partOf(args[0]))
       return 0
@@ -76,7 +90,9 @@ async function main([command, ...args]: string[]): Promise<number> {
       return 0
     }
     default:
-      console.error('node test/cluster/lab.ts up|down|k ARGS…|in CMD…|start PART|stop PART|restart PART [KILL]|env')
+      console.error(
+        'node test/cluster/lab.ts up|down|k ARGS…|in CMD…|routers|start PART|stop PART|restart PART [KILL]|env',
+      )
       return 2
   }
 }

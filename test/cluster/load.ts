@@ -3,7 +3,9 @@
  * Rate, count, time and connections have upper limits that no caller can lift.
  */
 import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import http from 'node:http'
+import { createInterface } from 'node:readline'
 import { assertInside } from './network.ts'
 
 export interface LoadOptions {
@@ -19,7 +21,10 @@ export interface LoadOptions {
   /** size of that pool, default 10 */
   connections?: number
   timeoutMs?: number
+  /** sent with every request; `host` is what a router goes by */
   headers?: Record<string, string>
+  /** Headers of users, by a name for each: they ask in turn, and what each was answered is counted apart. */
+  users?: Record<string, Record<string, string>>
 }
 
 export interface LoadFailure {
@@ -46,6 +51,10 @@ export interface LoadResult {
   reasons: Record<string, number>
   /** the first hundred, in order */
   failures: LoadFailure[]
+  /** answers of any kind by HTTP status */
+  statuses: Record<string, number>
+  /** by the name of the user: versions that answered well, and reasons of what failed */
+  users: Record<string, Record<string, number>>
   /** good answers by the header x-version, else by what looks like a version in the answer */
   versions: Record<string, Share>
   /** good answers by the header x-pod */
@@ -54,7 +63,12 @@ export interface LoadResult {
   latency: { p50: number; p95: number; p99: number; max: number }
 }
 
-const LIMITS = { rate: 500, seconds: 600, connections: 200 }
+/** Good answers by version. */
+export function answersByVersion({ versions }: LoadResult): Record<string, number> {
+  return Object.fromEntries(Object.entries(versions).map(([version, { answers }]) => [version, answers]))
+}
+
+const LIMITS = { rate: 500, seconds: 600, connections: 200, users: 1_000 }
 const MOST_FAILURES_KEPT = 100
 const PROGRESS_MS = 100
 const VERSION = /\d+\.\d+\.\d+[\w.-]*/
@@ -62,6 +76,8 @@ const VERSION = /\d+\.\d+\.\d+[\w.-]*/
 type Bounded = Required<LoadOptions>
 
 function bound(options: LoadOptions): Bounded {
+  const users = Object.entries(options.users ?? {})
+  if (users.length > LIMITS.users) throw new Error(`${users.length} users are more than ${LIMITS.users}`)
   const rate = Math.min(LIMITS.rate, options.rate ?? 50)
   const seconds = Math.min(LIMITS.seconds, options.seconds ?? 30)
   return {
@@ -73,11 +89,13 @@ function bound(options: LoadOptions): Bounded {
     connections: Math.min(LIMITS.connections, options.connections ?? 10),
     timeoutMs: options.timeoutMs ?? 5_000,
     headers: options.headers ?? {},
+    users: options.users ?? {},
   }
 }
 
 class Generator {
   readonly #options: Bounded
+  readonly #users: [name: string, headers: Record<string, string>][]
   readonly #agent: http.Agent
   readonly #times: number[] = []
   readonly #open = new Set<Promise<void>>()
@@ -86,12 +104,13 @@ class Generator {
 
   constructor(options: Bounded) {
     this.#options = options
+    this.#users = Object.entries(options.users)
     this.#agent = options.keepAlive
       ? new http.Agent({ keepAlive: true, maxSockets: options.connections, scheduling: 'fifo' })
       : new http.Agent({ keepAlive: false, maxSockets: LIMITS.connections })
     const latency = { p50: 0, p95: 0, p99: 0, max: 0 }
-    const counts = { sent: 0, ok: 0, failed: 0, reasons: {}, failures: [], versions: {}, pods: {} }
-    this.result = { started: Date.now(), ended: 0, ...counts, latency }
+    const counts = { sent: 0, ok: 0, failed: 0, reasons: {}, failures: [], statuses: {}, versions: {}, pods: {} }
+    this.result = { started: Date.now(), ended: 0, ...counts, users: {}, latency }
   }
 
   stop(): void {
@@ -116,20 +135,28 @@ class Generator {
   }
 
   #send(): void {
+    const [user, headers] = this.#users[this.result.sent % this.#users.length] ?? [undefined, {}]
     this.result.sent++
-    const request = this.#ask()
+    const request = this.#ask(user, headers)
     this.#open.add(request)
     void request.finally(() => this.#open.delete(request))
   }
 
-  #fail(reason: string): void {
+  #note(user: string | undefined, what: string): void {
+    if (user === undefined) return
+    const answers = (this.result.users[user] ??= {})
+    answers[what] = (answers[what] ?? 0) + 1
+  }
+
+  #fail(user: string | undefined, reason: string): void {
     const { result } = this
+    this.#note(user, reason)
     result.failed++
     result.reasons[reason] = (result.reasons[reason] ?? 0) + 1
     if (result.failures.length < MOST_FAILURES_KEPT) result.failures.push({ at: Date.now(), reason })
   }
 
-  #succeed(headers: http.IncomingHttpHeaders, body: string, took: number): void {
+  #succeed(user: string | undefined, headers: http.IncomingHttpHeaders, body: string, took: number): void {
     const { result } = this
     const now = Date.now()
     const version = String(headers['x-version'] ?? VERSION.exec(body)?.[0] ?? 'unknown')
@@ -137,14 +164,16 @@ class Generator {
     const share = (result.versions[version] ??= { answers: 0, first: now, last: now })
     share.answers++
     share.last = now
+    this.#note(user, version)
     result.pods[pod] = (result.pods[pod] ?? 0) + 1
     result.ok++
     this.#times.push(took)
   }
 
   /** Resolves when the request has ended, one way or the other; it is counted exactly once. */
-  #ask(): Promise<void> {
+  #ask(user: string | undefined, own: Record<string, string>): Promise<void> {
     const { url, timeoutMs, headers } = this.#options
+    const { statuses } = this.result
     const started = Date.now()
     return new Promise((resolve) => {
       let over = false
@@ -155,24 +184,26 @@ class Generator {
         count()
         resolve()
       }
-      const request = http.request(url, { agent: this.#agent, headers })
+      const request = http.request(url, { agent: this.#agent, headers: { ...headers, ...own } })
       // Counted from the start of the request: a connection that never comes is as bad as an answer that never comes.
       const timer = setTimeout(() => {
-        end(() => this.#fail('timeout'))
+        end(() => this.#fail(user, 'timeout'))
         request.destroy()
       }, timeoutMs)
-      request.once('error', (error: NodeJS.ErrnoException) => end(() => this.#fail(error.code ?? error.message)))
+      request.once('error', (error: NodeJS.ErrnoException) => end(() => this.#fail(user, error.code ?? error.message)))
       request.once('response', (response) => {
         const status = response.statusCode ?? 0
         let body = ''
         response.setEncoding('utf8').on('data', (text: string) => (body = (body + text).slice(0, 500)))
         response.once('end', () =>
-          end(() =>
-            status < 400 ? this.#succeed(response.headers, body, Date.now() - started) : this.#fail(`HTTP ${status}`),
-          ),
+          end(() => {
+            statuses[status] = (statuses[status] ?? 0) + 1
+            if (status >= 400) this.#fail(user, `HTTP ${status}`)
+            else this.#succeed(user, response.headers, body, Date.now() - started)
+          }),
         )
-        response.once('error', () => end(() => this.#fail('cut off')))
-        response.once('close', () => end(() => this.#fail('cut off')))
+        response.once('error', () => end(() => this.#fail(user, 'cut off')))
+        response.once('close', () => end(() => this.#fail(user, 'cut off')))
       })
       request.end()
     })
@@ -202,9 +233,9 @@ export interface Load {
 
 /** Starts a load in the network namespace of the caller. */
 export function startLoad(options: LoadOptions): Load {
-  const child = spawn(process.execPath, [import.meta.filename, JSON.stringify(options)], {
-    stdio: ['pipe', 'pipe', 'inherit'],
-  })
+  const child = spawn(process.execPath, [import.meta.filename], { stdio: ['pipe', 'pipe', 'inherit'] })
+  child.stdin.on('error', () => {}) // it has ended by itself
+  child.stdin.write(`${JSON.stringify(options)}\n`) // many users are more than an argument can be long
   let counts: Counts = { sent: 0, ok: 0, failed: 0, versions: {} }
   let result: LoadResult | undefined
   const watchers = new Set<() => void>()
@@ -251,20 +282,20 @@ export function startLoad(options: LoadOptions): Load {
 }
 
 async function main(): Promise<void> {
-  const options = bound(JSON.parse(process.argv[2] ?? '{}') as LoadOptions)
+  const input = createInterface({ input: process.stdin })
+  const [line] = (await once(input, 'line')) as [string]
+  const options = bound(JSON.parse(line) as LoadOptions)
   const { hostname } = new URL(options.url)
   // Addresses of a cluster may belong to somebody else outside of its namespace; the loopback belongs to everyone.
   if (hostname !== '127.0.0.1' && hostname !== 'localhost') assertInside('load')
   const generator = new Generator(options)
   const tell = (message: Message): boolean => process.stdout.write(`${JSON.stringify(message)}\n`)
   const progress = setInterval(() => {
-    const { sent, ok, failed, versions } = generator.result
-    const answers = Object.entries(versions).map(([version, share]): [string, number] => [version, share.answers])
-    tell({ counts: { sent, ok, failed, versions: Object.fromEntries(answers) } })
+    const { sent, ok, failed } = generator.result
+    tell({ counts: { sent, ok, failed, versions: answersByVersion(generator.result) } })
   }, PROGRESS_MS)
   // The end of the standard input means stop; it also comes when the test that asked for the load has died.
-  process.stdin.on('end', () => generator.stop())
-  process.stdin.resume()
+  input.on('close', () => generator.stop())
   const result = await generator.run()
   clearInterval(progress)
   tell({ result })

@@ -3,10 +3,13 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { API_SERVER, type Keys, tokenOf } from './keys.ts'
 import type { KubeletSettings } from './kubelet/settings.ts'
-import { NODE_ADDRESS, POD_PREFIX, SERVICE_RANGE } from './network.ts'
+import { NODE_ADDRESS, POD_PREFIX, ROUTER_PORT, SERVICE_RANGE } from './network.ts'
+import { traefikProgram } from './traffic.ts'
 
 /** In the order in which they can start: each needs those before it. */
-export const PARTS = ['etcd', 'apiserver', 'controller-manager', 'scheduler', 'proxy', 'kubelet'] as const
+export const FIRST_PARTS = ['etcd', 'apiserver', 'controller-manager', 'scheduler', 'proxy', 'kubelet'] as const
+/** Traefik is started when somebody asks for it: see `routers.ts`. */
+export const PARTS = [...FIRST_PARTS, 'traefik'] as const
 export type Part = (typeof PARTS)[number]
 
 export interface PartOptions {
@@ -23,6 +26,8 @@ export interface Layout {
   /** data, keys and logs of the cluster */
   folder: string
   binaries: string
+  /** where Traefik is; undefined where it cannot be had */
+  traffic: string | undefined
   keys: Keys
   options: PartOptions
 }
@@ -191,6 +196,42 @@ function kubelet({ folder, keys, options }: Layout): CommandLine {
   }
 }
 
+/** Where Traefik says that it is alive, and shows what it has understood (`/api/rawdata`). */
+const TRAEFIK_ADMIN = `${NODE_ADDRESS}:8081`
+
+/** Its own defaults wherever there is one: also two seconds, at the most, until a change counts. */
+function traefik({ folder, traffic }: Layout): CommandLine {
+  if (traffic === undefined) throw new Error('Traefik is not there; the start of the cluster has said why')
+  return {
+    command: traefikProgram(traffic),
+    args: [
+      '--global.checknewversion=false',
+      '--global.sendanonymoususage=false',
+      // Without addresses both would listen on all of them, and pods could not have the port any more.
+      `--entrypoints.web.address=${NODE_ADDRESS}:${ROUTER_PORT}`,
+      `--entrypoints.traefik.address=${TRAEFIK_ADMIN}`,
+      '--ping=true',
+      '--api.insecure=true',
+      '--log.level=INFO',
+      '--log.nocolor=true',
+      '--providers.kubernetesgateway=true',
+      `--providers.kubernetesgateway.statusaddress.ip=${NODE_ADDRESS}`,
+      '--providers.kubernetescrd=true',
+      '--providers.kubernetesingressnginx=true',
+      '--providers.kubernetesingressnginx.httpentrypoint=web',
+    ],
+    env: { KUBECONFIG: kubeconfigFile(folder, 'traefik') },
+  }
+}
+
+/** Asks the running Traefik whether it is alive; ends with 0 when it is. */
+export function traefikHealthCheck(traffic: string): CommandLine {
+  return {
+    command: traefikProgram(traffic),
+    args: ['healthcheck', '--ping', `--entrypoints.traefik.address=${TRAEFIK_ADMIN}`],
+  }
+}
+
 const COMMANDS: Record<Part, (layout: Layout) => CommandLine> = {
   etcd,
   apiserver,
@@ -198,6 +239,7 @@ const COMMANDS: Record<Part, (layout: Layout) => CommandLine> = {
   scheduler,
   proxy,
   kubelet,
+  traefik,
 }
 
 export function commandLine(part: Part, layout: Layout): CommandLine {

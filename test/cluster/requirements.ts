@@ -20,7 +20,8 @@ export function onPath(program: string): string | undefined {
   return folders.map((folder) => join(folder, program)).find((file) => existsSync(file))
 }
 
-function goIsUsable(): string | undefined {
+/** Why Go cannot be used, if so. */
+export function goIsUsable(): string | undefined {
   const answer = spawnSync('go', ['env', 'GOVERSION'], { encoding: 'utf8' })
   if (answer.error !== undefined || answer.status !== 0)
     return 'Go is not installed (needed once, to build the cluster)'

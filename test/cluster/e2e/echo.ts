@@ -50,7 +50,14 @@ export function echoDeployment(options: EchoOptions = {}): Manifest {
   }
 }
 
-export function echoService(name = 'web'): Manifest {
-  const ports = [{ name: 'http', port: 80, targetPort: 'http' }]
-  return { apiVersion: 'v1', kind: 'Service', metadata: { name }, spec: { selector: { app: name }, ports } }
+export interface ServiceOptions {
+  /** label `app` of the pods, default: the name */
+  app?: string
+  /** `grpc` where the container has a port of that name: it is spoken to by HTTP/2 */
+  targetPort?: 'http' | 'grpc'
+}
+
+export function echoService(name = 'web', { app = name, targetPort = 'http' }: ServiceOptions = {}): Manifest {
+  const ports = [{ name: targetPort, port: 80, targetPort }]
+  return { apiVersion: 'v1', kind: 'Service', metadata: { name }, spec: { selector: { app }, ports } }
 }

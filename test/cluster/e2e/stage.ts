@@ -12,7 +12,7 @@ import type { Load, LoadResult } from '../load.ts'
 import type { Observer } from '../observer.ts'
 import { ECHO_IMAGE, type EchoOptions, echoDeployment, echoService } from './echo.ts'
 import { type ActionResult, type Inputs, type Run, type RunOptions, Workspace } from './runner.ts'
-import { type Manifest, openWorld, ownCluster, type World } from './world.ts'
+import { type Door, type Manifest, openWorld, ownCluster, type World } from './world.ts'
 
 export const APP = 'echo-version'
 const FILE = 'k8s/app.yaml'
@@ -114,11 +114,11 @@ export class Stage {
     )
   }
 
-  /** Two kinds of users come: one connection for each request, and a few that stay open. */
-  async usersCome(service = APP, rate = RATE): Promise<void> {
+  /** Two kinds of users come, to a Service or by the router: one connection for each request, and a few that stay open. */
+  async usersCome(door: Door = APP, rate = RATE): Promise<void> {
     const options = { rate, seconds: LONGEST_LOAD_SECONDS }
-    const fresh = await this.world.load(service, options)
-    const kept = await this.world.load(service, { ...options, keepAlive: true })
+    const fresh = await this.world.load(door, options)
+    const kept = await this.world.load(door, { ...options, keepAlive: true })
     this.#loads = { fresh, kept }
     await this.usersAsk(30)
   }

@@ -13,14 +13,22 @@ import { type Cluster, openCluster } from '../cluster.ts'
 import { type Load, type LoadOptions, startLoad } from '../load.ts'
 import { assertInside } from '../network.ts'
 import { Observer } from '../observer.ts'
+import { installDefinitions, ROUTER_SETTLES_MS, ROUTER_URL, startTraefik } from '../routers.ts'
+import type { DefinitionSet } from '../traffic.ts'
 
 /** False on a cluster that was given by KUBECONFIG: no audit log, no parts to stop, pods are real containers. */
 export const ownCluster = process.env['HEADGATE_E2E_CLUSTER'] !== undefined
 
+/** False where Traefik could not be fetched; tests of traffic routers are skipped then. */
+export const hasTraefik = ownCluster && process.env['HEADGATE_E2E_TRAEFIK'] !== undefined
+
+/** Where users come in: the name of a Service, or what they ask the test router for. */
+export type Door = string | { host: string; path?: string; headers?: Record<string, string> }
+
 export interface Manifest {
   apiVersion: string
   kind: string
-  metadata: { name: string }
+  metadata: { name: string; annotations?: Record<string, string> }
   [field: string]: unknown
 }
 
@@ -104,7 +112,8 @@ export class World {
   /** Server-side apply of one object, as a person who is not Headgate. */
   async apply(object: Manifest): Promise<void> {
     const group = object.apiVersion.includes('/') ? `apis/${object.apiVersion}` : `api/${object.apiVersion}`
-    const path = this.path(`${object.kind.toLowerCase()}s`, object.metadata.name, group)
+    const kind = object.kind.toLowerCase()
+    const path = this.path(`${kind}${kind.endsWith('s') ? 'es' : 's'}`, object.metadata.name, group)
     await this.api.call('PATCH', `${path}?fieldManager=somebody&force=true`, { body: object, type: APPLY_PATCH })
   }
 
@@ -134,15 +143,56 @@ export class World {
     return `${this.#proxy.base}${this.path('services', target)}/proxy/`
   }
 
-  /** Starts a load on a Service, after it has answered once: a new Service refuses connections for up to a second. */
-  async load(service: string, options: Omit<LoadOptions, 'url'> = {}): Promise<Load> {
-    const url = await this.serviceUrl(service)
+  /** The API server takes objects of these routers from now on. */
+  installDefinitions(sets: readonly DefinitionSet[]): Promise<void> {
+    return installDefinitions(this.cluster, sets)
+  }
+
+  /** From now on Traefik acts on HTTPRoutes, ingress-nginx's Ingresses and its own objects. It stays for later files. */
+  startTraefik(): Promise<void> {
+    return startTraefik(this.cluster)
+  }
+
+  /** Until whatever was changed before counts for every request; nothing in the objects' status tells. */
+  async routerSettles(): Promise<void> {
+    await sleep(ROUTER_SETTLES_MS)
+  }
+
+  /** A host name that no other test uses: all share one Traefik. */
+  host(name = 'web'): string {
+    return `${name}.${this.namespace}.test`
+  }
+
+  /**
+   * Starts a load on a Service or through the router, after there was an answer once: a new Service refuses connections
+   * for up to a second, a new route is not known (404) for up to two.
+   */
+  async load(door: Door, options: Omit<LoadOptions, 'url'> = {}): Promise<Load> {
+    const { url, headers } = await this.#way(door)
     const deadline = Date.now() + 10_000
-    while (!(await answers(url))) {
-      if (Date.now() > deadline) throw new Error(`${url} does not answer`)
+    while (!(await answers(url, headers))) {
+      if (Date.now() > deadline) throw new Error(`${url} ${headers['host'] ?? ''} does not answer`)
       await sleep(50)
     }
-    return this.loadUrl(url, options)
+    return this.loadUrl(url, { ...options, headers: { ...headers, ...options.headers } })
+  }
+
+  async #way(door: Door): Promise<{ url: string; headers: Record<string, string> }> {
+    if (typeof door === 'string') return { url: await this.serviceUrl(door), headers: {} }
+    const { host, path = '/', headers } = door
+    return { url: `${ROUTER_URL}${path}`, headers: { ...headers, host } }
+  }
+
+  /** How many requests the pods of an app have got so far, by image tag: also those whose answers nobody waits for. */
+  async requestsOf(app: string): Promise<Record<string, number>> {
+    const counts: Record<string, number> = {}
+    for (const { metadata, spec } of await this.pods()) {
+      if (metadata.labels?.['app'] !== app) continue
+      const answer = await this.api.ask('GET', this.path('pods', `${metadata.name}:8080/proxy/requests`))
+      const version = spec?.containers[0]?.image?.split(':').at(-1) ?? ''
+      counts[version] = (counts[version] ?? 0) + Number(answer.text)
+    }
+    return counts
   }
 
   loadUrl(url: string, options: Omit<LoadOptions, 'url'> = {}): Load {
@@ -168,11 +218,12 @@ export class World {
   }
 }
 
-function answers(url: string): Promise<boolean> {
+function answers(url: string, headers: Record<string, string>): Promise<boolean> {
   return new Promise((resolve) => {
-    const request = http.get(url, { agent: false, timeout: 1_000 }, (response) => {
+    const request = http.get(url, { agent: false, timeout: 1_000, headers }, (response) => {
       response.resume()
-      resolve((response.statusCode ?? 500) < 500)
+      const { statusCode = 500 } = response
+      resolve(statusCode < 500 && statusCode !== 404)
     })
     request.once('timeout', () => request.destroy())
     request.once('error', () => resolve(false))

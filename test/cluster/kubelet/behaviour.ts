@@ -32,6 +32,8 @@
  * | `exec-probe` | ok | `fail`: exec probes fail (others are really asked) |
  * | `image-id` | | digest reported instead of the image's own |
  * | `log` | | an extra line that the program writes at its start |
+ *
+ * A port named `grpc` speaks HTTP/2 without TLS. `/requests` tells how many requests came, probes and itself left out.
  */
 import type { BoundPod, ContainerSpec } from './types.ts'
 

@@ -1,6 +1,7 @@
 /** What runs in a container: an HTTP server on the pod's address, or something that ends by itself. */
 import { randomBytes } from 'node:crypto'
 import http from 'node:http'
+import http2 from 'node:http2'
 import type { Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Behaviour, versionOf } from './behaviour.ts'
@@ -86,10 +87,12 @@ class Task extends Exitable {
 
 class Server extends Exitable {
   readonly #version: string
-  readonly #servers: http.Server[] = []
+  readonly #servers: (http.Server | http2.Http2Server)[] = []
+  readonly #sessions = new Set<http2.Http2Session>()
   readonly #sockets = new Set<Socket>()
   readonly #timers: NodeJS.Timeout[] = []
   readonly #answers = new Map<number, number>()
+  #requests = 0
   #busy = 0
   /** SIGTERM came: answers ask clients to close */
   #closing = false
@@ -106,33 +109,57 @@ class Server extends Exitable {
     if (crashAfter >= 0) later(crashAfter, () => this.exit(behaviour.number('exit-code', 1), 'panic: gave up'))
   }
 
-  #ports(): number[] {
+  #ports(): { name?: string; containerPort: number }[] {
     const named = (this.context.container.ports ?? []).filter(({ protocol }) => (protocol ?? 'TCP') === 'TCP')
-    if (named.length > 0) return named.map(({ containerPort }) => containerPort)
-    return this.context.mayUseDefaultPort ? [8080] : []
+    if (named.length > 0) return named
+    return this.context.mayUseDefaultPort ? [{ containerPort: 8080 }] : []
+  }
+
+  #httpServer(): http.Server {
+    const server = http.createServer((request, response) => void this.#answer(request, response))
+    server.keepAliveTimeout = this.context.behaviour.number('keepalive-ms', 65_000)
+    return server
+  }
+
+  /** HTTP/2 without TLS, as gRPC has it. Node offers the same objects to answer with. */
+  #grpcServer(): http2.Http2Server {
+    const server = http2.createServer((request, response) => {
+      void this.#answer(
+        request as unknown as http.IncomingMessage,
+        response as unknown as http.ServerResponse & http2.Http2ServerResponse,
+      )
+    })
+    server.on('session', (session) => {
+      this.#sessions.add(session)
+      session.on('close', () => this.#sessions.delete(session))
+    })
+    return server
   }
 
   #listen(): void {
-    const { address, behaviour, write } = this.context
-    for (const port of this.#ports()) {
-      const server = http.createServer((request, response) => void this.#answer(request, response))
-      server.keepAliveTimeout = behaviour.number('keepalive-ms', 65_000)
-      server.on('connection', (socket) => {
+    const { address, write } = this.context
+    const ports = this.#ports()
+    for (const { name, containerPort: port } of ports) {
+      const server = name === 'grpc' ? this.#grpcServer() : this.#httpServer()
+      server.on('connection', (socket: Socket) => {
         this.#sockets.add(socket)
         socket.on('close', () => this.#sockets.delete(socket))
         socket.on('error', () => {}) // a client that went away
       })
-      server.on('error', (error) => this.exit(1, `cannot listen on ${address}:${port}: ${error.message}`))
+      server.on('error', (error: Error) => this.exit(1, `cannot listen on ${address}:${port}: ${error.message}`))
       server.listen({ host: address, port, backlog: 511 })
       this.#servers.push(server)
     }
-    write(`echo-version ${this.#version} listens on ${address}:${this.#ports().join()}`)
+    write(`echo-version ${this.#version} listens on ${address}:${ports.map((port) => port.containerPort).join()}`)
   }
 
   async #answer(request: http.IncomingMessage, response: http.ServerResponse): Promise<void> {
     const url = new URL(request.url ?? '/', 'http://pod')
     const isProbe = (request.headers['user-agent'] ?? '').startsWith('kube-probe/')
     if (isProbe || HEALTH_PATH.test(url.pathname)) return this.#answerHealth(url.pathname, response)
+    // Whoever looks must not change what is seen: mirrored requests show nowhere else.
+    if (url.pathname === '/requests') return void response.end(`${this.#requests}\n`)
+    this.#requests++
     this.#busy++
     response.once('close', () => {
       this.#busy--
@@ -189,7 +216,7 @@ class Server extends Exitable {
   }
 
   #sayGoodbye(response: http.ServerResponse): void {
-    if (this.#closing) response.setHeader('connection', 'close')
+    if (this.#closing && response.req.httpVersionMajor === 1) response.setHeader('connection', 'close')
   }
 
   async terminate(): Promise<void> {
@@ -202,8 +229,9 @@ class Server extends Exitable {
     this.#closed = true
     for (const server of this.#servers) {
       server.close()
-      server.closeIdleConnections()
+      if (server instanceof http.Server) server.closeIdleConnections()
     }
+    for (const session of this.#sessions) session.close()
     this.#endWhenIdle()
   }
 
