@@ -1,6 +1,6 @@
 import { changes, isAsBefore, isAsWanted, type Route } from '../routers/router.ts'
 import { type JsonPatchOperation, pointer } from '../shared/json-patch.ts'
-import { parseJson, stringifyJson } from '../shared/json.ts'
+import { jsonEquals, parseJson, stringifyJson } from '../shared/json.ts'
 import { keyOf, type KubeObject, nameOf, refOf } from '../shared/objects.ts'
 import { SENTENCE, SPLIT } from './annotations.ts'
 import { lastWriter } from './hold.ts'
@@ -45,14 +45,42 @@ function madeFor(routing: Routing, route: Route): KubeObject[] {
   return wantedAt(routing, route, { percent: 50, mirror: 0 }).filter((object) => keyOf(refOf(object)) !== key)
 }
 
-/** The share that an object was written for by this rollout. */
-export function shareOf(object: KubeObject | undefined, rollout: number): Share | undefined {
+/** What a write of this rollout has left at an object. */
+interface Written extends Share {
+  rollout: number
+  /** of the object by that write; the server counts changes of the spec */
+  generation?: number
+}
+
+function writtenAt(object: KubeObject | undefined, rollout: number): Written | undefined {
   try {
-    const value = parseJson(object?.metadata.annotations?.[SPLIT] ?? '') as Share & { rollout: number }
-    return value.rollout === rollout ? { percent: value.percent, mirror: value.mirror } : undefined
+    const value = parseJson(object?.metadata.annotations?.[SPLIT] ?? '') as Written
+    return value.rollout === rollout ? value : undefined
   } catch {
     return undefined
   }
+}
+
+/** The share that an object was written for by this rollout. */
+export function shareOf(object: KubeObject | undefined, rollout: number): Share | undefined {
+  const written = writtenAt(object, rollout)
+  return written === undefined ? undefined : { percent: written.percent, mirror: written.mirror }
+}
+
+/** It is for this share, and nobody has put anything more into it since. */
+function isWrittenFor(live: KubeObject | undefined, wanted: KubeObject, share: Share, rollout: number): boolean {
+  const written = shareOf(live, rollout)
+  if (live === undefined || written?.percent !== share.percent || written.mirror !== share.mirror) return false
+  return isAsWanted(live, wanted) && !hasMore(live, wanted, rollout)
+}
+
+/** More than what was written, and not by the server's defaults: its spec was changed since. */
+function hasMore(live: KubeObject, wanted: KubeObject, rollout: number): boolean {
+  const { generation = 0, managedFields = [] } = live.metadata
+  const written = writtenAt(live, rollout)?.generation
+  // Where the status is none of its own, the server counts its changes as well.
+  const counts = live['status'] === undefined || managedFields.some(({ subresource }) => subresource === 'status')
+  return counts && written !== undefined && generation > written && !jsonEquals(live['spec'], wanted['spec'])
 }
 
 function shareMove(asked: Asked, to: Share): Move | undefined {
@@ -75,20 +103,30 @@ function writeWanted(asked: Asked, route: Route, wanted: KubeObject, to: Share):
   const { live, own } = liveOf(routing, wanted)
   const edited = keyOf(refOf(wanted)) === keyOf(refOf(route.object))
   const written = shareOf(live, rollout)
-  const there = isAsWanted(live, wanted) && written?.percent === to.percent && written.mirror === to.mirror
-  if (there) return undefined
+  if (isWrittenFor(live, wanted, to, rollout)) return undefined
   if (own && written?.percent === to.percent && written.mirror === to.mirror) return pruned(wanted)
   const drift = driftOf(asked, route, wanted)
   if (drift !== undefined && (routing.onDrift === 'stop' || (edited && live === undefined))) return drift
   const again = drift === undefined ? '' : `, which ${live === undefined ? 'somebody' : lastWriter(live)} had changed`
   const text = `${to.percent}% to the new version${to.mirror === 0 ? '' : `, ${to.mirror}% copied`}${again}`
-  const annotations = { [SENTENCE]: asked.sentence, [SPLIT]: stringifyJson({ rollout, ...to }) }
   if (live === undefined) return createMove(asked, route, wanted)
-  const operations = [
-    ...changes(live, wanted),
-    ...marked(live, annotations, asked.app, changesAnnotations(live, wanted)),
-  ]
+  const content = changesOf(routing, route, live, wanted)
+  const generation = (live.metadata.generation ?? 0) + (content.some(({ path }) => path.startsWith('/spec/')) ? 1 : 0)
+  const annotations = { [SENTENCE]: asked.sentence, [SPLIT]: stringifyJson({ rollout, ...to, generation }) }
+  const operations = [...content, ...marked(live, annotations, asked.app, changesAnnotations(live, wanted))]
   return { kind: 'write', write: { verb: 'patch', object: live, operations }, text }
+}
+
+/** The patch to what is wanted; an annotation that somebody else has given the route stays. */
+function changesOf(routing: Routing, route: Route, live: KubeObject, wanted: KubeObject): JsonPatchOperation[] {
+  const operations = changes(live, wanted)
+  if (!isSameAs(route.object)(wanted)) return operations
+  const own = [{ percent: 50, mirror: 0 }, NOTHING]
+    .flatMap((share) => wantedAt(routing, route, share).filter(isSameAs(route.object)))
+    .flatMap(({ metadata }) => Object.keys(metadata.annotations ?? {}))
+    .map((key) => pointer('metadata', 'annotations', key))
+  const annotation = pointer('metadata', 'annotations', '')
+  return operations.filter(({ op, path }) => op !== 'remove' || !path.startsWith(annotation) || own.includes(path))
 }
 
 const NOTHING: Share = { percent: 0, mirror: 0 }
@@ -159,8 +197,7 @@ export function routeDrifts(asked: Asked, at: Share): (Move & { kind: 'drift' })
   return routing.routes.flatMap((route) =>
     wantedAt(routing, route, at).flatMap((wanted) => {
       const { live } = liveOf(routing, wanted)
-      const written = shareOf(live, asked.rollout)
-      if (isAsWanted(live, wanted) && written?.percent === at.percent && written.mirror === at.mirror) return []
+      if (isWrittenFor(live, wanted, at, asked.rollout)) return []
       return driftOf(asked, route, wanted) ?? []
     }),
   )
@@ -176,8 +213,8 @@ function driftOf(asked: Asked, route: Route, wanted: KubeObject): (Move & { kind
   const text = `its content was changed by ${lastWriter(live)}`
   const share = shareOf(live, rollout)
   if (share !== undefined) {
-    const last = wantedAt(routing, route, share).find((each) => keyOf(refOf(each)) === keyOf(object))
-    return isAsWanted(live, last ?? wanted) ? undefined : { kind: 'drift', object, text }
+    const last = wantedAt(routing, route, share).find(isSameAs(wanted)) ?? wanted
+    return isWrittenFor(live, last, share, rollout) ? undefined : { kind: 'drift', object, text }
   }
   // One that is made for rollouts and carries the app's label was left by an earlier one.
   const untouched = edited
@@ -260,7 +297,7 @@ function restoreRoute(asked: Asked, route: Route, end: KubeObject): Move | undef
   if (live === undefined) return undefined
   const traces = traceOperations(live, route.object)
   const theirs = isForeign(asked, route, live, end)
-  const content = theirs ? [] : changes(live, end)
+  const content = theirs ? [] : changesOf(routing, route, live, end)
   if (traces.length === 0 && content.length === 0) return undefined
   const text = theirs
     ? `left as ${lastWriter(live)} has written it meanwhile: nothing in it leads to the new version`

@@ -1,23 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import { remains } from '../invariants/remains.ts'
-import { BESIDE, running, V1, V2 } from './given.ts'
-import { Gateway, routeObject } from './routed.ts'
-import { APP, manifestsOf, NAMESPACE, type RunOptions, type World } from './world.ts'
-
-function routedCanary(plan: string, more: RunOptions = {}): RunOptions {
-  return { strategy: 'canary', plan, objects: manifestsOf({ version: V2 }), ...more }
-}
-
-async function routed(): Promise<{ world: World; gateway: Gateway }> {
-  const world = await running({ judged: BESIDE })
-  return { world, gateway: await Gateway.standing(world) }
-}
-
-function expectNothingLost(world: World, gateway: Gateway): void {
-  expect([...gateway.lost]).toEqual([])
-  expect(world.breaches).toEqual([])
-  expect(world.emulator.defects).toEqual([])
-}
+import { V1, V2 } from './given.ts'
+import { expectNothingLost, routed, routedCanary, routeObject } from './routed.ts'
+import { APP, NAMESPACE } from './world.ts'
 
 describe('a canary through an HTTPRoute', () => {
   it('gives each step its share of the requests and ends with the route as it was', async () => {
@@ -45,7 +30,7 @@ describe('a canary through an HTTPRoute', () => {
     expect(world.serving()).toEqual({ [V2]: 3 })
     await world.clock.advance(20_000)
     expect(remains(world.snapshot(), NAMESPACE, APP)).toEqual([])
-    expectNothingLost(world, gateway)
+    expectNothingLost({ world, gateway })
   })
 
   it('gives nobody the new version before its endpoints are ready, and puts the route back on abort', async () => {
@@ -59,7 +44,7 @@ describe('a canary through an HTTPRoute', () => {
     expect(world.serving()).toEqual({ [V1]: 3 })
     await world.clock.advance(20_000)
     expect(remains(world.snapshot(), NAMESPACE, APP)).toEqual([])
-    expectNothingLost(world, gateway)
+    expectNothingLost({ world, gateway })
   })
 })
 
@@ -80,6 +65,6 @@ describe('a route that somebody else writes while a canary rests', () => {
     const aborted = await world.run('abort')
     expect(aborted.result).toMatchObject({ outcome: 'aborted', exitCode: 0 })
     expect(gateway.route['spec']).toEqual(routeObject()['spec'])
-    expectNothingLost(world, gateway)
+    expectNothingLost({ world, gateway })
   })
 })
