@@ -1,0 +1,96 @@
+import type { Condition, Json, JsonMap, KubeObject } from '../shared/objects.ts'
+import { isMap, mapAt, mapsIn, type Problem, type Route, type Router, type Split, type Verdict } from './router.ts'
+
+/** Conditions by which kinds say that what is written is in force. */
+const READY = ['Accepted', 'Ready', 'Valid', 'Programmed', 'ResolvedRefs']
+
+/** A route of any kind whose two weights stand at known paths. Its object names the new version's Service by itself. */
+export const generic: Router = {
+  name: 'generic',
+  kinds: [],
+  related: [],
+  settleMs: 3_000,
+  // The config has named it.
+  leadsTo: () => true,
+  problems,
+  wanted: ({ object }, split) => [weighted(object, split)],
+  verify,
+}
+
+/** `spec.http[0].weight` as keys and numbers. */
+function keysOf(path: string): (string | number)[] {
+  return [...path.matchAll(/([^.[\]]+)|\[(\d+)\]/g)].map(([, key, index]) => (key === undefined ? Number(index) : key))
+}
+
+function valueAt(value: Json | undefined, keys: (string | number)[]): Json | undefined {
+  return keys.reduce<Json | undefined>((at, key) => {
+    if (typeof key === 'number') return Array.isArray(at) ? at[key] : undefined
+    return isMap(at) ? at[key] : undefined
+  }, value)
+}
+
+function withValue(value: Json | undefined, [key, ...rest]: (string | number)[], to: Json): Json {
+  if (key === undefined) return to
+  if (typeof key === 'number') {
+    const list = Array.isArray(value) ? value : []
+    return list.map((item, index) => (index === key ? withValue(item, rest, to) : item))
+  }
+  const map: JsonMap = isMap(value) ? value : {}
+  return { ...map, [key]: withValue(map[key], rest, to) }
+}
+
+function weighted(object: KubeObject, { weights, percent }: Split): KubeObject {
+  if (weights === undefined) return object
+  const canary = Math.round((weights.total * percent) / 100)
+  const first = withValue(object, keysOf(weights.stable), weights.total - canary)
+  return withValue(first, keysOf(weights.canary), canary) as KubeObject
+}
+
+function problems({ object }: Route, split: Split): Problem[] {
+  const { weights, match, sticky, mirror, pins } = split
+  if (weights === undefined) return [{ reason: 'no paths of its weights are known', mend: 'set traffic: weights' }]
+  const found: Problem[] = []
+  for (const path of [weights.stable, weights.canary]) {
+    const value = valueAt(object, keysOf(path))
+    if (typeof value !== 'number' || !path.startsWith('spec'))
+      found.push({
+        reason: `at ${path} stands ${value === undefined ? 'nothing' : JSON.stringify(value)}, and a weight is a number in the spec`,
+        mend: 'correct traffic: weights, or write both weights into the object',
+      })
+  }
+  if (weights.total % 100 !== 0 && (weights.total * split.percent) % 100 !== 0)
+    found.push({
+      reason: `weights that sum up to ${weights.total} cannot say every percent`,
+      mend: 'use a total of 100 or a multiple of it',
+    })
+  if (!JSON.stringify(object['spec']).includes(split.sides[0]?.canary ?? ''))
+    found.push({
+      reason: `nothing in it names the Service ${split.sides.map(({ canary }) => canary).join(', ')}`,
+      mend: 'name that Service beside the stable one, with the weight 0',
+    })
+  if (match.length > 0 || sticky !== undefined || mirror > 0 || pins.length > 0)
+    found.push({
+      reason: 'the generic router moves weights only: no match, sticky, mirror and kept versions',
+      mend: 'leave them out, or use another router',
+    })
+  return found
+}
+
+/** Where the object has a status that names a generation, it must have caught up; else nobody can tell. */
+function verify(live: KubeObject): Verdict {
+  const conditions = mapsIn(mapAt(live, 'status')['conditions']) as Condition[]
+  const known = conditions.filter(({ type }) => READY.includes(type))
+  if (known.length === 0) return { kind: 'unknown' }
+  const generation = live.metadata.generation ?? 0
+  for (const condition of known) {
+    const seen: Json | undefined = condition['observedGeneration'] ?? mapAt(live, 'status')['observedGeneration']
+    if (typeof seen === 'number' && seen < generation)
+      return { kind: 'waiting', text: 'its controller to take the route' }
+    if (condition.status === 'False')
+      return {
+        kind: 'refused',
+        text: `${condition.type} False: ${condition.reason ?? ''} ${condition.message ?? ''}`.trim(),
+      }
+  }
+  return { kind: 'live' }
+}
