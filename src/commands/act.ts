@@ -129,7 +129,7 @@ function driftOf(engine: Engine): Failure | undefined {
     const view = engine.view(workload)
     return templateDrift(view) ?? undoneByHand(view, record) ?? emptied(view)
   })
-  for (const drift of [...drifts, resting ? engine.routeDrift() : undefined]) {
+  for (const drift of [...drifts, resting ? engine.routes.drift() : undefined]) {
     if (drift?.kind !== 'drift') continue
     const message = `${nameOf(drift.object)} is no longer what rollout ${rollout} of ${app} made of it: ${drift.text}`
     return refuse('drift', message, {

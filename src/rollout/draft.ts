@@ -16,15 +16,12 @@ import {
   type ReleaseRef,
   type RolloutRecord,
   type ServiceRecord,
-  type TrafficRecord,
   type WorkloadRecord,
 } from './record.ts'
-import { BUCKETS } from '../routers/patterns.ts'
-import type { Route } from '../routers/router.ts'
-import type { Step } from '../strategies/step.ts'
 import type { FoundRoutes } from './find-routes.ts'
 import type { Release } from './release.ts'
 import type { RunSource, Settings } from './settings.ts'
+import { routesByKey, trafficRecord, withShares } from './draft-traffic.ts'
 import { keptRoutes } from './routing.ts'
 import type { World } from './world.ts'
 
@@ -86,23 +83,8 @@ export function draftRollout(input: DraftInput): Draft {
     if (workload.mode === 'steps') services.push(...draftServices(input, manifest))
   }
   const traffic = trafficRecord(input, rollout, services)
-  const routes = traffic === undefined ? undefined : routesByKey(input.routes?.routes ?? [])
-  const payload: Payload = {
-    version: 1,
-    rollout,
-    digest: release.digest,
-    ...ownId(release),
-    // Rules of kept versions are none of the release's.
-    objects: keptRoutes(
-      release.objects.map(({ object }) => object),
-      before?.kept ?? [],
-      [],
-    ),
-    versions,
-    before: changedBefore(input),
-    jobs: release.parts.stepJobs.map((job) => job.metadata.name ?? ''),
-    ...(routes === undefined ? {} : { routes }),
-  }
+  const routes = traffic === undefined ? {} : { routes: routesByKey(input.routes?.routes ?? []) }
+  const payload: Payload = { ...payloadOf(input, rollout, versions), ...routes }
   const at = new Date(now).toISOString()
   const previousImages = [
     ...new Set(
@@ -140,6 +122,26 @@ export function draftRollout(input: DraftInput): Draft {
 
 function releaseRef(release: Release, rollout: number, sha: string): ReleaseRef {
   return { digest: release.digest, rollout, images: release.images, ...ownId(release), ...(sha === '' ? {} : { sha }) }
+}
+
+function payloadOf(input: DraftInput, rollout: number, versions: Record<string, Versions>): Payload {
+  const { release, before } = input
+  // Rules of kept versions are none of the release's.
+  const objects = keptRoutes(
+    release.objects.map(({ object }) => object),
+    before?.kept ?? [],
+    [],
+  )
+  return {
+    version: 1,
+    rollout,
+    digest: release.digest,
+    ...ownId(release),
+    objects,
+    versions,
+    before: changedBefore(input),
+    jobs: release.parts.stepJobs.map((job) => job.metadata.name ?? ''),
+  }
 }
 
 /** Told apart from the digest only where the pods are told it, which changes the digest. */
@@ -262,64 +264,6 @@ function draftServices({ world, release }: DraftInput, manifest: Deployment): Se
     ports: service.spec.ports ?? [],
     workload: name,
   }))
-}
-
-/** Step of the offset from one rollout to the next: odd, so that 256 rollouts begin with 256 different users. */
-const OFFSET_STEP = 97
-
-/** How the router parts the requests; undefined where no route leads to a Service of a workload in steps. */
-function trafficRecord(
-  { settings, routes, settleMs }: DraftInput,
-  rollout: number,
-  services: ServiceRecord[],
-): TrafficRecord | undefined {
-  if (settings.strategy !== 'canary' || routes === undefined) return undefined
-  const { router } = routes
-  const led = services.filter(({ name }) => routes.routes.some((route) => router.leadsTo(route, name)))
-  if (led.length === 0) return undefined
-  const { match, sticky, pods, onDrift, prefix, weights } = settings.traffic
-  const [paths] = weights
-  return {
-    router: router.name,
-    routes: routes.routes.map(({ object }) => keyOf(refOf(object))),
-    services: led.map(({ namespace, name }) => `${namespace}/${name}`),
-    match,
-    ...(sticky === undefined
-      ? {}
-      : { sticky: sticky.by === 'router' ? sticky : { ...sticky, offset: (rollout * OFFSET_STEP) % BUCKETS } }),
-    pods,
-    onDrift,
-    settleMs: settings.traffic.settleMs ?? Math.max(settleMs, router.settleMs),
-    ...(prefix === undefined ? {} : { prefix }),
-    ...(paths === undefined ? {} : { weights: { stable: paths.stable, canary: paths.canary, total: paths.total } }),
-    ...(settings.traffic.keep === undefined ? {} : { keep: settings.traffic.keep }),
-  }
-}
-
-function routesByKey(routes: Route[]): Record<string, Route> {
-  return Object.fromEntries(
-    routes.map(({ object, related }) => [
-      keyOf(refOf(object)),
-      { object: withoutStatus(object), related: related.map(withoutStatus) },
-    ]),
-  )
-}
-
-function withoutStatus(object: KubeObject): KubeObject {
-  const { status: _status, ...rest } = object
-  return rest
-}
-
-/** With a router all old pods stay, and new ones come for the share. */
-function withShares(workload: WorkloadRecord, traffic: TrafficRecord, steps: readonly Step[]): WorkloadRecord {
-  const weights = steps.flatMap((step) => (step.kind === 'weight' ? [step.percent] : []))
-  const { replicas } = workload
-  const led = workload.mode === 'steps'
-  const pairs = weights.map((percent): [number, number] => [
-    replicas,
-    traffic.pods === 'full' ? replicas : Math.max(1, Math.ceil((replicas * percent) / 100)),
-  ])
-  return led ? { ...workload, pairs } : workload
 }
 
 export function takesPart(service: Service, labels: Record<string, string>): boolean {

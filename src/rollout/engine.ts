@@ -8,17 +8,16 @@ import { type KubeObject, keyOf, nameOf, refOf, type Service } from '../shared/o
 import { SENTENCE } from '../strategies/annotations.ts'
 import { COLOR } from '../strategies/color.ts'
 import { MOVER } from '../strategies/hold.ts'
-import { done, type Move, wait, type Write } from '../strategies/move.ts'
-import { type Asked, routeDrifts, routeMove } from '../strategies/routes.ts'
+import type { Move, Write } from '../strategies/move.ts'
 import { canaryName } from '../strategies/services.ts'
-import { type Goal, nextMove, shareAt } from '../strategies/strategy.ts'
-import { type Routing, type SeparateView, type ServiceView, sideOf, type WorkloadView } from '../strategies/view.ts'
+import { type Goal, nextMove } from '../strategies/strategy.ts'
+import { type SeparateView, type ServiceView, sideOf, type WorkloadView } from '../strategies/view.ts'
 import type { Book } from './book.ts'
 import { movedImage } from './images.ts'
 import { Interrupted, type Interruption } from './interrupt.ts'
 import { Judge } from './judge.ts'
 import type { WorkloadRecord } from './record.ts'
-import { RouteClock, routeObjects, routingOf, type Traffic, trafficOf } from './routing.ts'
+import { Routes } from './routes.ts'
 import { CONTROLLER, Teller } from './teller.ts'
 import type { Wake } from './wake.ts'
 import type { World } from './world.ts'
@@ -64,23 +63,16 @@ export class Engine {
   readonly #startedAt: number
   readonly #judge: Judge
   readonly #teller: Teller
-  #routeClock: RouteClock
+  /** the routes that lead to the Services; a canary through a router alone has any */
+  readonly routes: Routes
   #stale = 0
 
   constructor(options: EngineOptions) {
     this.o = options
     this.#startedAt = options.clock.now()
     this.#judge = new Judge(this, this.#startedAt)
-    this.#routeClock = new RouteClock(options.rested ? 0 : this.#startedAt)
-    // Nobody knows when a foreign write came: some proxy may not have it yet.
-    if (this.#routeDrifts().length > 0) this.#routeClock = new RouteClock(this.#startedAt)
+    this.routes = new Routes(options, this.#startedAt)
     this.#teller = new Teller(this)
-  }
-
-  /** The routes of this rollout; what is kept of older versions is known when the finish begins. */
-  get #traffic(): Traffic | undefined {
-    const { record, payload } = this.o.book
-    return trafficOf(record, payload)
   }
 
   get now(): number {
@@ -114,7 +106,7 @@ export class Engine {
     const { namespace, stableName } = workload
     const separate = this.#separate(workload)
     const services = this.#services(workload)
-    const routing = services.some(({ canary }) => canary !== undefined) ? this.routing() : undefined
+    const routing = services.some(({ canary }) => canary !== undefined) ? this.routes.routing() : undefined
     return {
       record: workload,
       versions,
@@ -129,24 +121,6 @@ export class Engine {
       capacity: record.capacity,
       sentence: book.sentence(),
     }
-  }
-
-  /** The routes as they are now; undefined where the share is one of pods. */
-  routing(): Routing | undefined {
-    const { book, world } = this.o
-    if (this.#traffic === undefined) return undefined
-    return routingOf(this.#traffic, book.record, world, this.#routeClock, this.now)
-  }
-
-  /** Routes of this rollout as they are live. */
-  get routes(): KubeObject[] {
-    const all = this.#traffic === undefined ? [] : routeObjects(this.#traffic)
-    return all.flatMap((object) => this.o.world.object(refOf(object)) ?? [])
-  }
-
-  /** A route as it was before the rollout; undefined for what was made for it. */
-  routeBefore(key: string): KubeObject | undefined {
-    return this.#traffic?.before.get(key)
   }
 
   #separate(workload: WorkloadRecord): SeparateView | undefined {
@@ -207,7 +181,7 @@ export class Engine {
       ])
         await this.#markOne(object, by)
     }
-    for (const route of this.routes) await this.#markOne(route, by)
+    for (const route of this.routes.live) await this.#markOne(route, by)
   }
 
   async #markOne(object: KubeObject | undefined, by: string): Promise<void> {
@@ -225,7 +199,9 @@ export class Engine {
     let deadline = this.now + limitMs
     for (;;) {
       this.checkpoint(obey)
-      const moves = this.#withRoutes(this.workloads.map((workload) => this.#next(workload, goal)))
+      const moves = this.routes
+        .moved(this.workloads.map((workload) => this.#next(workload, goal)))
+        .map((move) => this.#possible(move))
       if (await this.#sendAll(moves)) continue
       this.#teller.mix()
       const waits = this.#waits(moves)
@@ -284,34 +260,6 @@ export class Engine {
       object: move.object,
       next: `abort puts the stable version back; or find who wrote it, stop that, and deploy again`,
     })
-  }
-
-  /** Routes are moved when every workload is ready for it, since one route may lead to several of them. */
-  #withRoutes(moves: Move[]): Move[] {
-    const asked = moves.find((move) => move.kind === 'route')
-    const routing = this.routing()
-    if (asked === undefined || routing === undefined) return moves
-    const ready = moves.every(({ kind }) => kind === 'route' || kind === 'done')
-    const move = ready ? this.#possible(routeMove(this.#asked(routing), asked.to) ?? done) : wait('the other workloads')
-    return moves.map((each) => (each !== asked && each.kind === 'route' ? done : each === asked ? move : each))
-  }
-
-  #asked(routing: Routing): Asked {
-    const { book } = this.o
-    const { rollout, app } = book.record
-    return { routing, rollout, app, sentence: book.sentence(), now: this.now }
-  }
-
-  /** Foreign writes to the routes while the rollout rests; none where such are written over. */
-  routeDrift(): Move | undefined {
-    return this.routing()?.onDrift === 'stop' ? this.#routeDrifts()[0] : undefined
-  }
-
-  #routeDrifts(): Move[] {
-    const { record } = this.o.book
-    const routing = this.routing()
-    const share = shareAt(record.plan, Math.min(record.step, record.plan.length - 1))
-    return routing?.begun !== true || share === undefined ? [] : routeDrifts(this.#asked(routing), share)
   }
 
   /** Where there are several workloads a wait says whose it is. */

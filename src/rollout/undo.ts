@@ -68,8 +68,8 @@ async function giveBack(engine: Engine, object: KubeObject): Promise<void> {
 
 /** The routes belong to who had them before; what a later apply of the release changes in them is the release's. */
 export async function giveRoutesBack(engine: Engine): Promise<void> {
-  for (const route of engine.routes) {
-    const before = engine.routeBefore(keyOf(refOf(route)))
+  for (const route of engine.routes.live) {
+    const before = engine.routes.before(keyOf(refOf(route)))
     if (before === undefined) continue
     engine.o.world.put(await clean(engine.o.client, route, (live) => withOwnershipOf(live, before)))
   }

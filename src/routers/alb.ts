@@ -1,5 +1,6 @@
 import { parseJson, stringifyJson } from '../shared/json.ts'
 import type { Json, JsonMap, KubeObject } from '../shared/objects.ts'
+import { alreadyThere } from './problems.ts'
 import { isMap, mapAt, mapsIn, type Problem, type Route, type Router, type Side, type Split } from './router.ts'
 
 const PREFIX = 'alb.ingress.kubernetes.io/'
@@ -150,10 +151,7 @@ function groupProblems(groups: JsonMap[], action: JsonMap, split: Split): Proble
       mend: 'switch targetGroupStickinessConfig off while a canary is under way',
     })
   if (groups.some((group) => split.sides.some(({ canary }) => field(group, 'serviceName') === canary)))
-    found.push({
-      reason: 'it leads to the Service of the new version already, which somebody else has put there',
-      mend: 'take that target group out',
-    })
+    found.push(alreadyThere(split))
   if (groups.length > 4) found.push({ reason: 'an action takes five target groups at most', mend: 'use fewer' })
   const own = groups.find((group) => field(group, 'serviceName') === split.sides[0]?.stable)
   const weight = Number(own === undefined ? 0 : (field(own, 'weight') ?? 1))

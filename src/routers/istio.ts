@@ -1,5 +1,7 @@
 import type { Condition as StatusCondition, JsonMap, KubeObject } from '../shared/objects.ts'
 import { bucketRule, type HeaderRule, headerRule } from './patterns.ts'
+import { isHost, renamed } from './istio-hosts.ts'
+import { alreadyThere } from './problems.ts'
 import {
   made,
   mapAt,
@@ -7,6 +9,7 @@ import {
   type Match,
   type ObjectKind,
   type Pin,
+  pinMatches,
   type Problem,
   type Route,
   type Router,
@@ -44,23 +47,6 @@ export const istio: Router = {
       const only = hosts.length > 0 && hosts.every((host) => services.some((service) => isHost(host, service, object)))
       return only ? [] : [rule]
     }),
-}
-
-/** `web`, `web.shop`, `web.shop.svc` or with the cluster's domain. */
-function isHost(host: string, service: string, { metadata: { namespace = '' } }: KubeObject): boolean {
-  if (host === service) return true
-  const [name, home, svc, ...domain] = host.split('.')
-  return (
-    name === service &&
-    home === namespace &&
-    (svc === undefined || svc === 'svc') &&
-    (domain.length === 0 || domain.join('.').startsWith('cluster.'))
-  )
-}
-
-function renamed(host: unknown, to: string): string {
-  const [, ...rest] = String(host).split('.')
-  return [to, ...rest].join('.')
 }
 
 function hostOf(destination: JsonMap): string {
@@ -141,23 +127,13 @@ function leadingTo(rule: JsonMap, match: JsonMap[], side: Side, service: string,
   return { ...rest, match, route: [{ ...bare, destination: canaryDestination(from, service) }] }
 }
 
-function pinRules(
-  rule: JsonMap,
-  side: Side,
-  { id, services, header, query, cookie }: Pin,
-  object: KubeObject,
-): JsonMap[] {
-  const service = services[side.stable]
+function pinRules(rule: JsonMap, side: Side, pin: Pin, object: KubeObject): JsonMap[] {
+  const service = pin.services[side.stable]
   if (service === undefined) return []
-  const ways: Match[] = [
-    ...(header === undefined ? [] : [[{ kind: 'header' as const, name: header, values: [id] }]]),
-    ...(query === undefined ? [] : [[{ kind: 'query' as const, name: query, values: [id] }]]),
-    ...(cookie === undefined ? [] : [[{ kind: 'cookie' as const, name: cookie, values: [id] }]]),
-  ]
   return [
     leadingTo(
       rule,
-      ways.flatMap((way) => withMatch(rule, way)),
+      pinMatches(pin).flatMap((way) => withMatch(rule, way)),
       side,
       service,
       object,
@@ -258,10 +234,7 @@ function problems({ object }: Route, split: Split): Problem[] {
   )
     found.push({ reason: 'a rule has a mirror already', mend: 'write it as mirrors, a list' })
   if (destinationsOf(object).some((host) => split.sides.some(({ canary }) => isHost(host, canary, object))))
-    found.push({
-      reason: `it leads to ${split.sides.map(({ canary }) => canary).join(', ')} already, which somebody else has put there`,
-      mend: 'take that destination out of it',
-    })
+    found.push(alreadyThere(split))
   return found
 }
 

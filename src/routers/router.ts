@@ -38,6 +38,15 @@ export interface Pin {
   cookie?: string
 }
 
+/** The ways in which a request may name a kept version; any of them. */
+export function pinMatches({ id, header, query, cookie }: Pin): Match[] {
+  const named = { header, query, cookie }
+  return (['header', 'query', 'cookie'] as const).flatMap((kind) => {
+    const name = named[kind]
+    return name === undefined ? [] : [[{ kind, name, values: [id] }]]
+  })
+}
+
 /** A Service that users reach through the route, and the one that leads to the new version alone. */
 export interface Side {
   stable: string

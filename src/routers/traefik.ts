@@ -1,5 +1,6 @@
 import type { JsonMap, KubeObject } from '../shared/objects.ts'
 import { bucketRule, type HeaderRule, headerRule } from './patterns.ts'
+import { alreadyThere, cannotMatch } from './problems.ts'
 import {
   made,
   mapAt,
@@ -7,6 +8,7 @@ import {
   type Match,
   type ObjectKind,
   type Pin,
+  pinMatches,
   type Problem,
   type Route,
   type Router,
@@ -131,20 +133,10 @@ function specialRoute(
   return { ...rule, match: `(${text}) && ${match}`, priority, services: [{ ...bare, name: service }] }
 }
 
-function pinRule(
-  rule: JsonMap,
-  side: Side,
-  { id, services, header, query, cookie }: Pin,
-  object: KubeObject,
-): JsonMap[] {
-  const service = services[side.stable]
+function pinRule(rule: JsonMap, side: Side, pin: Pin, object: KubeObject): JsonMap[] {
+  const service = pin.services[side.stable]
   if (service === undefined) return []
-  const ways: Match[] = [
-    ...(header === undefined ? [] : [[{ kind: 'header' as const, name: header, values: [id] }]]),
-    ...(query === undefined ? [] : [[{ kind: 'query' as const, name: query, values: [id] }]]),
-    ...(cookie === undefined ? [] : [[{ kind: 'cookie' as const, name: cookie, values: [id] }]]),
-  ]
-  return [specialRoute(rule, side, anyOf(ways.map(matchText)), 2, service, object)]
+  return [specialRoute(rule, side, anyOf(pinMatches(pin).map(matchText)), 2, service, object)]
 }
 
 function anyOf(texts: string[]): string {
@@ -223,16 +215,9 @@ function problems({ object }: Route, split: Split): Problem[] {
       mend: 'let an IngressRoute lead to the Service itself, or leave match, sticky and keep-versions out',
     })
   if (entriesOf(object).some(({ name }) => split.sides.some(({ canary }) => canary === name)))
-    found.push({
-      reason: `it leads to ${split.sides.map(({ canary }) => canary).join(', ')} already, which somebody else has put there`,
-      mend: 'take that service out of it',
-    })
+    found.push(alreadyThere(split))
   for (const condition of match.flat()) {
-    if (condition.kind === 'port' || condition.kind === 'source')
-      found.push({
-        reason: `Traefik cannot match ${condition.kind === 'port' ? 'a port' : 'who asks'}`,
-        mend: 'match a header, a cookie, a query or a language',
-      })
+    if (condition.kind === 'port' || condition.kind === 'source') found.push(cannotMatch('Traefik', condition))
     if ('values' in condition && condition.values.some((value) => value.includes('`')))
       found.push({ reason: 'a value with a backtick cannot stand in a rule of Traefik', mend: 'match another value' })
   }

@@ -1,0 +1,73 @@
+import { type KubeObject, refOf } from '../shared/objects.ts'
+import { done, type Move, wait } from '../strategies/move.ts'
+import { type Asked, routeDrifts, routeMove } from '../strategies/routes.ts'
+import { shareAt } from '../strategies/strategy.ts'
+import type { Routing } from '../strategies/view.ts'
+import type { EngineOptions } from './engine.ts'
+import { RouteClock, routeObjects, routingOf, type Traffic, trafficOf } from './routing.ts'
+
+/** The routes of one rollout, as an engine sees and moves them. */
+export class Routes {
+  readonly #o: Pick<EngineOptions, 'book' | 'world' | 'clock' | 'rested'>
+  readonly #clock: RouteClock
+
+  /** @param startedAt ms since 1970 when the run began */
+  constructor(options: EngineOptions, startedAt: number) {
+    this.#o = options
+    this.#clock = new RouteClock(options.rested ? 0 : startedAt)
+    // Nobody knows when a foreign write came: some proxy may not have it yet.
+    if (this.#drifts().length > 0) this.#clock = new RouteClock(startedAt)
+  }
+
+  /** What is kept of older versions is known only when the finish begins. */
+  get #traffic(): Traffic | undefined {
+    const { record, payload } = this.#o.book
+    return trafficOf(record, payload)
+  }
+
+  /** As they are now; undefined where the share is one of pods. */
+  routing(): Routing | undefined {
+    const { book, world, clock } = this.#o
+    const traffic = this.#traffic
+    return traffic === undefined ? undefined : routingOf(traffic, book.record, world, this.#clock, clock.now())
+  }
+
+  /** The routes, and what was made for the rollout, as they are live. */
+  get live(): KubeObject[] {
+    const all = this.#traffic === undefined ? [] : routeObjects(this.#traffic)
+    return all.flatMap((object) => this.#o.world.object(refOf(object)) ?? [])
+  }
+
+  /** A route as it was before the rollout; undefined for what was made for it. */
+  before(key: string): KubeObject | undefined {
+    return this.#traffic?.before.get(key)
+  }
+
+  /** Moves of workloads, with those of the routes: when every workload is ready, since one route may lead to several. */
+  moved(moves: Move[]): Move[] {
+    const asked = moves.find((move) => move.kind === 'route')
+    const routing = this.routing()
+    if (asked === undefined || routing === undefined) return moves
+    const ready = moves.every(({ kind }) => kind === 'route' || kind === 'done')
+    const move = ready ? (routeMove(this.#asked(routing), asked.to) ?? done) : wait('the other workloads')
+    return moves.map((each) => (each === asked ? move : each.kind === 'route' ? done : each))
+  }
+
+  #asked(routing: Routing): Asked {
+    const { book, clock } = this.#o
+    const { rollout, app } = book.record
+    return { routing, rollout, app, sentence: book.sentence(), now: clock.now() }
+  }
+
+  /** A foreign write to the routes while the rollout rests; none where such are written over. */
+  drift(): Move | undefined {
+    return this.routing()?.onDrift === 'stop' ? this.#drifts()[0] : undefined
+  }
+
+  #drifts(): Move[] {
+    const { record } = this.#o.book
+    const routing = this.routing()
+    const share = shareAt(record.plan, Math.min(record.step, record.plan.length - 1))
+    return routing?.begun !== true || share === undefined ? [] : routeDrifts(this.#asked(routing), share)
+  }
+}

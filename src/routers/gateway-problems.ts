@@ -1,0 +1,118 @@
+import type { JsonMap, KubeObject } from '../shared/objects.ts'
+import { isService, matchesOf, newRules, refsOf, rulesOf, sideOf, weightOf } from './gateway-rules.ts'
+import { headerRule } from './patterns.ts'
+import { alreadyThere, cannotMatch } from './problems.ts'
+import { mapAt, mapsIn, type Match, type Problem, type Route, type Split } from './router.ts'
+
+/** Most rules, and matches in one rule. Source: the CRDs of the standard channel from bundle 1.2 on. */
+const MOST_RULES = 16
+const MOST_MATCHES = 64
+const MOST_WEIGHT = 1_000_000
+
+/** What keeps a route of the Gateway API from a split. */
+export function routeProblems(route: Route, split: Split): Problem[] {
+  const { object } = route
+  const rules = rulesOf(object).filter((rule) => sideOf(rule, split, object) !== undefined)
+  return [
+    ...rules.flatMap((rule) => weightProblems(rule, split, object)),
+    ...matchProblems(object, rules, split),
+    ...sizeProblems(route, split),
+    ...(split.mirror > 0 ? mirrorProblems(object) : []),
+    ...rules.flatMap((rule) => (rule['sessionPersistence'] === undefined ? [] : [SESSION])),
+  ]
+}
+
+const SESSION: Problem = {
+  reason: 'a rule has sessionPersistence, which binds a client to a pod and outranks every weight, also a weight of 0',
+  mend: 'take sessionPersistence out of the rule; traffic: sticky keeps a user on a version',
+}
+
+/**
+ * Gateways that answer every request of a rule with an error when it has a RequestMirror, though its status says that all
+ * is well: seen on Traefik 3.7; the others do not claim it in their documentation or conformance reports.
+ */
+const WITHOUT_MIRROR = ['traefik.io/gateway-controller', 'gateway.k8s.aws/alb', 'konghq.com/gateway-operator']
+
+function mirrorProblems({ ['status']: status }: KubeObject): Problem[] {
+  return mapsIn(mapAt(status)['parents'])
+    .filter(({ controllerName }) => typeof controllerName === 'string' && WITHOUT_MIRROR.includes(controllerName))
+    .map(({ controllerName }) => ({
+      reason: `its gateway (${String(controllerName)}) cannot copy requests by an HTTPRoute: the rule would answer with errors`,
+      mend: 'leave mirror out; on Traefik, let the route lead to a TraefikService instead',
+    }))
+}
+
+function weightProblems(rule: JsonMap, split: Split, object: KubeObject): Problem[] {
+  const refs = refsOf(rule)
+  const own = refs.filter((ref) => split.sides.some(({ stable }) => isService(ref, stable, object)))
+  const found: Problem[] = []
+  if (own.length > 1)
+    found.push({
+      reason: 'one rule leads to several Services that this rollout moves',
+      mend: 'give each Service a rule of its own',
+    })
+  if (refs.some((ref) => split.sides.some(({ canary }) => isService(ref, canary, object))))
+    found.push(alreadyThere(split))
+  if (refs.length > 1 && own.some((ref) => weightOf(ref) === 0))
+    found.push({
+      reason: 'the Service has the weight 0 in a rule, so that it gets no requests to share',
+      mend: 'give it a weight',
+    })
+  if (refs.length > 1 && refs.some((ref) => weightOf(ref) * 100 > MOST_WEIGHT))
+    found.push({ reason: 'a weight above 10000 cannot be parted by the percent', mend: 'use smaller weights' })
+  return found
+}
+
+function matchProblems({ kind }: KubeObject, rules: JsonMap[], split: Split): Problem[] {
+  const found: Problem[] = []
+  const special = split.match.length > 0 || split.sticky !== undefined || split.pins.length > 0
+  const layer4 = kind === 'TLSRoute' || kind === 'TCPRoute'
+  if (layer4 && (special || split.mirror > 0))
+    found.push({
+      reason: `a ${kind} sees no requests, so that it can neither match nor copy them`,
+      mend: 'use an HTTPRoute',
+    })
+  if (split.sticky?.by === 'router')
+    found.push({
+      reason: 'the Gateway API has no stable way to keep a user on a version by a cookie of the gateway',
+      mend: 'use sticky: {cookie: NAME} with an id that the app sets',
+    })
+  for (const match of split.match) found.push(...conditionProblems(match, kind, rules))
+  if (kind === 'GRPCRoute' && split.pins.some(({ query }) => query !== undefined))
+    found.push({ reason: 'a GRPCRoute has no query to match', mend: 'pin versions by header' })
+  return found
+}
+
+function conditionProblems(match: Match, kind: string, rules: JsonMap[]): Problem[] {
+  const names = match.flatMap((condition) => headerRule(condition)?.name.toLowerCase() ?? [])
+  const there = rules.flatMap((rule) =>
+    matchesOf(rule).flatMap(({ headers }) => mapsIn(headers).map(({ name }) => String(name).toLowerCase())),
+  )
+  const twice = [...names, ...new Set(there)].find((name, at, all) => all.indexOf(name) !== at)
+  const found: Problem[] = []
+  if (twice !== undefined)
+    found.push({
+      reason: `a match of the Gateway API can name the header ${twice} only once${twice === 'cookie' ? ', and cookies are one header' : ''}`,
+      mend: 'ask for one of them, or for another header',
+    })
+  for (const condition of match) {
+    if (condition.kind === 'port' || condition.kind === 'source') found.push(cannotMatch('the Gateway API', condition))
+    if (condition.kind === 'query' && kind === 'GRPCRoute')
+      found.push({ reason: 'a GRPCRoute has no query to match', mend: 'match a header' })
+  }
+  return found
+}
+
+function sizeProblems(route: Route, split: Split): Problem[] {
+  const rules = newRules(route, { ...split, percent: Math.min(split.percent, 99) })
+  if (rules.length > MOST_RULES)
+    return [
+      {
+        reason: `the route would need ${rules.length} rules, and ${MOST_RULES} is the most`,
+        mend: 'split the route, or keep fewer versions',
+      },
+    ]
+  const long = rules.find((rule) => mapsIn(rule['matches']).length > MOST_MATCHES)
+  if (long === undefined) return []
+  return [{ reason: `a rule would need more than ${MOST_MATCHES} matches`, mend: 'match fewer values' }]
+}
