@@ -3,7 +3,7 @@ import type { Condition } from './router.ts'
 /**
  * Regular expressions for routers, built from safe parts only: no look-around and no back-reference (RE2 knows neither,
  * and Traefik drops a rule whose pattern does not compile without a word), whole-match and search dialects alike, and only
- * characters that the annotation check of ingress-nginx lets through (so `\x3b` for a semicolon).
+ * characters that the annotation check of ingress-nginx lets through (so `\x3b` for a semicolon, `\x2c` for a comma).
  */
 
 /** Buckets of a sticky split. */
@@ -70,13 +70,20 @@ export function anyOf(values: readonly string[]): string {
   return all.length === 1 ? (all[0] ?? '') : `(?:${all.join('|')})`
 }
 
-/** `Accept-Language` whose first choice is one of these; `de` also takes `de-CH`. */
+/** `Accept-Language` whose first choice is one of these, in any case; `de` also takes `de-CH`. */
 export function languagePattern(values: readonly string[]): string {
-  return `^${anyOf(values)}(?:[-,\\x3b].*)?$`
+  const all = values.map((value) =>
+    value.replaceAll(/[A-Za-z]/g, (letter) => `[${letter.toLowerCase()}${letter.toUpperCase()}]`),
+  )
+  return `^(?:${all.join('|')})(?:[-\\x2c\\x3b].*)?$`
 }
 
+/** Literally: what means something by itself gets a backslash, what the annotation check refuses its code. */
+/** What no dialect takes as anything but itself, or by a backslash; all else of ASCII by its number. */
 function escaped(text: string): string {
-  return text.replaceAll(/[\\^$.*+?()[\]{}|/]/g, String.raw`\$&`).replaceAll(';', String.raw`\x3b`)
+  return text
+    .replaceAll(/[\\^$.*+?()[\]{}|/]/g, String.raw`\$&`)
+    .replaceAll(/[ !"#%',;<>@`]/g, (character) => `\\x${character.charCodeAt(0).toString(16)}`)
 }
 
 /** What a request header must look like, for routers that match headers alone. `exact` where no pattern is needed. */

@@ -227,7 +227,8 @@ export function backMove(view: WorkloadView): Move {
   // Once the finish was written the old set goes, at the latest when the last new pod is available.
   const leaving = !isHeld(deployment) && templateEquals(deployment.spec.template, view.versions.next)
   const whole = old.wanted >= replicas && old.serving >= (there ? 1 : replicas)
-  const intact = old.hash !== undefined && whole && !leaving
+  // Somebody else's apply ends the hold too, but only the finish leads users away from the old set first.
+  const intact = old.hash !== undefined && whole && (!leaving || (there && pinned.length > 0))
   if (intact && pinned.length > 0) return backWhileWhole(view, deployment, old)
   const [first] = pinned
   if (first !== undefined) return unpinMove(first, 'stable')

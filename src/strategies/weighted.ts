@@ -34,7 +34,9 @@ function standing(view: WorkloadView, share: Share): Move | undefined {
   if (first !== undefined) return first
   const beside = standBeside(view, deployment, surge)
   if (beside !== undefined) return beside
-  return canaryServices(view) ?? endpoints(view, sideOf(view, 'next').serving)
+  // A share of the users depends on the new set from now on: a foreign apply of the old file must not empty it.
+  const kept = canaryServices(view) ?? keepOld(view, sideOf(view, 'stable'))
+  return kept ?? endpoints(view, sideOf(view, 'next').serving)
 }
 
 /**
@@ -69,9 +71,7 @@ function allReady(view: WorkloadView): Move | undefined {
   const { deployment } = view
   if (deployment === undefined) return wait('the Deployment')
   const [old, fresh] = [sideOf(view, 'stable'), sideOf(view, 'next')]
-  return (
-    standBeside(view, deployment, FULL) ?? keepOld(view, old) ?? asWhole(fresh, old) ?? endpoints(view, fresh.serving)
-  )
+  return standBeside(view, deployment, FULL) ?? asWhole(fresh, old) ?? endpoints(view, fresh.serving)
 }
 
 /** The Services that lead to the new version alone; undefined when they do. */
@@ -108,9 +108,11 @@ export function weightedFinish(view: WorkloadView): Move {
   if (deployment === undefined) return wait('the Deployment')
   const drift = templateDrift(view)
   if (drift !== undefined) return drift
-  const fresh = sideOf(view, 'next')
+  const [old, fresh] = [sideOf(view, 'stable'), sideOf(view, 'next')]
   const left = view.services.find((service) => !pinnedTo(service, fresh))
-  if (!isHeld(deployment) || left === undefined) return finishMove(view)
+  // While users are bound to the old version, a hold that is gone was taken by a foreign apply, not by the finish.
+  const over = !isHeld(deployment) && !view.services.some((service) => pinnedTo(service, old))
+  if (over || left === undefined) return finishMove(view)
   const all: Share = { percent: 100, mirror: 0 }
   const before = begun(view) ?? standing(view, all) ?? allReady(view) ?? onOldOnly(view, all)
   if (before !== undefined) return before
