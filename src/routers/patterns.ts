@@ -79,7 +79,6 @@ export function languagePattern(values: readonly string[]): string {
 }
 
 /** Literally: what means something by itself gets a backslash, what the annotation check refuses its code. */
-/** What no dialect takes as anything but itself, or by a backslash; all else of ASCII by its number. */
 function escaped(text: string): string {
   return text
     .replaceAll(/[\\^$.*+?()[\]{}|/]/g, String.raw`\$&`)
