@@ -1,12 +1,13 @@
-import type { JsonMap, KubeObject } from '../shared/objects.ts'
+import type { Json, JsonMap, KubeObject } from '../shared/objects.ts'
 import { isService, matchesOf, newRules, refsOf, rulesOf, sideOf, weightOf } from './gateway-rules.ts'
-import { headerRule } from './patterns.ts'
-import { alreadyThere, cannotMatch } from './problems.ts'
-import { mapAt, mapsIn, type Match, type Problem, type Route, type Split } from './router.ts'
+import { alreadyThere, cannotMatch, notWhole } from './problems.ts'
+import { type Condition, mapAt, mapsIn, type Problem, type Route, type Split } from './router.ts'
+import { allWays, twice, type Way } from './ways.ts'
 
-/** Most rules, and matches in one rule. Source: the CRDs of the standard channel from bundle 1.2 on. */
+/** Most rules, and matches in one rule and in all. Source: the CRDs of the standard channel from bundle 1.2 on. */
 const MOST_RULES = 16
 const MOST_MATCHES = 64
+const MOST_IN_ALL = 128
 const MOST_WEIGHT = 1_000_000
 
 /** What keeps a route of the Gateway API from a split. */
@@ -14,6 +15,7 @@ export function routeProblems(route: Route, split: Split): Problem[] {
   const { object } = route
   const rules = rulesOf(object).filter((rule) => sideOf(rule, split, object) !== undefined)
   return [
+    ...notWhole(split),
     ...rules.flatMap((rule) => weightProblems(rule, split, object)),
     ...matchProblems(object, rules, split),
     ...sizeProblems(route, split),
@@ -77,30 +79,35 @@ function matchProblems({ kind }: KubeObject, rules: JsonMap[], split: Split): Pr
       reason: 'the Gateway API has no stable way to keep a user on a version by a cookie of the gateway',
       mend: 'use sticky: {cookie: NAME} with an id that the app sets',
     })
-  for (const match of split.match) found.push(...conditionProblems(match, kind, rules))
+  for (const condition of split.match.flat()) found.push(...conditionProblems(condition, kind))
   if (kind === 'GRPCRoute' && split.pins.some(({ query }) => query !== undefined))
     found.push({ reason: 'a GRPCRoute has no query to match', mend: 'pin versions by header' })
-  return found
+  const ways = allWays(split)
+  const asked = rules
+    .flatMap((rule) => matchesOf(rule))
+    .flatMap((match) => ways.flatMap((way) => askedTwice(match, way)))
+  return asked[0] === undefined ? found : [...found, asked[0]]
 }
 
-function conditionProblems(match: Match, kind: string, rules: JsonMap[]): Problem[] {
-  const names = match.flatMap((condition) => headerRule(condition)?.name.toLowerCase() ?? [])
-  const there = rules.flatMap((rule) =>
-    matchesOf(rule).flatMap(({ headers }) => mapsIn(headers).map(({ name }) => String(name).toLowerCase())),
-  )
-  const twice = [...names, ...new Set(there)].find((name, at, all) => all.indexOf(name) !== at)
-  const found: Problem[] = []
-  if (twice !== undefined)
-    found.push({
-      reason: `a match of the Gateway API can name the header ${twice} only once${twice === 'cookie' ? ', and cookies are one header' : ''}`,
+function conditionProblems(condition: Condition, kind: string): Problem[] {
+  if (condition.kind === 'port' || condition.kind === 'source') return [cannotMatch('the Gateway API', condition)]
+  if (condition.kind !== 'query' || kind !== 'GRPCRoute') return []
+  return [{ reason: 'a GRPCRoute has no query to match', mend: 'match a header' }]
+}
+
+/** Lists of a match are mappings by name. */
+function askedTwice(match: JsonMap, { headers, queries }: Way): Problem[] {
+  const namesIn = (list: Json | undefined): string[] => mapsIn(list).map(({ name }) => String(name))
+  const header = twice([...namesIn(match['headers']), ...headers.map(({ name }) => name)])
+  const query = twice([...namesIn(match['queryParams']), ...queries.map(({ name }) => name)])
+  const found = header === undefined ? (query === undefined ? undefined : `query ${query}`) : `header ${header}`
+  if (found === undefined) return []
+  return [
+    {
+      reason: `a match of the Gateway API can name the ${found} only once${header === 'cookie' ? ', and cookies are one header' : ''}`,
       mend: 'ask for one of them, or for another header',
-    })
-  for (const condition of match) {
-    if (condition.kind === 'port' || condition.kind === 'source') found.push(cannotMatch('the Gateway API', condition))
-    if (condition.kind === 'query' && kind === 'GRPCRoute')
-      found.push({ reason: 'a GRPCRoute has no query to match', mend: 'match a header' })
-  }
-  return found
+    },
+  ]
 }
 
 function sizeProblems(route: Route, split: Split): Problem[] {
@@ -113,6 +120,11 @@ function sizeProblems(route: Route, split: Split): Problem[] {
       },
     ]
   const long = rules.find((rule) => mapsIn(rule['matches']).length > MOST_MATCHES)
-  if (long === undefined) return []
-  return [{ reason: `a rule would need more than ${MOST_MATCHES} matches`, mend: 'match fewer values' }]
+  const all = rules.reduce((sum, rule) => sum + Math.max(1, mapsIn(rule['matches']).length), 0)
+  if (long === undefined && all <= MOST_IN_ALL) return []
+  const most =
+    long === undefined
+      ? `the route would need ${all} matches, and ${MOST_IN_ALL} is the most`
+      : `a rule would need more than ${MOST_MATCHES} matches`
+  return [{ reason: most, mend: 'match fewer values' }]
 }

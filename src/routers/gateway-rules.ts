@@ -1,16 +1,7 @@
 import type { JsonMap, KubeObject } from '../shared/objects.ts'
-import { bucketRule, type HeaderRule, headerRule } from './patterns.ts'
-import {
-  type Condition,
-  mapAt,
-  mapsIn,
-  type Match,
-  type Pin,
-  pinMatches,
-  type Route,
-  type Side,
-  type Split,
-} from './router.ts'
+import type { HeaderRule } from './patterns.ts'
+import { mapAt, mapsIn, type Pin, type Route, type Side, type Split } from './router.ts'
+import { canaryWays, parted, pinWays, type Way, weightPercent } from './ways.ts'
 
 export function withRules(object: KubeObject, rules: JsonMap[]): KubeObject {
   return { ...object, spec: { ...mapAt(object, 'spec'), rules } }
@@ -48,54 +39,32 @@ export function newRules({ object }: Route, split: Split): JsonMap[] {
     const side = sideOf(rule, split, object)
     if (side === undefined) return [rule]
     const pins = split.pins.flatMap((pin) => pinRules(rule, side, pin, object))
-    const special = split.percent >= 100 ? [] : canaryRules(rule, side, split, object)
+    const special = leadingTo(rule, canaryWays(split), side, side.canary, object)
     return [...pins, ...special, mainRule(rule, side, split, object)]
   })
 }
 
-/** Rules for requests that the new version answers whatever the weight: they match more, and therefore win. */
-function canaryRules(rule: JsonMap, side: Side, split: Split, object: KubeObject): JsonMap[] {
-  const cohort = split.match.flatMap((match) => withMatch(rule, match))
-  const sticky = split.sticky?.by === 'bucket' ? bucketRule(split.sticky, split.percent) : undefined
-  const bucket = sticky === undefined ? [] : withHeaders(rule, [sticky])
-  const matches = [...cohort, ...bucket]
-  return matches.length === 0 ? [] : [leadingTo(rule, matches, side, side.canary, object)]
-}
-
 export function pinRules(rule: JsonMap, side: Side, pin: Pin, object: KubeObject): JsonMap[] {
   const service = pin.services[side.stable]
-  if (service === undefined) return []
-  return [
-    leadingTo(
-      rule,
-      pinMatches(pin).flatMap((way) => withMatch(rule, way)),
-      side,
-      service,
-      object,
-    ),
-  ]
+  return service === undefined ? [] : leadingTo(rule, pinWays(pin), side, service, object)
 }
 
-/** The rule with other matches and one backend: what stood beside it (filters, timeouts) stays. */
-function leadingTo(rule: JsonMap, matches: JsonMap[], side: Side, service: string, object: KubeObject): JsonMap {
+/**
+ * The rule for requests that come by one of these ways, with one backend: what stood beside it (filters, timeouts) stays.
+ * It matches more than the rule itself, and wins by that.
+ */
+function leadingTo(rule: JsonMap, ways: Way[], side: Side, service: string, object: KubeObject): JsonMap[] {
+  if (ways.length === 0) return []
   const { name: _name, backendRefs: _refs, ...rest } = rule
   const ref = { ...refOf(rule, side.stable, object), name: service, weight: 1 }
-  return { ...rest, matches, backendRefs: [ref] }
+  return [{ ...rest, matches: ways.flatMap((way) => withWay(rule, way)), backendRefs: [ref] }]
 }
 
-/** Both refs always, stable first, with a sum that never changes: what hashes over the list stays where it is. */
 function mainRule(rule: JsonMap, side: Side, split: Split, object: KubeObject): JsonMap {
-  // Sticky users come by their own rule; who has no id is on the old version until all are on the new one.
-  const percent = split.sticky === undefined || split.percent >= 100 ? split.percent : 0
-  const several = refsOf(rule).length > 1
-  const backendRefs = refsOf(rule).flatMap((ref): JsonMap[] => {
-    const weight = several ? weightOf(ref) : 1
-    if (!isService(ref, side.stable, object)) return [{ ...ref, weight: weight * 100 }]
-    const { name: _name, ...rest } = ref
-    return [
-      { ...ref, weight: weight * (100 - percent) },
-      { ...rest, name: side.canary, weight: weight * percent },
-    ]
+  const backendRefs = parted(refsOf(rule), {
+    percent: weightPercent(split),
+    weightOf,
+    canary: (ref) => (isService(ref, side.stable, object) ? { name: side.canary } : undefined),
   })
   const filters =
     split.mirror === 0 ? rule['filters'] : [...mapsIn(rule['filters']), mirrorFilter(rule, side, split, object)]
@@ -119,29 +88,21 @@ export function matchesOf(rule: JsonMap): JsonMap[] {
   return matches.length === 0 ? [{}] : matches
 }
 
-/** Each match of the rule with the conditions put in; values of a query become matches of their own. */
-function withMatch(rule: JsonMap, match: Match): JsonMap[] {
-  const headers = match.flatMap((condition) => headerRule(condition) ?? [])
-  const queries = match.filter((condition): condition is Condition & { kind: 'query' } => condition.kind === 'query')
-  const choices = queries.reduce<JsonMap[][]>(
-    (all, { name, values }) => all.flatMap((some) => values.map((value) => [...some, { type: 'Exact', name, value }])),
-    [[]],
-  )
-  return choices.flatMap((choice) =>
-    withHeaders(rule, headers).map((each) =>
-      choice.length === 0 ? each : { ...each, queryParams: [...mapsIn(each['queryParams']), ...choice] },
-    ),
-  )
-}
-
-function withHeaders(rule: JsonMap, headers: HeaderRule[]): JsonMap[] {
-  return matchesOf(rule).map((match) =>
-    headers.length === 0 ? match : { ...match, headers: [...mapsIn(match['headers']), ...headers.map(headerMatch)] },
-  )
+/** Each match of the rule, asking for more. */
+function withWay(rule: JsonMap, { headers, queries }: Way): JsonMap[] {
+  return matchesOf(rule).map((match) => ({
+    ...match,
+    ...(headers.length === 0 ? {} : { headers: [...mapsIn(match['headers']), ...headers.map(headerMatch)] }),
+    ...(queries.length === 0 ? {} : { queryParams: [...mapsIn(match['queryParams']), ...queries.map(queryMatch)] }),
+  }))
 }
 
 function headerMatch({ name, exact, pattern }: HeaderRule): JsonMap {
   return exact === undefined
     ? { type: 'RegularExpression', name, value: pattern ?? '' }
     : { type: 'Exact', name, value: exact }
+}
+
+function queryMatch({ name, value }: Way['queries'][number]): JsonMap {
+  return { type: 'Exact', name, value }
 }

@@ -14,3 +14,10 @@ export function cannotMatch(router: string, { kind }: Condition): Problem {
     mend: 'match a header, a cookie, a query or a language',
   }
 }
+
+/** Weights of most routers are whole, and so are the parts of a hundred that they are made of. */
+export function notWhole({ percent, mirror }: Split): Problem[] {
+  return [percent, mirror]
+    .filter((share) => !Number.isInteger(share))
+    .map((share) => ({ reason: `a share of ${share}% is no whole percent`, mend: 'use a whole percent' }))
+}
