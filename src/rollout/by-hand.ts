@@ -2,7 +2,7 @@ import { stringifyJson } from '../shared/json.ts'
 import { type Deployment, keyOf, type KubeObject, refOf } from '../shared/objects.ts'
 import { ORIGINALS, SENTENCE, SPLIT } from '../strategies/annotations.ts'
 import { COLOR } from '../strategies/color.ts'
-import { HASH_LABEL } from '../strategies/services.ts'
+import { APP_LABEL, HASH_LABEL } from '../strategies/services.ts'
 import type { Payload } from './codec.ts'
 import { routeObjects, trafficOf } from './routing.ts'
 import type { RolloutRecord, ServiceRecord, WorkloadRecord } from './record.ts'
@@ -67,11 +67,11 @@ function routeLines(record: RolloutRecord, payload: Payload): { edited: string[]
   const made = routeObjects(traffic).filter((object) => !originals.has(keyOf(refOf(object))))
   const gone = (kind: string, name: string): string =>
     `kubectl -n ${namespace} delete ${kind} ${name} --ignore-not-found`
-  const edited = traffic.routes.flatMap(({ object }) => {
-    const { name = '', annotations = {} } = object.metadata
-    // Only what a router may have changed of them.
-    const own = Object.fromEntries([SENTENCE, SPLIT].map((key) => [key, null]))
-    const body = stringifyJson({ metadata: { annotations: { ...annotations, ...own } } })
+  const edited = [...traffic.before.values()].flatMap((object) => {
+    const { name = '', annotations = {}, labels = {} } = object.metadata
+    const own = { [SENTENCE]: null, [SPLIT]: null }
+    const label = { [APP_LABEL]: labels[APP_LABEL] ?? null }
+    const body = stringifyJson({ metadata: { annotations: { ...annotations, ...own }, labels: label } })
     return [
       patch(resourceOf(object), namespace, name, [{ op: 'replace', path: '/spec', value: object['spec'] ?? {} }]),
       `kubectl -n ${namespace} patch ${resourceOf(object)} ${name} --type=merge -p ${quoted(body)}`,

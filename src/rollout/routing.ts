@@ -1,5 +1,5 @@
 import { routerNamed } from '../routers/all.ts'
-import type { Route, Router, Split } from '../routers/router.ts'
+import { allObjects, type Route, type Router, type Split } from '../routers/router.ts'
 import { keyOf, type KubeObject, type ObjectRef, refOf, type ServicePort } from '../shared/objects.ts'
 import { APP_LABEL, canaryName } from '../strategies/services.ts'
 import type { RouteObject, Routing } from '../strategies/view.ts'
@@ -84,7 +84,7 @@ function portOf({ name, port }: ServicePort): Split['sides'][number]['ports'][nu
 
 /** The routes, and what is made for the rollout beside them. */
 export function routeObjects({ router, routes, split }: Traffic): KubeObject[] {
-  const all = routes.flatMap((route) => [route.object, ...router.wanted(route, { ...split, percent: 50, mirror: 0 })])
+  const all = routes.flatMap((route) => [route.object, ...allObjects(router, route, split)])
   return [...new Map(all.map((object) => [keyOf(refOf(object)), object])).values()]
 }
 

@@ -5,12 +5,13 @@ import { isServing } from '../health/pods.ts'
 import { reasonOf, stepName } from '../report/status.ts'
 import { type ClusterFlags, commandOf, nextCommand, waysOf } from '../report/way.ts'
 import { formatDuration } from '../shared/duration.ts'
-import { isAsWanted } from '../routers/router.ts'
+import { isAsWanted, type Route } from '../routers/router.ts'
 import {
   type Deployment,
   keyOf,
   type KubeObject,
   nameOf,
+  type ObjectRef,
   type Pod,
   refOf,
   type ReplicaSet,
@@ -24,7 +25,7 @@ import { HASH_LABEL } from '../strategies/services.ts'
 import { undoCommand } from './by-hand.ts'
 import { readPayload } from './book.ts'
 import type { RolloutRecord, ServiceRecord, WorkloadRecord } from './record.ts'
-import { trafficOf } from './routing.ts'
+import { type Traffic, trafficOf } from './routing.ts'
 import { selectorText } from './world.ts'
 
 export interface StatusLine {
@@ -127,26 +128,32 @@ async function routeLines(client: Client, record: RolloutRecord): Promise<Status
   if (traffic === undefined) return []
   const lines: StatusLine[] = []
   for (const route of traffic.routes) {
-    const ref = refOf(route.object)
-    const live = await client.get<KubeObject>(ref)
-    const share = shareOf(live, record.rollout)
-    if (live === undefined) lines.push({ text: `${nameOf(ref)} does not exist`, level: 'warning' })
-    else if (share === undefined) lines.push(info(`${nameOf(ref)}: carries no share of this rollout`))
-    else {
-      const wanted = traffic.router.wanted(route, { ...traffic.split, ...share })
-      const own = wanted.find((object) => keyOf(refOf(object)) === keyOf(ref))
-      const copied = share.mirror === 0 ? '' : `, ${share.mirror}% copied`
-      lines.push(
-        own === undefined || isAsWanted(live, own)
-          ? info(`${nameOf(ref)}: ${share.percent}% to the new version${copied}`)
-          : {
-              text: `DRIFT: ${nameOf(ref)} was changed by ${lastWriter(live)} while rollout ${record.rollout} rests`,
-              level: 'warning',
-            },
-      )
+    // The objects that carry the share: the route itself, or a second one beside it.
+    const carriers = traffic.router.wanted(route, { ...traffic.split, percent: 0, mirror: 0 })
+    for (const { apiVersion, kind, metadata } of carriers) {
+      const ref = refOf({ apiVersion, kind, metadata })
+      lines.push(routeLine(record, traffic, route, ref, await client.get<KubeObject>(ref)))
     }
   }
   return lines
+}
+
+function routeLine(
+  { rollout }: RolloutRecord,
+  { router, split }: Traffic,
+  route: Route,
+  ref: ObjectRef,
+  live: KubeObject | undefined,
+): StatusLine {
+  if (live === undefined) return { text: `${nameOf(ref)} does not exist`, level: 'warning' }
+  const share = shareOf(live, rollout)
+  if (share === undefined) return info(`${nameOf(ref)}: carries no share of this rollout`)
+  const wanted = router.wanted(route, { ...split, ...share }).find((object) => keyOf(refOf(object)) === keyOf(ref))
+  const copied = share.mirror === 0 ? '' : `, ${share.mirror}% copied`
+  if (wanted === undefined || isAsWanted(live, wanted))
+    return info(`${nameOf(ref)}: ${share.percent}% to the new version${copied}`)
+  const text = `DRIFT: ${nameOf(ref)} was changed by ${lastWriter(live)} while rollout ${rollout} rests`
+  return { text, level: 'warning' }
 }
 
 async function workloadLines(

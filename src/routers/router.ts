@@ -1,7 +1,7 @@
 import type { JsonPatchOperation } from '../shared/json-patch.ts'
 import { pointer } from '../shared/json-patch.ts'
 import { jsonEquals } from '../shared/json.ts'
-import type { Json, JsonMap, KubeObject } from '../shared/objects.ts'
+import { type Json, type JsonMap, keyOf, type KubeObject, refOf } from '../shared/objects.ts'
 
 export const ROUTERS = ['gateway-api', 'nginx', 'istio', 'traefik', 'alb', 'generic'] as const
 export type RouterName = (typeof ROUTERS)[number]
@@ -140,6 +140,12 @@ export interface Router {
   withPins?(object: KubeObject, split: Split): KubeObject
   /** the route without rules that lead to these Services alone: the inverse of `withPins` */
   withoutPins?(object: KubeObject, services: readonly string[]): KubeObject
+}
+
+/** The route and everything that may be made beside it, in the order of writing, each once. */
+export function allObjects(router: Router, route: Route, split: Omit<Split, 'percent' | 'mirror'>): KubeObject[] {
+  const shares = [50, 0].flatMap((mirror) => router.wanted(route, { ...split, percent: 50, mirror }))
+  return [...new Map(shares.map((object) => [keyOf(refOf(object)), object])).values()]
 }
 
 /** Every field that is wanted is there; what the server adds to a mapping by itself does not count. */

@@ -1,4 +1,4 @@
-import { changes, isAsBefore, isAsWanted, type Route } from '../routers/router.ts'
+import { allObjects, changes, isAsBefore, isAsWanted, type Route } from '../routers/router.ts'
 import { type JsonPatchOperation, pointer } from '../shared/json-patch.ts'
 import { jsonEquals, parseJson, stringifyJson } from '../shared/json.ts'
 import { keyOf, type KubeObject, nameOf, refOf } from '../shared/objects.ts'
@@ -42,7 +42,7 @@ function wantedAt({ router, split }: Routing, route: Route, share: Share): KubeO
 /** Objects that exist only for the rollout, in the order in which they are written. */
 function madeFor(routing: Routing, route: Route): KubeObject[] {
   const key = keyOf(refOf(route.object))
-  return wantedAt(routing, route, { percent: 50, mirror: 0 }).filter((object) => keyOf(refOf(object)) !== key)
+  return allObjects(routing.router, route, routing.split).filter((object) => keyOf(refOf(object)) !== key)
 }
 
 /** What a write of this rollout has left at an object. */

@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process'
 import { describe, expect, it } from 'vitest'
 import { undoCommand, undoScript } from '../../../src/rollout/by-hand.ts'
 import type { Payload } from '../../../src/rollout/codec.ts'
-import type { RolloutRecord, WorkloadRecord } from '../../../src/rollout/record.ts'
+import type { RolloutRecord, TrafficRecord, WorkloadRecord } from '../../../src/rollout/record.ts'
 import type { Deployment } from '../../../src/shared/objects.ts'
 import type { Versions } from '../../../src/strategies/view.ts'
 import { record } from '../report/views.ts'
@@ -86,6 +86,50 @@ describe('the way back by hand', () => {
       'shop patch service web /spec/selector={"app":"web"}',
       CLEAN,
     ])
+  })
+
+  it('canary through a router: the route before the pods, and what was made for the new version', () => {
+    const ref = { group: '', kind: 'Service', name: 'web', port: 80, weight: 1 }
+    const route = {
+      apiVersion: 'gateway.networking.k8s.io/v1',
+      kind: 'HTTPRoute',
+      metadata: { name: 'shop', namespace: 'shop', annotations: { owner: 'team' } },
+      spec: { rules: [{ backendRefs: [ref] }] },
+    }
+    const key = 'gateway.networking.k8s.io|HTTPRoute|shop|shop'
+    const traffic: TrafficRecord = {
+      router: 'gateway-api',
+      routes: [key],
+      services: ['shop/web'],
+      match: [],
+      pods: 'share',
+      onDrift: 'stop',
+      settleMs: 4_000,
+    }
+    const routed = rollout({ strategy: 'canary', steps: ['25%', 'approve'], traffic })
+    const given = { ...payload(), routes: { [key]: { object: route, related: [] } } }
+    expect(told(undoScript(routed, given))).toEqual([
+      'shop patch service web /spec/selector={"app":"web","pod-template-hash":"old1"}',
+      `shop patch httproute.v1.gateway.networking.k8s.io shop /spec={"rules":[{"backendRefs":[${JSON.stringify(ref)}]}]}`,
+      'shop patch httproute.v1.gateway.networking.k8s.io shop --type=merge -p {"metadata":{"annotations":{"owner":"team","headgate.dev/rollout":null,"headgate.dev/split":null},"labels":{"headgate.dev/app":null}}}',
+      'sleep 4',
+      FREED,
+      `shop patch deployment web ${STABLE}`,
+      'shop rollout status deployment web',
+      'shop patch service web /spec/selector={"app":"web"}',
+      'shop delete service web-canary --ignore-not-found',
+      CLEAN,
+    ])
+    const annotated = {
+      ...route,
+      apiVersion: 'networking.k8s.io/v1',
+      kind: 'Ingress',
+      spec: { rules: [{ http: { paths: [{ path: '/', backend: { service: { name: 'web' } } }] } }] },
+    }
+    const second = { ...given, routes: { [key]: { object: annotated, related: [] } } }
+    expect(
+      told(undoScript(rollout({ strategy: 'canary', traffic: { ...traffic, router: 'nginx' } }), second)),
+    ).toContain('shop delete ingress.v1.networking.k8s.io shop-canary --ignore-not-found')
   })
 
   it('blue/green once the old set is being drained: the pin first', () => {
