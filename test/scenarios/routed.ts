@@ -132,7 +132,11 @@ export class Gateway {
 
   /** Weights of the rule that leads to the app, by Service. */
   get weights(): Record<string, number> {
-    const main = this.rules.find(({ backendRefs }) => backendRefs[0]?.name === APP)
+    return this.weightsOf(APP)
+  }
+
+  weightsOf(service: string): Record<string, number> {
+    const main = this.rules.find(({ backendRefs }) => backendRefs[0]?.name === service)
     return Object.fromEntries((main?.backendRefs ?? []).map(({ name, weight = 1 }) => [name, weight]))
   }
 
