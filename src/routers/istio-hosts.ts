@@ -1,19 +1,36 @@
-import type { KubeObject } from '../shared/objects.ts'
+import type { JsonMap, KubeObject } from '../shared/objects.ts'
+import { mapAt, mapsIn, type Side, type Split } from './router.ts'
+
+export const PROTOCOLS = ['http', 'tcp', 'tls'] as const
 
 /** `web`, `web.shop`, `web.shop.svc` or with the cluster's domain. */
 export function isHost(host: string, service: string, { metadata: { namespace = '' } }: KubeObject): boolean {
-  if (host === service) return true
-  const [name, home, svc, ...domain] = host.split('.')
-  return (
-    name === service &&
-    home === namespace &&
-    (svc === undefined || svc === 'svc') &&
-    (domain.length === 0 || domain.join('.').startsWith('cluster.'))
-  )
+  const full = `${service}.${namespace}.svc`
+  return [service, `${service}.${namespace}`, full].includes(host) || host.startsWith(`${full}.`)
 }
 
 /** The same form of host for another Service. */
 export function renamed(host: unknown, to: string): string {
   const [, ...rest] = String(host).split('.')
   return [to, ...rest].join('.')
+}
+
+export function rulesOf(object: KubeObject, protocol: (typeof PROTOCOLS)[number]): JsonMap[] {
+  return mapsIn(mapAt(object, 'spec')[protocol])
+}
+
+export function hostsOf(rule: JsonMap): string[] {
+  return mapsIn(rule['route']).map(hostOf)
+}
+
+export function hostOf(destination: JsonMap): string {
+  return String(mapAt(destination, 'destination')['host'] ?? '')
+}
+
+export function destinationsOf(object: KubeObject): string[] {
+  return PROTOCOLS.flatMap((protocol) => rulesOf(object, protocol).flatMap(hostsOf))
+}
+
+export function sideOf(rule: JsonMap, split: Split, object: KubeObject): Side | undefined {
+  return split.sides.find(({ stable }) => hostsOf(rule).some((host) => isHost(host, stable, object)))
 }
