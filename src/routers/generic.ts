@@ -52,20 +52,27 @@ function problems({ object }: Route, split: Split): Problem[] {
   const found: Problem[] = []
   for (const path of [weights.stable, weights.canary]) {
     const value = valueAt(object, keysOf(path))
-    if (typeof value !== 'number' || !path.startsWith('spec'))
+    if (typeof value !== 'number' || keysOf(path)[0] !== 'spec')
       found.push({
         reason: `at ${path} stands ${value === undefined ? 'nothing' : JSON.stringify(value)}, and a weight is a number in the spec`,
         mend: 'correct traffic: weights, or write both weights into the object',
       })
   }
-  if (weights.total % 100 !== 0 && (weights.total * split.percent) % 100 !== 0)
+  if (weights.stable === weights.canary)
+    found.push({
+      reason: `both weights are said to stand at ${weights.stable}`,
+      mend: 'correct traffic: weights: each version has a weight of its own',
+    })
+  if (weights.total % 100 !== 0)
     found.push({
       reason: `weights that sum up to ${weights.total} cannot say every percent`,
       mend: 'use a total of 100 or a multiple of it',
     })
-  if (!JSON.stringify(object['spec']).includes(split.sides[0]?.canary ?? ''))
+  const text = JSON.stringify(object['spec'])
+  const unnamed = split.sides.flatMap(({ canary }) => (text.includes(canary) ? [] : [canary]))
+  if (unnamed.length > 0)
     found.push({
-      reason: `nothing in it names the Service ${split.sides.map(({ canary }) => canary).join(', ')}`,
+      reason: `nothing in it names the Service ${unnamed.join(', ')}`,
       mend: 'name that Service beside the stable one, with the weight 0',
     })
   if (match.length > 0 || sticky !== undefined || mirror > 0 || pins.length > 0)
@@ -78,19 +85,19 @@ function problems({ object }: Route, split: Split): Problem[] {
 
 /** Where the object has a status that names a generation, it must have caught up; else nobody can tell. */
 function verify(live: KubeObject): Verdict {
-  const conditions = mapsIn(mapAt(live, 'status')['conditions']) as Condition[]
-  const known = conditions.filter(({ type }) => READY.includes(type))
+  const status = mapAt(live, 'status')
+  const observed = status['observedGeneration']
+  const conditions = mapsIn(status['conditions']) as Condition[]
+  const known = conditions
+    .filter(({ type }) => READY.includes(type))
+    .map((condition) => ({ ...condition, seen: condition['observedGeneration'] ?? observed }))
+    .filter(({ seen }) => typeof seen === 'number')
   if (known.length === 0) return { kind: 'unknown' }
   const generation = live.metadata.generation ?? 0
-  for (const condition of known) {
-    const seen: Json | undefined = condition['observedGeneration'] ?? mapAt(live, 'status')['observedGeneration']
-    if (typeof seen === 'number' && seen < generation)
+  for (const { type, status: said, seen, reason = '', message = '' } of known) {
+    if (Number(seen) < generation || said === 'Unknown')
       return { kind: 'waiting', text: 'its controller to take the route' }
-    if (condition.status === 'False')
-      return {
-        kind: 'refused',
-        text: `${condition.type} False: ${condition.reason ?? ''} ${condition.message ?? ''}`.trim(),
-      }
+    if (said === 'False') return { kind: 'refused', text: `${type} False: ${reason} ${message}`.trim() }
   }
   return { kind: 'live' }
 }
