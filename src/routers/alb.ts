@@ -1,7 +1,7 @@
 import { parseJson, stringifyJson } from '../shared/json.ts'
 import type { Json, JsonMap, KubeObject } from '../shared/objects.ts'
 import { alreadyThere } from './problems.ts'
-import { isMap, mapAt, mapsIn, type Problem, type Route, type Router, type Side, type Split } from './router.ts'
+import { isMap, mapAt, mapsIn, type Problem, type Route, type Router, type Side, type Split, textOf } from './router.ts'
 
 const PREFIX = 'alb.ingress.kubernetes.io/'
 const ACTIONS = `${PREFIX}actions.`
@@ -45,7 +45,7 @@ function classOf(object: KubeObject): string {
 
 function backendsOf(object: KubeObject): string[] {
   return mapsIn(mapAt(object, 'spec')['rules']).flatMap((rule) =>
-    mapsIn(mapAt(rule, 'http')['paths']).map((path) => String(mapAt(path, 'backend', 'service')['name'] ?? '')),
+    mapsIn(mapAt(rule, 'http')['paths']).map((path) => textOf(mapAt(path, 'backend', 'service')['name'])),
   )
 }
 

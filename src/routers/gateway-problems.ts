@@ -1,7 +1,7 @@
 import type { Json, JsonMap, KubeObject } from '../shared/objects.ts'
 import { isService, matchesOf, newRules, refsOf, rulesOf, sideOf, weightOf } from './gateway-rules.ts'
 import { alreadyThere, cannotMatch, notWhole } from './problems.ts'
-import { type Condition, mapAt, mapsIn, type Problem, type Route, type Split } from './router.ts'
+import { type Condition, mapAt, mapsIn, type Problem, type Route, type Split, textOf } from './router.ts'
 import { allWays, twice, type Way } from './ways.ts'
 
 /** Most rules, and matches in one rule and in all. Source: the CRDs of the standard channel from bundle 1.2 on. */
@@ -39,7 +39,7 @@ function mirrorProblems({ ['status']: status }: KubeObject): Problem[] {
   return mapsIn(mapAt(status)['parents'])
     .filter(({ controllerName }) => typeof controllerName === 'string' && WITHOUT_MIRROR.includes(controllerName))
     .map(({ controllerName }) => ({
-      reason: `its gateway (${String(controllerName)}) cannot copy requests by an HTTPRoute: the rule would answer with errors`,
+      reason: `its gateway (${textOf(controllerName)}) cannot copy requests by an HTTPRoute: the rule would answer with errors`,
       mend: 'leave mirror out; on Traefik, let the route lead to a TraefikService instead',
     }))
 }
@@ -97,7 +97,7 @@ function conditionProblems(condition: Condition, kind: string): Problem[] {
 
 /** Lists of a match are mappings by name. */
 function askedTwice(match: JsonMap, { headers, queries }: Way): Problem[] {
-  const namesIn = (list: Json | undefined): string[] => mapsIn(list).map(({ name }) => String(name))
+  const namesIn = (list: Json | undefined): string[] => mapsIn(list).map(({ name }) => textOf(name))
   const header = twice([...namesIn(match['headers']), ...headers.map(({ name }) => name)])
   const query = twice([...namesIn(match['queryParams']), ...queries.map(({ name }) => name)])
   const found = header === undefined ? (query === undefined ? undefined : `query ${query}`) : `header ${header}`

@@ -1,5 +1,5 @@
 import type { Condition, Json, JsonMap, KubeObject } from '../shared/objects.ts'
-import { isMap, mapAt, mapsIn, type Verdict } from './router.ts'
+import { isMap, mapAt, mapsIn, type Verdict, textOf } from './router.ts'
 
 /** The status of every parent at the generation that was written; a parent that is gone leaves an old one behind. */
 export function routeStatus(live: KubeObject): Verdict {
@@ -25,7 +25,7 @@ function isSame(parent: JsonMap, other: JsonMap): boolean {
 }
 
 function parentName(parent: JsonMap): string {
-  return `${String(parent['kind'] ?? 'Gateway')}/${String(parent['name'])}`
+  return `${textOf(parent['kind'], 'Gateway')}/${textOf(parent['name'])}`
 }
 
 function accepted(status: JsonMap, parent: JsonMap, generation: number): Verdict {

@@ -1,5 +1,5 @@
 import type { JsonMap, KubeObject } from '../shared/objects.ts'
-import { mapAt, mapsIn, type Side, type Split } from './router.ts'
+import { mapAt, mapsIn, type Side, type Split, textOf } from './router.ts'
 
 export const PROTOCOLS = ['http', 'tcp', 'tls'] as const
 
@@ -24,7 +24,7 @@ export function hostsOf(rule: JsonMap): string[] {
 }
 
 export function hostOf(destination: JsonMap): string {
-  return String(mapAt(destination, 'destination')['host'] ?? '')
+  return textOf(mapAt(destination, 'destination')['host'])
 }
 
 export function destinationsOf(object: KubeObject): string[] {

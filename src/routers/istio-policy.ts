@@ -1,6 +1,6 @@
 import type { JsonMap, KubeObject } from '../shared/objects.ts'
 import { isHost, renamed } from './istio-hosts.ts'
-import { made, mapAt, mapsIn, type Problem, type Route, type Side, type Split } from './router.ts'
+import { made, mapAt, mapsIn, type Problem, type Route, type Side, type Split, textOf } from './router.ts'
 
 /**
  * Copies of the stable host's DestinationRules for the new one, so that mutual TLS, pools and load balancing hold there as
@@ -47,7 +47,7 @@ function copyName({ metadata }: KubeObject): string {
 }
 
 function policiesOf(route: Route, { stable }: Side): KubeObject[] {
-  return rulesIn(route).filter((rule) => isHost(String(mapAt(rule, 'spec')['host'] ?? ''), stable, route.object))
+  return rulesIn(route).filter((rule) => isHost(textOf(mapAt(rule, 'spec')['host']), stable, route.object))
 }
 
 /** One object is listed under every version that is served: the newest stands first. */

@@ -10,6 +10,7 @@ import {
   type Route,
   type Router,
   type Split,
+  textOf,
 } from './router.ts'
 
 const INGRESS: ObjectKind = { apiVersion: 'networking.k8s.io/v1', kind: 'Ingress' }
@@ -61,13 +62,13 @@ function serviceOf(path: JsonMap): unknown {
 /** `host path` of every path that leads to a Service. */
 function pathsTo(object: KubeObject, service: string): string[] {
   return placesOf(object).flatMap(({ host, path }) =>
-    serviceOf(path) === service ? [`${host} ${String(path['path'] ?? '/')}`] : [],
+    serviceOf(path) === service ? [`${host} ${textOf(path['path'], '/')}`] : [],
   )
 }
 
 function placesOf(object: KubeObject): { host: string; path: JsonMap }[] {
   return mapsIn(mapAt(object, 'spec')['rules']).flatMap((rule) =>
-    mapsIn(mapAt(rule, 'http')['paths']).map((path) => ({ host: String(rule['host'] ?? ''), path })),
+    mapsIn(mapAt(rule, 'http')['paths']).map((path) => ({ host: textOf(rule['host']), path })),
   )
 }
 
@@ -169,7 +170,7 @@ function otherCanary({ object, related }: Route, split: Split): Problem[] {
   return related
     .filter((other) => isCanary(other, split.prefix ?? PREFIX))
     .filter(({ metadata }) => metadata.name !== name || metadata.labels?.[label] !== split.labels[label])
-    .filter((other) => placesOf(other).some(({ host, path }) => own.has(`${host} ${String(path['path'] ?? '/')}`)))
+    .filter((other) => placesOf(other).some(({ host, path }) => own.has(`${host} ${textOf(path['path'], '/')}`)))
     .map(({ metadata }) => ({
       reason: `Ingress/${metadata.name ?? ''} is a canary for the same path already, and there can be one`,
       mend: 'end that canary and delete its Ingress',

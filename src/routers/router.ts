@@ -167,6 +167,10 @@ export function mapAt(value: Json | undefined, ...path: string[]): JsonMap {
   return isMap(at) ? at : {}
 }
 
+export function textOf(value: Json | undefined, otherwise = ''): string {
+  return typeof value === 'string' ? value : otherwise
+}
+
 export function mapsIn(value: Json | undefined): JsonMap[] {
   return Array.isArray(value) ? value.filter((item) => isMap(item)) : []
 }

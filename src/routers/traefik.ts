@@ -14,6 +14,7 @@ import {
   type Router,
   type Side,
   type Split,
+  textOf,
 } from './router.ts'
 
 const VERSION = 'traefik.io/v1alpha1'
@@ -125,7 +126,7 @@ function specialRoute(
   service: string,
   object: KubeObject,
 ): JsonMap {
-  const text = String(rule['match'] ?? '')
+  const text = textOf(rule['match'])
   const priority =
     (typeof rule['priority'] === 'number' && rule['priority'] > 0 ? rule['priority'] : text.length) + above
   const entry = mapsIn(rule['services']).find((each) => isService(each, side.stable, object)) ?? {}

@@ -6,7 +6,14 @@ import { APP, manifestsOf, NAMESPACE, type RunOptions, type World } from './worl
 
 const HOUR_MS = 3_600_000
 
-const KEEP = { count: 1, forMs: 2 * HOUR_MS, replicas: 1, header: 'x-deployment-id', query: 'dpl', env: 'DEPLOYMENT_ID' }
+const KEEP = {
+  count: 1,
+  forMs: 2 * HOUR_MS,
+  replicas: 1,
+  header: 'x-deployment-id',
+  query: 'dpl',
+  env: 'DEPLOYMENT_ID',
+}
 
 function keeping(version: string, more: RunOptions = {}): RunOptions {
   return {
