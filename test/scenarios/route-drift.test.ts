@@ -3,6 +3,7 @@ import type { JsonMap, KubeObject } from '../../src/shared/objects.ts'
 import { remains } from '../invariants/remains.ts'
 import { V1, V2 } from './given.ts'
 import {
+  annotationsOf,
   expectNothingLost,
   resting,
   routed,
@@ -142,7 +143,7 @@ describe('a route that somebody else writes while a canary rests', () => {
       expect((await world.run('promote')).result).toMatchObject({ outcome: 'paused' })
       expect(gateway.route.metadata.annotations).toMatchObject(metadata.annotations)
       expect((await world.run(last)).result?.exitCode).toBe(0)
-      expect(gateway.route.metadata.annotations).toEqual(metadata.annotations)
+      expect(annotationsOf(given)).toEqual(metadata.annotations)
       expect(gateway.route.metadata.labels).toEqual(metadata.labels)
       expect(specOf(gateway.route)).toEqual(specOf(routeObject()))
       expectNothingLost(given)

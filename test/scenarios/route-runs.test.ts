@@ -3,7 +3,7 @@ import type { Transport } from '../../src/kubernetes/transport.ts'
 import type { ReplicaSet } from '../../src/shared/objects.ts'
 import { remains } from '../invariants/remains.ts'
 import { cancelAfter, V1, V2, V3 } from './given.ts'
-import { expectNothingLost, resting, routed, type Routed, routedCanary, routeObject } from './routed.ts'
+import { annotationsOf, expectNothingLost, resting, routed, type Routed, routedCanary, routeObject } from './routed.ts'
 import { APP, manifestsOf, NAMESPACE, type RunOptions, type World } from './world.ts'
 
 const CANARY = `${APP}-canary`
@@ -12,8 +12,8 @@ const CANARY = `${APP}-canary`
 async function expectOver({ world, gateway }: Routed, version: string): Promise<void> {
   expect(world.serving()).toEqual({ [version]: 3 })
   expect(gateway.route['spec']).toEqual(routeObject()['spec'])
-  const { annotations, labels, managedFields = [] } = gateway.route.metadata
-  expect([annotations ?? {}, labels ?? {}]).toEqual([{}, {}])
+  const { labels, managedFields = [] } = gateway.route.metadata
+  expect([annotationsOf({ world, gateway }), labels ?? {}]).toEqual([{}, {}])
   expect(managedFields.map(({ manager }) => manager)).not.toContain('headgate-rollout')
   await world.clock.advance(40_000)
   expect(remains(world.snapshot(), NAMESPACE, APP)).toEqual([])

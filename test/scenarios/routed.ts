@@ -11,6 +11,8 @@ const LAG_MS = 2_000
 /** Time in ms until the gateway writes the route's status, always sooner than it routes that way. */
 const STATUS_MS = 30
 
+const LAST_APPLIED = 'kubectl.kubernetes.io/last-applied-configuration'
+
 const GROUP = 'gateway.networking.k8s.io'
 
 const DEFINITION: JsonMap = {
@@ -111,7 +113,7 @@ export class Gateway {
   static async standing(world: World, object: KubeObject = routeObject()): Promise<Gateway> {
     world.emulator.registerKind(DEFINITION)
     const gateway = new Gateway(world)
-    world.emulator.create(object, 'kubectl')
+    world.kubectlApply(object)
     await world.clock.advance(LAG_MS)
     return gateway
   }
@@ -244,6 +246,12 @@ export async function resting(plan = '25%, approve', more: RunOptions = {}): Pro
   const { result } = await world.run('deploy', routedCanary(plan, more))
   expect(result, result?.message).toMatchObject({ outcome: 'paused', exitCode: 3 })
   return { world, gateway }
+}
+
+/** Annotations of the route but kubectl's own. */
+export function annotationsOf({ gateway }: Routed): Record<string, string> {
+  const { [LAST_APPLIED]: _, ...others } = gateway.route.metadata.annotations ?? {}
+  return others
 }
 
 /** Somebody else writes a part of the route's spec. */
