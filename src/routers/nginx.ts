@@ -1,5 +1,5 @@
 import type { JsonMap, KubeObject } from '../shared/objects.ts'
-import { bucketRule, type HeaderRule, headerRule } from './patterns.ts'
+import { anyOf, bucketRule, type HeaderRule, headerRule, wholePattern } from './patterns.ts'
 import {
   made,
   mapAt,
@@ -16,6 +16,9 @@ import {
 const INGRESS: ObjectKind = { apiVersion: 'networking.k8s.io/v1', kind: 'Ingress' }
 const PREFIX = 'nginx.ingress.kubernetes.io'
 const LEGACY_CLASS = 'kubernetes.io/ingress.class'
+
+/** What its annotation check lets through where no pattern is meant. Source: BasicCharsRegex of ingress-nginx. */
+const PLAIN = /^[A-Za-z0-9\-._~/:]+$/
 
 /**
  * Canary annotations of ingress-nginx, on a second Ingress of the same hosts and paths; Traefik from 3.7 on reads them too.
@@ -114,7 +117,7 @@ function ruleOf({ match, sticky, percent }: Split): Record<string, string> | und
   if (first === undefined) return undefined
   const [condition] = first
   // The annotation for cookies knows the values always and never alone.
-  if (condition?.kind === 'cookie' && condition.values.join() === 'always')
+  if (condition?.kind === 'cookie' && condition.values.join() === 'always' && PLAIN.test(condition.name))
     return { 'canary-by-cookie': condition.name }
   return byHeader(condition === undefined ? undefined : headerRule(condition))
 }
@@ -124,7 +127,9 @@ function byHeader(rule: HeaderRule | undefined): Record<string, string> | undefi
   const name = { 'canary-by-header': rule.name }
   return rule.exact === undefined
     ? { ...name, 'canary-by-header-pattern': rule.pattern ?? '' }
-    : { ...name, 'canary-by-header-value': rule.exact }
+    : PLAIN.test(rule.exact)
+      ? { ...name, 'canary-by-header-value': rule.exact }
+      : { ...name, 'canary-by-header-pattern': wholePattern(anyOf([rule.exact])) }
 }
 
 function problems(route: Route, split: Split): Problem[] {
@@ -147,7 +152,17 @@ function problems(route: Route, split: Split): Problem[] {
       reason: 'canary annotations have room for one header: match and sticky need two',
       mend: 'leave one of them out',
     })
-  return [...found, ...matchProblems(match)]
+  return [...found, ...matchProblems(match), ...nameProblems(split)]
+}
+
+function nameProblems({ match, sticky }: Split): Problem[] {
+  const asked = match.flat().flatMap((condition) => (condition.kind === 'header' ? [condition.name] : []))
+  return [...asked, ...(sticky?.by === 'bucket' && sticky.source === 'header' ? [sticky.name] : [])]
+    .filter((name) => !PLAIN.test(name))
+    .map((name) => ({
+      reason: `ingress-nginx refuses the header ${name} in an annotation`,
+      mend: 'use another header',
+    }))
 }
 
 function matchProblems(match: Match[]): Problem[] {
