@@ -44,9 +44,10 @@ function classOf(object: KubeObject): string {
 }
 
 function backendsOf(object: KubeObject): string[] {
-  return mapsIn(mapAt(object, 'spec')['rules']).flatMap((rule) =>
-    mapsIn(mapAt(rule, 'http')['paths']).map((path) => textOf(mapAt(path, 'backend', 'service')['name'])),
-  )
+  const spec = mapAt(object, 'spec')
+  const paths = mapsIn(spec['rules']).flatMap((rule) => mapsIn(mapAt(rule, 'http')['paths']))
+  const backends = [...paths.map((path) => mapAt(path, 'backend')), mapAt(spec, 'defaultBackend')]
+  return backends.map((backend) => textOf(mapAt(backend, 'service')['name'])).filter((name) => name !== '')
 }
 
 /** The controller reads keys whatever their case, and the docs show two styles: what is there is kept. */
@@ -130,7 +131,8 @@ function problems({ object }: Route, split: Split): Problem[] {
     })
   for (const { groups, action } of actionsOf(object)) {
     if (sideOf(groups, split) === undefined) continue
-    found.push(...groupProblems(groups, action, split))
+    found.push(...groupProblems(groups, split))
+    if (isSticky(action, object)) found.push(STICKY)
   }
   const { match, sticky, mirror, pins } = split
   if (match.length > 0 || sticky !== undefined || mirror > 0 || pins.length > 0)
@@ -141,24 +143,47 @@ function problems({ object }: Route, split: Split): Problem[] {
   return found
 }
 
-function groupProblems(groups: JsonMap[], action: JsonMap, split: Split): Problem[] {
-  const found: Problem[] = []
+const STICKY: Problem = {
+  reason:
+    'its target groups are sticky, which outranks weights: users would stay on a group whose pods are taken away and get 503',
+  mend: 'switch stickiness of the action and of its target groups off while a canary is under way',
+}
+
+/** By the action, or each group by its attributes, with which a second group would be refused besides. */
+function isSticky(action: JsonMap, object: KubeObject): boolean {
   const stickiness = mapField(mapField(action, 'forwardConfig'), 'targetGroupStickinessConfig')
-  if (field(stickiness, 'enabled') === true)
-    found.push({
-      reason:
-        'its target groups are sticky, which outranks weights: users would stay on a group whose pods are taken away and get 503',
-      mend: 'switch targetGroupStickinessConfig off while a canary is under way',
-    })
+  const attributes = (annotationsOf(object)[`${PREFIX}target-group-attributes`] ?? '').split(',')
+  return field(stickiness, 'enabled') === true || attributes.some((each) => each.trim() === 'stickiness.enabled=true')
+}
+
+function groupProblems(groups: JsonMap[], split: Split): Problem[] {
+  const found: Problem[] = []
   if (groups.some((group) => split.sides.some(({ canary }) => field(group, 'serviceName') === canary)))
     found.push(alreadyThere(split))
   if (groups.length > 4) found.push({ reason: 'an action takes five target groups at most', mend: 'use fewer' })
-  const own = groups.find((group) => field(group, 'serviceName') === split.sides[0]?.stable)
-  const weight = Number(own === undefined ? 0 : (field(own, 'weight') ?? 1))
-  if (groups.length > 1 && weight % 100 !== 0)
+  const own = groups.filter((group) => split.sides.some(({ stable }) => field(group, 'serviceName') === stable))
+  if (new Set(own.map((group) => field(group, 'serviceName'))).size > 1)
     found.push({
+      reason: 'one action leads to several Services that this rollout moves',
+      mend: 'give each Service an action of its own',
+    })
+  if (groups.length > 1) for (const group of own) found.push(...weightProblems(Number(field(group, 'weight') ?? 1)))
+  return found
+}
+
+function weightProblems(weight: number): Problem[] {
+  if (weight === 0)
+    return [
+      {
+        reason: 'the Service has the weight 0 in an action, so that it gets no requests to share',
+        mend: 'give it a weight',
+      },
+    ]
+  if (weight % 100 === 0) return []
+  return [
+    {
       reason: `the weight ${weight} beside other groups cannot be parted by the percent`,
       mend: 'give it a weight of 100 or a multiple of it, and the others in proportion',
-    })
-  return found
+    },
+  ]
 }
