@@ -12,6 +12,12 @@ const cancel = new AbortController()
 for (const signal of ['SIGINT', 'SIGTERM'] as const)
   process.on(signal, () => cancel.abort(new Error(`${signal} received`)))
 
+// Who reads the log may go (`| head`); a rollout must not end for that.
+for (const stream of [process.stdout, process.stderr])
+  stream.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error
+  })
+
 try {
   const line = await readCommandLine(process.argv.slice(2), process.env, process.cwd())
   if (line.kind === 'run' && line.rbac) process.stdout.write(await role(line.context))

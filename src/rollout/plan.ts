@@ -39,9 +39,8 @@ function plannedSteps(record: RolloutRecord): PlannedStep[] {
     const sum = (which: number): number =>
       pairs.reduce((total, pods, at) => (at % 2 === which ? total + pods : total), 0)
     const text = stepText(step)
-    return weightAt(record.plan, index) > 0 && weights.length > 0
-      ? { text, pods: { stable: sum(0), canary: sum(1) } }
-      : { text }
+    const stands = weightAt(record.plan, index) > 0 || (nth >= 0 && record.traffic !== undefined)
+    return stands && weights.length > 0 ? { text, pods: { stable: sum(0), canary: sum(1) } } : { text }
   })
   return moved.length === 0
     ? []

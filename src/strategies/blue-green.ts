@@ -88,7 +88,10 @@ export function standBeside(view: WorkloadView, deployment: Deployment, maxSurge
   const fresh = sideOf(view, 'next')
   const asked = deployment.spec.strategy?.rollingUpdate?.maxSurge === maxSurge
   if (fresh.wanted < wanted && (isLocked(deployment) || !asked))
-    return settling(view) ?? startNew(deployment, view, maxSurge, `start ${wanted} new pods beside the old ones`)
+    return (
+      settling(view) ??
+      startNew(deployment, view, maxSurge, `start ${wanted} new pod${wanted === 1 ? '' : 's'} beside the old ones`)
+    )
   if (!observed(deployment)) return wait('the Deployment controller')
   const serving = fresh.serving >= wanted
   if (!serving) return wait(`new pods to be ready, ${fresh.serving} of ${wanted}`)

@@ -1,4 +1,5 @@
-import { spawnSync } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { describe, expect, it } from 'vitest'
@@ -20,6 +21,15 @@ describe('the entry of the command line', () => {
   it('says which Node it needs where an older one runs it', () => {
     const stderr = 'headgate needs Node 24 or later; this is v20.20.2\n'
     expect(run('20.20.2', '--version')).toEqual({ status: 2, stdout: '', stderr })
+  })
+
+  it('ends as usual when nobody reads its output any more', async () => {
+    const child = spawn(process.execPath, [CLI, '--help'], { stdio: ['ignore', 'pipe', 'pipe'] })
+    child.stdout.destroy()
+    let stderr = ''
+    child.stderr.on('data', (chunk) => (stderr += String(chunk)))
+    const [code] = (await once(child, 'close')) as [number]
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
   })
 
   it('goes on where it can', () => {

@@ -71,7 +71,7 @@ describe('the new set beside the old one', () => {
     {
       what: 'a single replica cannot be one short',
       spec: { ...held, replicas: 1, services: [onOld], versions: { namesMinReady: true } },
-      move: 'write: start 1 new pods beside the old ones',
+      move: 'write: start 1 new pod beside the old ones',
     },
     {
       what: 'two hundred are short by two',
