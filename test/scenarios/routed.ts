@@ -98,21 +98,24 @@ export class Gateway {
   /** instants at which one Service led to pods of several versions */
   readonly mixed = new Set<string>()
   answer: Answer = 'takes it'
+  /** whose gateway it is: not all of them can copy requests */
+  readonly #controller: string
   readonly #world: World
   #tables: { spec: unknown; until: number }[] = []
   #spec: unknown
   #seen = ''
   #told = ''
 
-  constructor(world: World) {
+  constructor(world: World, controller = 'traefik.io/gateway-controller') {
     this.#world = world
+    this.#controller = controller
     world.emulator.observe(() => this.#look())
   }
 
   /** The route, with its status, once the kind is served. */
-  static async standing(world: World, object: KubeObject = routeObject()): Promise<Gateway> {
+  static async standing(world: World, object = routeObject(), controller?: string): Promise<Gateway> {
     world.emulator.registerKind(DEFINITION)
-    const gateway = new Gateway(world)
+    const gateway = new Gateway(world, controller)
     world.kubectlApply(object)
     await world.clock.advance(LAG_MS)
     return gateway
@@ -200,7 +203,7 @@ export class Gateway {
     })
     const parents = parentRefs.map((parentRef) => ({
       parentRef,
-      controllerName: 'traefik.io/gateway-controller',
+      controllerName: this.#controller,
       conditions: [
         this.answer === 'takes it'
           ? condition('Accepted', 'Accepted', '')
@@ -229,20 +232,22 @@ export interface Routed {
   gateway: Gateway
 }
 
+export interface Given {
+  judged?: Expectations
+  app?: Partial<AppOptions>
+  route?: KubeObject
+  controller?: string
+}
+
 /** Version 0.1.0 runs, and users come by the route. */
-export async function routed(
-  given: { judged?: Expectations; app?: Partial<AppOptions>; route?: KubeObject } = {},
-): Promise<Routed> {
-  const world = await running({
-    judged: given.judged ?? BESIDE,
-    ...(given.app === undefined ? {} : { app: given.app }),
-  })
-  return { world, gateway: await Gateway.standing(world, given.route) }
+export async function routed({ judged = BESIDE, app = {}, route, controller }: Given = {}): Promise<Routed> {
+  const world = await running({ judged, app })
+  return { world, gateway: await Gateway.standing(world, route, controller) }
 }
 
 /** Version 0.2.0 has a share of the requests, and a person is asked. */
-export async function resting(plan = '25%, approve', more: RunOptions = {}): Promise<Routed> {
-  const { world, gateway } = await routed()
+export async function resting(plan = '25%, approve', more: RunOptions = {}, given: Given = {}): Promise<Routed> {
+  const { world, gateway } = await routed(given)
   const { result } = await world.run('deploy', routedCanary(plan, more))
   expect(result, result?.message).toMatchObject({ outcome: 'paused', exitCode: 3 })
   return { world, gateway }
