@@ -1,5 +1,6 @@
 import { parseJson, stringifyJson } from '../shared/json.ts'
 import type { Json, JsonMap, KubeObject } from '../shared/objects.ts'
+import { targetProblems } from './alb-services.ts'
 import { alreadyThere } from './problems.ts'
 import { isMap, mapAt, mapsIn, type Problem, type Route, type Router, type Side, type Split, textOf } from './router.ts'
 
@@ -14,7 +15,7 @@ const LEGACY_CLASS = 'kubernetes.io/ingress.class'
 export const alb: Router = {
   name: 'alb',
   kinds: [{ apiVersion: 'networking.k8s.io/v1', kind: 'Ingress' }],
-  related: [],
+  related: [{ apiVersion: 'v1', kind: 'Service' }],
   settleMs: 30_000,
   registersPods: true,
   mine: ({ object }) =>
@@ -117,8 +118,9 @@ function parted(group: JsonMap, groups: JsonMap[], side: Side, percent: number):
   ]
 }
 
-function problems({ object }: Route, split: Split): Problem[] {
-  const found: Problem[] = []
+function problems(route: Route, split: Split): Problem[] {
+  const { object } = route
+  const found: Problem[] = targetProblems(route, split)
   const direct = split.sides.filter(
     ({ stable }) =>
       backendsOf(object).includes(stable) &&
