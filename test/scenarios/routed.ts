@@ -89,7 +89,7 @@ function namesIn(spec: unknown): string[] {
 }
 
 /** What a gateway makes of a route: it takes it, says no, or does not look at it at all. */
-type Answer = 'takes it' | 'does not accept it' | 'says nothing'
+type Answer = 'takes it' | 'does not accept it' | 'does not resolve it' | 'says nothing'
 
 /** A gateway that reads HTTPRoutes: its status comes soon, what it does up to two seconds later. */
 export class Gateway {
@@ -191,7 +191,12 @@ export class Gateway {
   #report({ metadata }: KubeObject, tell: string): void {
     const live = this.#route
     if (live === undefined || this.#told !== tell || live.metadata.uid !== metadata.uid) return
-    const missing = namesIn(live['spec']).find((name) => !this.#has(name))
+    if (this.answer === 'says nothing') {
+      this.#told = ''
+      return
+    }
+    const names = namesIn(live['spec'])
+    const missing = names.find((name) => !this.#has(name) || this.answer === 'does not resolve it')
     const { parentRefs } = live['spec'] as { parentRefs: JsonMap[] }
     const condition = (type: string, reason: string, message: string): JsonMap => ({
       type,
@@ -205,9 +210,9 @@ export class Gateway {
       parentRef,
       controllerName: this.#controller,
       conditions: [
-        this.answer === 'takes it'
-          ? condition('Accepted', 'Accepted', '')
-          : condition('Accepted', 'NoMatchingListenerHostname', 'no listener takes shop.test'),
+        this.answer === 'does not accept it'
+          ? condition('Accepted', 'NoMatchingListenerHostname', 'no listener takes shop.test')
+          : condition('Accepted', 'Accepted', ''),
         missing === undefined
           ? condition('ResolvedRefs', 'ResolvedRefs', '')
           : condition('ResolvedRefs', 'BackendNotFound', `service ${missing} not found`),
