@@ -18,6 +18,12 @@ export function priorityOf(rule: JsonMap): number {
   return own === 0 ? new TextEncoder().encode(matchOf(rule)).length : own
 }
 
+/** A priority so far above that of a rule. 0 is left out: it stands for the length. */
+function raised(rule: JsonMap, above: number): number {
+  const own = priorityOf(rule)
+  return own < 0 && own + above >= 0 ? own + above + 1 : own + above
+}
+
 /** Both rules may hold for one request, as far as their hosts tell. */
 export function mayMeet(one: JsonMap, other: JsonMap): boolean {
   const [hosts, others] = [hostsOf(one), hostsOf(other)]
@@ -31,7 +37,7 @@ function hostsOf(rule: JsonMap): string[] {
 /** Another route that the special one would tie with, or win against, though it wins against its own. */
 export function isBetween(other: JsonMap, rule: JsonMap, above: number): boolean {
   const [own, theirs] = [priorityOf(rule), priorityOf(other)]
-  return theirs > own && theirs <= own + above && mayMeet(rule, other)
+  return theirs > own && theirs <= raised(rule, above) && mayMeet(rule, other)
 }
 
 /**
@@ -52,7 +58,7 @@ export function specialRoute(
   const entry = mapsIn(rule['services']).find((each) => isService(each, side.stable, object)) ?? {}
   const { weight: _weight, ...bare } = entry
   const services = [{ ...bare, name: service }]
-  return [{ ...rule, match: texts.join(' && '), priority: priorityOf(rule) + above, services }]
+  return [{ ...rule, match: texts.join(' && '), priority: raised(rule, above), services }]
 }
 
 export function pinRoute(rule: JsonMap, side: Side, pin: Pin, object: KubeObject): JsonMap[] {
