@@ -301,7 +301,9 @@ function restoreRoute(asked: Asked, route: Route, end: KubeObject): Move | undef
   if (traces.length === 0 && content.length === 0) return undefined
   const text = theirs
     ? `left as ${lastWriter(live)} has written it meanwhile: nothing in it leads to the new version`
-    : 'as it was before the rollout'
+    : isAsBefore(end, endOf(routing.before, route))
+      ? 'as it was before the rollout'
+      : 'as before the rollout, but for the rules of kept versions'
   return { kind: 'write', write: { verb: 'patch', object: live, operations: [...content, ...traces] }, text }
 }
 
