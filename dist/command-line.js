@@ -2,6 +2,9 @@ import { a as VERSION, i as start, n as readCommandLine, o as readManifestFiles,
 // src/command-line.ts
 const cancel = new AbortController();
 for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, () => cancel.abort(new Error(`${signal} received`)));
+for (const stream of [process.stdout, process.stderr]) stream.on("error", (error) => {
+	if (error.code !== "EPIPE") throw error;
+});
 try {
 	const line = await readCommandLine(process.argv.slice(2), process.env, process.cwd());
 	if (line.kind === "run" && line.rbac) process.stdout.write(await role(line.context));

@@ -12638,10 +12638,10 @@ function failureOf(error) {
 function mapOf(value) {
 	return typeof value === "object" && value !== null && !Array.isArray(value) ? value : void 0;
 }
-function listOf(value) {
+function listOf$1(value) {
 	return Array.isArray(value) ? value : [];
 }
-function valueAt(value, path) {
+function valueAt$1(value, path) {
 	let at = value;
 	for (const key of path) if (typeof key === "number") at = Array.isArray(at) ? at[key] : void 0;
 	else at = Object.hasOwn(mapOf(at) ?? {}, key) ? mapOf(at)?.[key] : void 0;
@@ -12675,14 +12675,14 @@ function templatePathOf(object) {
 }
 function podTemplateOf(object) {
 	const path = templatePathOf(object);
-	const template = path === void 0 ? void 0 : mapOf(valueAt(object, path));
-	const containers = valueAt(template, ["spec", "containers"]);
+	const template = path === void 0 ? void 0 : mapOf(valueAt$1(object, path));
+	const containers = valueAt$1(template, ["spec", "containers"]);
 	return template !== void 0 && Array.isArray(containers) ? template : void 0;
 }
 function isDeployment(object) {
 	return groupKindOf(object) === "apps/Deployment" && podTemplateOf(object) !== void 0;
 }
-function isService(object) {
+function isService$2(object) {
 	return groupKindOf(object) === "/Service" && mapOf(object["spec"]) !== void 0;
 }
 function lastingContainers(template) {
@@ -12759,28 +12759,28 @@ function configRefs(template) {
 		if (typeof name === "string" && name !== "") into.add(name);
 	};
 	const source = (from) => {
-		note(configMaps, valueAt(from, ["configMapRef", "name"]) ?? valueAt(from, ["configMap", "name"]));
-		note(secrets, valueAt(from, ["secretRef", "name"]) ?? valueAt(from, ["secret", "name"]));
-		note(secrets, valueAt(from, ["secret", "secretName"]));
+		note(configMaps, valueAt$1(from, ["configMapRef", "name"]) ?? valueAt$1(from, ["configMap", "name"]));
+		note(secrets, valueAt$1(from, ["secretRef", "name"]) ?? valueAt$1(from, ["secret", "name"]));
+		note(secrets, valueAt$1(from, ["secret", "secretName"]));
 	};
 	for (const container of [...template.spec.containers, ...template.spec.initContainers ?? []]) {
-		for (const variable of listOf(container.env)) {
-			note(configMaps, valueAt(variable, [
+		for (const variable of listOf$1(container.env)) {
+			note(configMaps, valueAt$1(variable, [
 				"valueFrom",
 				"configMapKeyRef",
 				"name"
 			]));
-			note(secrets, valueAt(variable, [
+			note(secrets, valueAt$1(variable, [
 				"valueFrom",
 				"secretKeyRef",
 				"name"
 			]));
 		}
-		listOf(container.envFrom).forEach(source);
+		listOf$1(container.envFrom).forEach(source);
 	}
-	for (const volume of listOf(template.spec.volumes)) {
+	for (const volume of listOf$1(template.spec.volumes)) {
 		source(volume);
-		listOf(valueAt(volume, ["projected", "sources"])).forEach(source);
+		listOf$1(valueAt$1(volume, ["projected", "sources"])).forEach(source);
 	}
 	return {
 		configMaps: [...configMaps].sort(),
@@ -12852,6 +12852,7 @@ const ALLOWED_STEPS = {
 	recreate: ["job"],
 	canary: [
 		"weight",
+		"mirror",
 		"wait",
 		"check",
 		"job",
@@ -12894,6 +12895,7 @@ const DEFAULT_STEPS = {
 function stepText(step) {
 	switch (step.kind) {
 		case "weight": return `${step.percent}%`;
+		case "mirror": return `mirror ${step.percent}%`;
 		case "wait": return `wait ${durationText(step.ms)}`;
 		case "check":
 		case "job": return `${step.kind} ${step.names.join(" ")}`;
@@ -13174,7 +13176,7 @@ function sourceOf(env, event) {
 	const repository = env["GITHUB_REPOSITORY"] ?? "";
 	const runId = env["GITHUB_RUN_ID"] ?? "";
 	const attempt = wholeOf(env["GITHUB_RUN_ATTEMPT"], 1);
-	const head = valueAt(event, [
+	const head = valueAt$1(event, [
 		"pull_request",
 		"head",
 		"sha"
@@ -13199,8 +13201,8 @@ function wholeOf(text, fallback) {
 	return text !== void 0 && /^\d{1,15}$/.test(text) ? Number(text) : fallback;
 }
 function pullRequestOf(event) {
-	const issue = valueAt(event, ["issue", "pull_request"]) === void 0 ? void 0 : valueAt(event, ["issue", "number"]);
-	const number = valueAt(event, ["pull_request", "number"]) ?? issue;
+	const issue = valueAt$1(event, ["issue", "pull_request"]) === void 0 ? void 0 : valueAt$1(event, ["issue", "number"]);
+	const number = valueAt$1(event, ["pull_request", "number"]) ?? issue;
 	return typeof number === "number" ? number : void 0;
 }
 // src/report/text.ts
@@ -13333,7 +13335,7 @@ function mermaidMix(mixes, points = 40) {
 	].join("\n");
 }
 // src/shared/objects.ts
-function refOf(object) {
+function refOf$1(object) {
 	const { apiVersion, kind, metadata } = object;
 	return {
 		apiVersion,
@@ -13345,7 +13347,7 @@ function refOf(object) {
 function nameOf(ref) {
 	return `${ref.kind}/${ref.name}`;
 }
-function keyOf$1(ref) {
+function keyOf$2(ref) {
 	return `${ref.apiVersion.includes("/") ? ref.apiVersion.split("/")[0] ?? "" : ""}|${ref.kind}|${ref.namespace ?? ""}|${ref.name}`;
 }
 // src/report/status.ts
@@ -13386,7 +13388,7 @@ function versionsOf$1(record) {
 function shortDigest(digest) {
 	return digest.slice(0, 10);
 }
-function weightOf$1(record) {
+function weightOf$3(record) {
 	if (record.phase === "succeeded") return 100;
 	if (record.phase === "aborted") return 0;
 	return weightAfter(record, record.step);
@@ -13480,7 +13482,7 @@ function byHandOf(record, byHand) {
 // src/report/way.ts
 const CLI = "node dist/cli.js";
 const GO_BACK = "Go back to the version before";
-function waysOf(record) {
+function waysOf$1(record) {
 	const promote = act$1(record, "promote", "Go on");
 	const abort = act$1(record, "abort", GO_BACK);
 	switch (record.phase) {
@@ -13502,11 +13504,11 @@ function waysOf(record) {
 }
 function nextCommand(record, cluster = {}) {
 	if (record.phase === "succeeded" || record.phase === "aborted") return "";
-	const way = waysOf(record)[0];
+	const way = waysOf$1(record)[0];
 	return way === void 0 ? "" : commandOf$1(way, cluster);
 }
 function backCommand(record, cluster = {}) {
-	const way = waysOf(record).find(({ text }) => text === GO_BACK);
+	const way = waysOf$1(record).find(({ text }) => text === GO_BACK);
 	return way === void 0 ? "" : commandOf$1(way, cluster);
 }
 function commandOf$1({ gh, cli }, { kubeconfig, context } = {}) {
@@ -13606,7 +13608,7 @@ function stepTable(view, record) {
 function versionTable(view, record) {
 	const versions = versionsOf$1(record);
 	const mix = view.mixes.at(-1);
-	const weight = weightOf$1(record);
+	const weight = weightOf$3(record);
 	const nothing = mix !== void 0 && mix.stable.pods + mix.canary.pods === 0;
 	const row = (icon, version, images, pods, share) => `| ${icon} ${md(version, 120)} | ${images.map((image) => code(image)).join("<br>")} | ${pods ?? ""} | ${nothing ? "" : `${share} %`} |`;
 	return [
@@ -13657,10 +13659,10 @@ function placeOf(finding) {
 	return `<br>${code(`${place.file}${place.line === void 0 ? "" : `:${place.line}`}`)}`;
 }
 function wayOn(record) {
-	const parts = waysOf(record).map((way) => {
+	const parts = waysOf$1(record).map((way) => {
 		return `**${way.url === void 0 ? way.text : link(way.text, way.url)}**\n${fence([way.gh ?? way.cli], "sh", 1e400)}`;
 	});
-	const cli = waysOf(record).flatMap((way) => way.gh === void 0 ? [] : [way.cli]);
+	const cli = waysOf$1(record).flatMap((way) => way.gh === void 0 ? [] : [way.cli]);
 	const shell = cli.length === 0 ? "" : folded("The same from a shell with cluster access, by dist/cli.js of Headgate", fence(cli, "sh"));
 	const text = [...parts, shell].filter((part) => part !== "").join("\n\n");
 	return record.phase === "succeeded" && text !== "" ? folded("The way back", text) : text;
@@ -13692,7 +13694,7 @@ function run(url, number, attempt) {
 	return link(`run ${number}${attempt > 1 ? ` (attempt ${attempt})` : ""}`, url);
 }
 // src/report/plan.ts
-const ACTIONS = {
+const ACTIONS$1 = {
 	create: {
 		icon: "🟢",
 		mark: "+",
@@ -13760,7 +13762,7 @@ function planSteps(plan) {
 }
 function planObjects(plan) {
 	return plan.objects.filter((object) => object.action !== "unchanged").map((object) => {
-		const { icon, text } = ACTIONS[object.action];
+		const { icon, text } = ACTIONS$1[object.action];
 		return `- ${icon} ${text} ${code(nameOf(object.ref))}${where(object.ref, plan)}${differences(object)}`;
 	}).join("\n");
 }
@@ -13795,7 +13797,7 @@ function planLines(plan) {
 }
 function objectLines(object) {
 	if (object.action === "unchanged") return [];
-	const { mark, text } = ACTIONS[object.action];
+	const { mark, text } = ACTIONS$1[object.action];
 	return [`${mark} ${nameOf(object.ref)} (${text})`, ...object.changes.flatMap(diffLines).map((line) => `    ${line}`)];
 }
 // src/rollout/record.ts
@@ -13827,7 +13829,7 @@ const ICONS = {
 	failed: "🆘",
 	refused: "⛔"
 };
-const LONGEST$1 = 600;
+const LONGEST$2 = 600;
 function verdict$1(view) {
 	const failure = failureOfView(view);
 	return [
@@ -13903,7 +13905,7 @@ function untouched(record) {
 	return `${nothing} (rollout ${record.rollout} of this app is ${record.phase})`;
 }
 function shareSentence(record, after, before) {
-	const weight = weightOf$1(record);
+	const weight = weightOf$3(record);
 	if (record.strategy === "recreate") return `served by ${before} until it ends, then not served until ${after} is up`;
 	if (record.strategy === "rolling") return `served by ready pods of ${before} and ${after}`;
 	if (weight === 0) return `served by ${before}`;
@@ -13916,24 +13918,24 @@ function why(view, failure) {
 	const { record } = view;
 	if (failure !== void 0) {
 		const name = failure.object === void 0 ? "" : nameOf(failure.object);
-		return `${name === "" || failure.message.includes(name) ? "" : `${code(name)}: `}${failure.kind === "timeout" ? "(timed out) " : ""}${md(failure.message, LONGEST$1)}`;
+		return `${name === "" || failure.message.includes(name) ? "" : `${code(name)}: `}${failure.kind === "timeout" ? "(timed out) " : ""}${md(failure.message, LONGEST$2)}`;
 	}
 	const state = stateOf(view);
-	if (record === void 0 || state === "planned" || state === "refused") return md(view.result?.message ?? "", LONGEST$1);
+	if (record === void 0 || state === "planned" || state === "refused") return md(view.result?.message ?? "", LONGEST$2);
 	if (state === "superseded") return md(supersededBy(record) ?? "");
-	return md(reasonOf$1(record) ?? "", LONGEST$1);
+	return md(reasonOf$1(record) ?? "", LONGEST$2);
 }
 function done$1(view, failure) {
-	if (failure?.done !== void 0) return md(failure.done, LONGEST$1);
+	if (failure?.done !== void 0) return md(failure.done, LONGEST$2);
 	return view.record?.downtimeSeconds === void 0 ? "" : `not served for ${view.record.downtimeSeconds.toFixed(1)} s while it was recreated`;
 }
 function next(view, failure) {
-	if (failure?.next !== void 0) return md(failure.next, LONGEST$1);
+	if (failure?.next !== void 0) return md(failure.next, LONGEST$2);
 	const { record } = view;
 	const state = stateOf(view);
 	if (record === void 0 || state === "planned" || state === "refused") return "";
 	if (!rests(record) && record.phase !== "aborting") return "";
-	return `${waysOf(record).map((way) => way.text.toLowerCase()).join(", or ")}: commands below`;
+	return `${waysOf$1(record).map((way) => way.text.toLowerCase()).join(", or ")}: commands below`;
 }
 // src/report/summary.ts
 const SUMMARY_LIMIT = 9e5;
@@ -13949,7 +13951,7 @@ function renderSummary(view) {
 		findingSection(view),
 		view.plan === void 0 ? "" : folded("Plan", renderPlan(view.plan), record === void 0),
 		record === void 0 ? "" : timeline(record),
-		changes(view),
+		changes$1(view),
 		record === void 0 ? "" : footer(view, record)
 	].filter((part) => part !== "").join("\n\n")}\n`, "_Cut here: the JSON report has everything._");
 }
@@ -13985,7 +13987,7 @@ function timeline(record) {
 	if (rows.length === 0) return "";
 	return folded(`Timeline of rollout ${record.rollout} (${versionsOf$1(record).new})`.replaceAll("<", "&lt;"), [...["| Since the start | | |", "|--:|---|---|"], ...rows].join("\n"));
 }
-function changes(view) {
+function changes$1(view) {
 	const first = view.changes[0];
 	if (first === void 0) return "";
 	const lines = view.changes.slice(-200).map(({ at, text }) => `| ${formatDuration(at - first.at)} | ${code(text)} |`);
@@ -14253,6 +14255,7 @@ function unknownField$1(error, subject) {
 // src/strategies/annotations.ts
 const ORIGINALS = "headgate.dev/originals";
 const SENTENCE = "headgate.dev/rollout";
+const SPLIT = "headgate.dev/split";
 // src/shared/json-patch.ts
 function pointer(...segments) {
 	return segments.map((segment) => `/${segment.replaceAll("~", "~0").replaceAll("/", "~1")}`).join("");
@@ -14348,7 +14351,7 @@ function withoutSentence(template) {
 function revisionOf(set) {
 	return Number(set.metadata.annotations?.["deployment.kubernetes.io/revision"] ?? 0);
 }
-function sideOf(view, which) {
+function sideOf$4(view, which) {
 	const { replicaSets, pods } = which === "next" && view.separate !== void 0 ? view.separate : view;
 	const replicaSet = replicaSetOf(replicaSets, view.versions[which]);
 	const hash = replicaSet === void 0 ? void 0 : hashOf(replicaSet);
@@ -14364,11 +14367,11 @@ function sideOf(view, which) {
 	};
 }
 function otherPods(view) {
-	const known = new Set([sideOf(view, "stable").hash, sideOf(view, "next").hash]);
+	const known = new Set([sideOf$4(view, "stable").hash, sideOf$4(view, "next").hash]);
 	return view.pods.filter((pod) => !known.has(hashOf(pod)));
 }
 function pairNow(view) {
-	return [sideOf(view, "stable").wanted, sideOf(view, "next").wanted];
+	return [sideOf$4(view, "stable").wanted, sideOf$4(view, "next").wanted];
 }
 function replicasOf$1(deployment) {
 	return deployment.spec.replicas ?? 1;
@@ -14515,12 +14518,12 @@ function templateDrift(view) {
 	const image = template.spec.containers[0]?.image ?? "no image";
 	return {
 		kind: "drift",
-		object: refOf(deployment),
+		object: refOf$1(deployment),
 		text: `its template was changed by ${lastWriter(deployment)} (now ${image})`
 	};
 }
-function lastWriter(deployment) {
-	return (deployment.metadata.managedFields ?? []).filter((entry) => entry.subresource === void 0 && !(entry.manager ?? "").startsWith("headgate")).sort((a, b) => (b.time ?? "").localeCompare(a.time ?? ""))[0]?.manager ?? "somebody";
+function lastWriter(object) {
+	return (object.metadata.managedFields ?? []).filter((entry) => entry.subresource === void 0 && !(entry.manager ?? "").startsWith("headgate")).sort((a, b) => (b.time ?? "").localeCompare(a.time ?? ""))[0]?.manager ?? "somebody";
 }
 function writeDeployment(deployment, change, text) {
 	return {
@@ -14584,11 +14587,11 @@ function underWay$1(view, commanded, target, options) {
 	return next === void 0 ? lock(view) : move(view, next, options.replicas);
 }
 function unready(view, canary, replicas) {
-	const { serving } = sideOf(view, "next");
+	const { serving } = sideOf$4(view, "next");
 	return serving < Math.min(canary, replicas) ? wait(`new pods to be ready, ${serving} of ${canary}`) : void 0;
 }
 function settled(view, target) {
-	const side = sideOf(view, "next");
+	const side = sideOf$4(view, "next");
 	const wanted = Math.max(target[1], 0);
 	return side.serving >= wanted ? done : wait(`new pods to be ready, ${side.serving} of ${wanted}`);
 }
@@ -14704,9 +14707,9 @@ function wholeMove(view, which) {
 function wholeWait(view, deployment, which) {
 	if (!observed(deployment)) return wait("the Deployment controller");
 	const replicas = replicasOf$1(deployment);
-	const side = sideOf(view, which);
+	const side = sideOf$4(view, which);
 	if (side.wanted < replicas || side.serving < replicas) return wait(`${which === "next" ? "new" : "old"} pods to be ready, ${side.serving} of ${replicas}`);
-	const other = sideOf(view, which === "next" ? "stable" : "next");
+	const other = sideOf$4(view, which === "next" ? "stable" : "next");
 	const left = [...other.hash === side.hash ? [] : [...other.pods, ...other.terminating], ...otherPods(view)];
 	if (left.length > 0) return wait(`${left.length} ${which === "next" ? "old" : "new"} pods to end`);
 	return done;
@@ -14717,6 +14720,119 @@ function roomForAbort(view) {
 	const replicas = replicasOf$1(deployment);
 	if (resolveIntOrPercent(holdFieldsOf(deployment.spec).maxUnavailable, replicas, "down") >= 1 || versions.stableType === "Recreate") return void 0;
 	return writeDeployment(deployment, { fields: { maxUnavailable: 1 } }, "no room: let one old pod be missing");
+}
+// src/routers/router.ts
+const ROUTERS = [
+	"gateway-api",
+	"nginx",
+	"istio",
+	"traefik",
+	"alb",
+	"generic"
+];
+function pinMatches({ id, header, query, cookie }) {
+	const named = {
+		header,
+		query,
+		cookie
+	};
+	return [
+		"header",
+		"query",
+		"cookie"
+	].flatMap((kind) => {
+		const name = named[kind];
+		return name === void 0 ? [] : [[{
+			kind,
+			name,
+			values: [id]
+		}]];
+	});
+}
+function allObjects(router, route, split) {
+	const shares = [50, 0].flatMap((mirror) => router.wanted(route, {
+		...split,
+		percent: 50,
+		mirror
+	}));
+	return [...new Map(shares.map((object) => [keyOf$2(refOf$1(object)), object])).values()];
+}
+function covers(live, wanted) {
+	if (wanted === void 0) return true;
+	if (Array.isArray(wanted)) return Array.isArray(live) && live.length === wanted.length && wanted.every((item, at) => covers(live[at], item));
+	if (isMap$1(wanted)) return isMap$1(live) && Object.entries(wanted).every(([key, value]) => covers(live[key], value));
+	return jsonEquals(live, wanted);
+}
+function isMap$1(value) {
+	return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+function mapAt(value, ...path) {
+	let at = value;
+	for (const key of path) at = isMap$1(at) ? at[key] : void 0;
+	return isMap$1(at) ? at : {};
+}
+function textOf(value, otherwise = "") {
+	return typeof value === "string" ? value : otherwise;
+}
+function mapsIn(value) {
+	return Array.isArray(value) ? value.filter((item) => isMap$1(item)) : [];
+}
+const OWN$1 = "headgate.dev/";
+function isAsWanted(live, wanted) {
+	if (live === void 0) return false;
+	const annotations = foreign(wanted.metadata.annotations);
+	return covers(live["spec"], wanted["spec"]) && covers(live.metadata.annotations ?? {}, annotations);
+}
+function isAsBefore(live, before) {
+	if (live === void 0) return false;
+	return jsonEquals(live["spec"], before["spec"]) && jsonEquals(foreign(live.metadata.annotations), foreign(before.metadata.annotations));
+}
+function foreign(annotations) {
+	const own = Object.entries(annotations ?? {}).filter(([key]) => !key.startsWith(OWN$1));
+	return Object.fromEntries(own.filter(([key]) => key !== "kubectl.kubernetes.io/last-applied-configuration"));
+}
+function changes(live, wanted) {
+	const operations = [];
+	const [now, next] = [mapAt(live, "spec"), mapAt(wanted, "spec")];
+	for (const [key, value] of Object.entries(next)) if (value !== void 0 && !jsonEquals(now[key], value)) operations.push({
+		op: "add",
+		path: pointer("spec", key),
+		value
+	});
+	for (const key of Object.keys(now)) if (next[key] === void 0) operations.push({
+		op: "remove",
+		path: pointer("spec", key)
+	});
+	return [...operations, ...annotationChanges(foreign(live.metadata.annotations), foreign(wanted.metadata.annotations), live)];
+}
+function annotationChanges(now, next, live) {
+	const set = Object.entries(next).filter(([key, value]) => now[key] !== value);
+	const gone = Object.keys(now).filter((key) => next[key] === void 0);
+	if (live.metadata.annotations === void 0) return set.length === 0 ? [] : [{
+		op: "add",
+		path: "/metadata/annotations",
+		value: Object.fromEntries(set)
+	}];
+	return [...set.map(([key, value]) => ({
+		op: "add",
+		path: pointer("metadata", "annotations", key),
+		value
+	})), ...gone.map((key) => ({
+		op: "remove",
+		path: pointer("metadata", "annotations", key)
+	}))];
+}
+function made(kind, name, route, split, spec) {
+	const { namespace } = route.object.metadata;
+	return {
+		...kind,
+		metadata: {
+			name,
+			...namespace === void 0 ? {} : { namespace },
+			labels: split.labels
+		},
+		spec
+	};
 }
 // src/strategies/services.ts
 const HASH_LABEL = "pod-template-hash";
@@ -14787,14 +14903,23 @@ function selectMove(service, to, version) {
 		text: `Service/${service.record.name} to ${version}`
 	} : move;
 }
-function settling(view) {
+function settling$1(view) {
 	const until = Math.max(...view.services.map((service) => service.changedAt), 0) + view.settleMs;
 	return until > view.now ? wait("the Service change to settle", until) : void 0;
 }
 function previewName(service) {
 	return `${service}-preview`;
 }
+function canaryName(service) {
+	return `${service}-canary`;
+}
 function previewService(view, service, extra) {
+	return freshService(view, service, previewName(service.record.name), extra);
+}
+function canaryService(view, service, extra) {
+	return freshService(view, service, canaryName(service.record.name), extra);
+}
+function freshService(view, service, name, extra) {
 	const source = service.desired ?? service.live;
 	const ports = (source?.spec.ports ?? []).map(({ name, port, targetPort, protocol }) => ({
 		...name === void 0 ? {} : { name },
@@ -14806,7 +14931,7 @@ function previewService(view, service, extra) {
 		apiVersion: "v1",
 		kind: "Service",
 		metadata: {
-			name: previewName(service.record.name),
+			name,
 			namespace: service.record.namespace,
 			labels: { [APP_LABEL]: view.app }
 		},
@@ -14848,7 +14973,7 @@ function previewMove(view, extra) {
 	}
 }
 function dropPreviewMove(view) {
-	for (const { preview } of view.services) {
+	for (const preview of view.services.flatMap((service) => [service.preview, service.canary?.live])) {
 		if (preview === void 0 || preview.metadata.labels?.["headgate.dev/app"] !== view.app) continue;
 		const { name = "", namespace, uid } = preview.metadata;
 		const ref = {
@@ -14871,14 +14996,331 @@ function dropPreviewMove(view) {
 		};
 	}
 }
+// src/strategies/routes.ts
+const REFUSED_AFTER_MS = 1e4;
+function routesAt(view, to) {
+	if (view.routing === void 0) return void 0;
+	return routeMove({
+		...view,
+		routing: view.routing
+	}, to) === void 0 ? void 0 : {
+		kind: "route",
+		to
+	};
+}
+function routeMove(asked, to) {
+	return to === "before" || to === "after" ? endMove(asked, asked.routing[to]) : shareMove(asked, to);
+}
+function liveOf({ live }, object) {
+	return live.get(keyOf$2(refOf$1(object))) ?? {
+		live: void 0,
+		changedAt: 0,
+		own: false
+	};
+}
+function wantedAt({ router, split }, route, share) {
+	return router.wanted(route, {
+		...split,
+		...share
+	});
+}
+function madeFor(routing, route) {
+	const key = keyOf$2(refOf$1(route.object));
+	return allObjects(routing.router, route, routing.split).filter((object) => keyOf$2(refOf$1(object)) !== key);
+}
+function writtenAt(object, rollout) {
+	try {
+		const value = parseJson(object?.metadata.annotations?.["headgate.dev/split"] ?? "");
+		return value.rollout === rollout ? value : void 0;
+	} catch {
+		return;
+	}
+}
+function shareOf(object, rollout) {
+	const written = writtenAt(object, rollout);
+	return written === void 0 ? void 0 : {
+		percent: written.percent,
+		mirror: written.mirror
+	};
+}
+function isWrittenFor(live, wanted, share, rollout) {
+	const written = shareOf(live, rollout);
+	if (live === void 0 || written?.percent !== share.percent || written.mirror !== share.mirror) return false;
+	return isAsWanted(live, wanted) && !hasMore(live, wanted, rollout);
+}
+function hasMore(live, wanted, rollout) {
+	const { generation = 0, managedFields = [] } = live.metadata;
+	const written = writtenAt(live, rollout)?.generation;
+	return (live["status"] === void 0 || managedFields.some(({ subresource }) => subresource === "status")) && written !== void 0 && generation > written && !jsonEquals(live["spec"], wanted["spec"]);
+}
+function shareMove(asked, to) {
+	const { routing, now } = asked;
+	for (const route of routing.routes) for (const wanted of wantedAt(routing, route, to)) {
+		const move = writeWanted(asked, route, wanted, to);
+		if (move !== void 0) return move;
+	}
+	const objects = routing.routes.flatMap((route) => wantedAt(routing, route, to));
+	return objects.map((object) => verified(asked, object)).find((move) => move !== void 0) ?? settling(routing, objects, now);
+}
+function writeWanted(asked, route, wanted, to) {
+	const { routing, rollout } = asked;
+	const { live, own } = liveOf(routing, wanted);
+	const edited = keyOf$2(refOf$1(wanted)) === keyOf$2(refOf$1(route.object));
+	const written = shareOf(live, rollout);
+	if (isWrittenFor(live, wanted, to, rollout)) return void 0;
+	if (own && written?.percent === to.percent && written.mirror === to.mirror) return pruned(wanted);
+	const drift = driftOf$1(asked, route, wanted);
+	if (drift !== void 0 && (routing.onDrift === "stop" || edited && live === void 0)) return drift;
+	const again = drift === void 0 ? "" : `, which ${live === void 0 ? "somebody" : lastWriter(live)} had changed`;
+	const text = `${to.percent}% to the new version${to.mirror === 0 ? "" : `, ${to.mirror}% copied`}${again}`;
+	if (live === void 0) return createMove$1(asked, route, wanted);
+	const content = changesOf(routing, route, live, wanted);
+	const generation = (live.metadata.generation ?? 0) + (content.some(({ path }) => path.startsWith("/spec/")) ? 1 : 0);
+	const annotations = {
+		[SENTENCE]: asked.sentence,
+		[SPLIT]: stringifyJson({
+			rollout,
+			...to,
+			generation
+		})
+	};
+	return {
+		kind: "write",
+		write: {
+			verb: "patch",
+			object: live,
+			operations: [...content, ...marked(live, annotations, asked.app, changesAnnotations(live, wanted))]
+		},
+		text
+	};
+}
+function changesOf(routing, route, live, wanted) {
+	const operations = changes(live, wanted);
+	if (!isSameAs(route.object)(wanted)) return operations;
+	const own = [{
+		percent: 50,
+		mirror: 0
+	}, NOTHING].flatMap((share) => wantedAt(routing, route, share).filter(isSameAs(route.object))).flatMap(({ metadata }) => Object.keys(metadata.annotations ?? {})).map((key) => pointer("metadata", "annotations", key));
+	const annotation = pointer("metadata", "annotations", "");
+	return operations.filter(({ op, path }) => op !== "remove" || !path.startsWith(annotation) || own.includes(path));
+}
+const NOTHING = {
+	percent: 0,
+	mirror: 0
+};
+function createMove$1({ routing, rollout, sentence }, route, wanted) {
+	const object = wantedAt(routing, route, NOTHING).find(isSameAs(wanted)) ?? wanted;
+	const own = {
+		[SENTENCE]: sentence,
+		[SPLIT]: stringifyJson({
+			rollout,
+			...NOTHING
+		})
+	};
+	const metadata = {
+		...object.metadata,
+		annotations: {
+			...object.metadata.annotations,
+			...own
+		}
+	};
+	return {
+		kind: "write",
+		write: {
+			verb: "create",
+			object: {
+				...object,
+				metadata
+			}
+		},
+		text: "created, with no share yet"
+	};
+}
+function shareNow({ routing, rollout }) {
+	const shares = routing?.routes.map(({ object }) => shareOf(liveOf(routing, object).live, rollout)) ?? [];
+	return shares.includes(void 0) ? void 0 : shares[0];
+}
+function changesAnnotations(live, wanted) {
+	return changes(live, wanted).some(({ path }) => path === "/metadata/annotations");
+}
+function marked(live, annotations, app, annotated) {
+	const { labels, annotations: now } = live.metadata;
+	const set = now === void 0 && !annotated ? [{
+		op: "add",
+		path: "/metadata/annotations",
+		value: annotations
+	}] : Object.entries(annotations).map(([key, value]) => ({
+		op: "add",
+		path: pointer("metadata", "annotations", key),
+		value
+	}));
+	if (labels?.["headgate.dev/app"] === app) return set;
+	return [...set, labels === void 0 ? {
+		op: "add",
+		path: "/metadata/labels",
+		value: { [APP_LABEL]: app }
+	} : {
+		op: "add",
+		path: pointer("metadata", "labels", APP_LABEL),
+		value: app
+	}];
+}
+function pruned(wanted) {
+	const ref = refOf$1(wanted);
+	return {
+		kind: "refused",
+		code: "route-pruned",
+		object: ref,
+		text: `the cluster did not keep all that was written to ${nameOf(ref)}: its definition is too old for it, or something changes it on the way`,
+		next: "install a newer version of the CustomResourceDefinitions, or leave mirror and match out"
+	};
+}
+function routeDrifts(asked, at) {
+	const { routing } = asked;
+	return routing.routes.flatMap((route) => wantedAt(routing, route, at).flatMap((wanted) => {
+		const { live } = liveOf(routing, wanted);
+		if (isWrittenFor(live, wanted, at, asked.rollout)) return [];
+		return driftOf$1(asked, route, wanted) ?? [];
+	}));
+}
+function driftOf$1(asked, route, wanted) {
+	const { routing, rollout } = asked;
+	const { live } = liveOf(routing, wanted);
+	const object = refOf$1(wanted);
+	const edited = keyOf$2(object) === keyOf$2(refOf$1(route.object));
+	if (live === void 0) return edited || routing.begun ? {
+		kind: "drift",
+		object,
+		text: "it was deleted"
+	} : void 0;
+	const text = `its content was changed by ${lastWriter(live)}`;
+	const share = shareOf(live, rollout);
+	if (share !== void 0) return isWrittenFor(live, wantedAt(routing, route, share).find(isSameAs(wanted)) ?? wanted, share, rollout) ? void 0 : {
+		kind: "drift",
+		object,
+		text
+	};
+	if ((edited ? isAsBefore(live, endOf(routing.before, route)) : live.metadata.labels?.["headgate.dev/app"] === asked.app) && !routing.begun) return void 0;
+	return {
+		kind: "drift",
+		object,
+		text
+	};
+}
+function verified({ routing, now }, wanted) {
+	const { live, changedAt } = liveOf(routing, wanted);
+	if (live === void 0) return wait(nameOf(refOf$1(wanted)));
+	const verdict = routing.router.verify(live);
+	switch (verdict.kind) {
+		case "live":
+		case "unknown": return;
+		case "waiting": return wait(verdict.text);
+		case "refused": {
+			const until = changedAt + REFUSED_AFTER_MS;
+			if (now < until) return wait(verdict.text, until);
+			return {
+				kind: "refused",
+				code: "route-refused",
+				object: refOf$1(wanted),
+				text: `${nameOf(refOf$1(wanted))}: ${verdict.text}`,
+				next: "mend the route or what it names, then deploy again"
+			};
+		}
+	}
+}
+function settling({ settleMs, live }, objects, now) {
+	const moments = objects.map((object) => live.get(keyOf$2(refOf$1(object)))?.changedAt ?? 0);
+	const until = Math.max(0, ...moments) + settleMs;
+	return until > now ? wait("the route to settle in every proxy", until) : void 0;
+}
+function endOf(ends, { object }) {
+	return ends.get(keyOf$2(refOf$1(object))) ?? object;
+}
+function endMove(asked, ends) {
+	const { routing, now } = asked;
+	const routes = routing.routes.toReversed();
+	for (const route of routes) {
+		const move = restoreRoute(asked, route, endOf(ends, route));
+		if (move !== void 0) return move;
+	}
+	const settled = settling(routing, routes.map(({ object }) => object), now);
+	const [first] = routes.flatMap((route) => madeFor(routing, route).toReversed()).filter((object) => isOwn$1(asked, object));
+	const made = routes.flatMap((route) => madeFor(routing, route));
+	if (first === void 0 || settled !== void 0) return settled ?? settling(routing, made, now);
+	const ref = refOf$1(first);
+	const uid = liveOf(routing, first).live?.metadata.uid;
+	return {
+		kind: "write",
+		write: {
+			verb: "delete",
+			ref,
+			...uid === void 0 ? {} : { uid }
+		},
+		text: `${nameOf(ref)} removed`
+	};
+}
+function isOwn$1({ routing, app }, made) {
+	return liveOf(routing, made).live?.metadata.labels?.[APP_LABEL] === app;
+}
+function restoreRoute(asked, route, end) {
+	const { routing } = asked;
+	const { live } = liveOf(routing, route.object);
+	if (live === void 0) return void 0;
+	const traces = traceOperations(live, route.object);
+	const theirs = isForeign(asked, route, live, end);
+	const content = theirs ? [] : changesOf(routing, route, live, end);
+	if (traces.length === 0 && content.length === 0) return void 0;
+	const text = theirs ? `left as ${lastWriter(live)} has written it meanwhile: nothing in it leads to the new version` : isAsBefore(end, endOf(routing.before, route)) ? "as it was before the rollout" : "as before the rollout, but for the rules of kept versions";
+	return {
+		kind: "write",
+		write: {
+			verb: "patch",
+			object: live,
+			operations: [...content, ...traces]
+		},
+		text
+	};
+}
+function isForeign({ routing, rollout }, route, live, end) {
+	if (isAsBefore(live, end) || isAsBefore(live, endOf(routing.before, route))) return false;
+	const share = shareOf(live, rollout);
+	const [last] = share === void 0 ? [] : wantedAt(routing, route, share).filter(isSameAs(route.object));
+	if (last !== void 0 && isAsWanted(live, last)) return false;
+	const text = stringifyJson({
+		spec: live["spec"],
+		annotations: {
+			...live.metadata.annotations,
+			[SENTENCE]: ""
+		}
+	});
+	return ![...routing.split.sides.map(({ canary }) => canary), ...madeFor(routing, route).map(({ metadata }) => metadata.name ?? "")].some((name) => text.includes(name));
+}
+function isSameAs(object) {
+	return (other) => keyOf$2(refOf$1(other)) === keyOf$2(refOf$1(object));
+}
+function traceOperations(live, before) {
+	const { annotations = {}, labels = {} } = live.metadata;
+	const own = [SENTENCE, SPLIT].filter((key) => annotations[key] !== void 0);
+	const labelled = labels["headgate.dev/app"] !== void 0 && before.metadata.labels?.["headgate.dev/app"] === void 0;
+	return [...own.map((key) => ({
+		op: "remove",
+		path: pointer("metadata", "annotations", key)
+	})), ...labelled ? [{
+		op: "remove",
+		path: pointer("metadata", "labels", APP_LABEL)
+	}] : []];
+}
 // src/strategies/blue-green.ts
 const FULL = "100%";
 function previewStep(view) {
 	const started = begun(view);
 	if (started !== void 0 || view.deployment === void 0) return started ?? wait("the Deployment");
-	const old = sideOf(view, "stable");
-	const restShort = view.versions.namesMinReady && view.services.every((service) => pinnedTo(service, old));
-	return standBeside(view, view.deployment, restShort);
+	const old = sideOf$4(view, "stable");
+	const maxSurge = view.versions.namesMinReady && view.services.every((service) => pinnedTo(service, old)) ? surgeOneShort(replicasOf$1(view.deployment)) : FULL;
+	return standBeside(view, view.deployment, maxSurge) ?? showPreview(view);
+}
+function showPreview(view) {
+	return previewMove(view, { ["pod-template-hash"]: sideOf$4(view, "next").hash ?? "" }) ?? done;
 }
 function begun(view) {
 	const { deployment } = view;
@@ -14890,8 +15332,8 @@ function begun(view) {
 	const drift = templateDrift(view);
 	if (drift !== void 0) return drift;
 	if (!isHeld(deployment) || !templateEquals(deployment.spec.template, view.versions.next)) return beginLocked(view, deployment);
-	const old = sideOf(view, "stable");
-	const fresh = sideOf(view, "next");
+	const old = sideOf$4(view, "stable");
+	const fresh = sideOf$4(view, "next");
 	const unpinned = view.services.find((service) => !pinnedTo(service, old) && !pinnedTo(service, fresh));
 	if (unpinned === void 0) return void 0;
 	return old.hash === void 0 ? wait("the old ReplicaSet") : pinMove(unpinned, "stable", old.hash);
@@ -14916,20 +15358,17 @@ function beginLocked(view, deployment) {
 		}
 	}, "hold, locked: nothing starts yet");
 }
-function standBeside(view, deployment, restShort) {
-	const replicas = replicasOf$1(deployment);
-	const maxSurge = restShort ? surgeOneShort(replicas) : FULL;
-	const wanted = resolveIntOrPercent(maxSurge, replicas, "up");
-	const fresh = sideOf(view, "next");
+function standBeside(view, deployment, maxSurge) {
+	const wanted = resolveIntOrPercent(maxSurge, replicasOf$1(deployment), "up");
+	const fresh = sideOf$4(view, "next");
 	const asked = deployment.spec.strategy?.rollingUpdate?.maxSurge === maxSurge;
-	if (fresh.wanted < wanted && (isLocked(deployment) || !asked)) return settling(view) ?? startNew(deployment, view, maxSurge, `start ${wanted} new pods beside the old ones`);
+	if (fresh.wanted < wanted && (isLocked(deployment) || !asked)) return settling$1(view) ?? startNew(deployment, view, maxSurge, `start ${wanted} new pod${wanted === 1 ? "" : "s"} beside the old ones`);
 	if (!observed(deployment)) return wait("the Deployment controller");
 	if (!(fresh.serving >= wanted)) return wait(`new pods to be ready, ${fresh.serving} of ${wanted}`);
 	if (!isLocked(deployment)) return writeDeployment(deployment, {
 		paused: true,
 		annotations: { [SENTENCE]: view.sentence }
 	}, `lock at ${pods$1(pairNow(view))}`);
-	return previewMove(view, { ["pod-template-hash"]: fresh.hash ?? "" }) ?? done;
 }
 function startNew(deployment, view, maxSurge, text) {
 	return writeDeployment(deployment, {
@@ -14946,17 +15385,18 @@ function switchStep(view) {
 	const { deployment } = view;
 	const started = begun(view);
 	if (started !== void 0 || deployment === void 0) return started ?? wait("the Deployment");
-	const old = sideOf(view, "stable");
-	const fresh = sideOf(view, "next");
+	const old = sideOf$4(view, "stable");
+	const fresh = sideOf$4(view, "next");
 	const left = view.services.find((service) => !pinnedTo(service, fresh));
-	if (left === void 0 && view.services.length > 0) return settling(view) ?? lockedDone(view, deployment);
-	const beside = standBeside(view, deployment, false);
-	if (beside.kind !== "done") return beside;
-	const kept = keepOld(view, old);
-	if (kept !== void 0) return kept;
-	if (fresh.serving < old.serving) return wait(`the new set to serve with as many pods as the old one, ${fresh.serving} of ${old.serving}`);
+	if (left === void 0 && view.services.length > 0) return settling$1(view) ?? lockedDone(view, deployment);
+	const before = standBeside(view, deployment, "100%") ?? previewMove(view, { ["pod-template-hash"]: fresh.hash ?? "" }) ?? keepOld$1(view, old) ?? asWhole(fresh, old);
+	if (before !== void 0) return before;
 	if (left === void 0) return done;
 	return fresh.hash === void 0 ? wait("the new ReplicaSet") : pinMove(left, "next", fresh.hash);
+}
+function asWhole(fresh, old) {
+	if (fresh.serving >= old.serving) return void 0;
+	return wait(`the new set to serve with as many pods as the old one, ${fresh.serving} of ${old.serving}`);
 }
 function lockedDone(view, deployment) {
 	if (isLocked(deployment)) return done;
@@ -14965,7 +15405,7 @@ function lockedDone(view, deployment) {
 		annotations: { [SENTENCE]: view.sentence }
 	}, "lock");
 }
-function keepOld(view, { replicaSet }) {
+function keepOld$1(view, { replicaSet }) {
 	if (replicaSet === void 0 || isKept(replicaSet)) return void 0;
 	return keepReplicaSet(replicaSet, `kept for the way back from rollout ${view.rollout} of ${view.app}`, "old ReplicaSet guarded against a foreign apply");
 }
@@ -14982,24 +15422,24 @@ function finishMove(view) {
 	};
 	const drift = templateDrift(view);
 	if (drift !== void 0) return drift;
-	return settling(view) ?? drainMove(view, deployment, "next") ?? whole$1(view);
+	return settling$1(view) ?? routesAt(view, "after") ?? drainMove(view, deployment, "next") ?? whole$1(view);
 }
 function whole$1(view) {
-	const free = freeOld(sideOf(view, "stable"));
+	const free = freeOld(sideOf$4(view, "stable"));
 	if (free !== void 0) return free;
 	const pinned = view.services.find((service) => pinOf(service) !== void 0);
 	if (pinned !== void 0) return unpinMove(pinned, "next");
-	return settling(view) ?? dropPreviewMove(view) ?? wholeMove(view, "next");
+	return settling$1(view) ?? dropPreviewMove(view) ?? wholeMove(view, "next");
 }
 function drainMove(view, deployment, keep) {
 	const { versions } = view;
 	const fields = keep === "next" ? versions.nextFields : versions.stableFields;
-	const other = sideOf(view, keep === "next" ? "stable" : "next");
+	const other = sideOf$4(view, keep === "next" ? "stable" : "next");
 	const gone = other.wanted === 0 && other.pods.length === 0 && other.terminating.length === 0;
 	const commanded = holdFieldsOf(deployment.spec).minReadySeconds === fields.minReadySeconds && templateEquals(deployment.spec.template, versions[keep]);
 	if (gone && commanded) return void 0;
 	const replicas = replicasOf$1(deployment);
-	const fits = sideOf(view, keep).wanted === replicas;
+	const fits = sideOf$4(view, keep).wanted === replicas;
 	if (commanded && !observed(deployment)) return wait("the Deployment controller");
 	if (commanded && (isLocked(deployment) ? fits || other.wanted === 0 : !fits)) return wait(`${other.pods.length + other.terminating.length} ${keep === "next" ? "old" : "new"} pods to end`);
 	return writeDeployment(deployment, {
@@ -15022,21 +15462,21 @@ function backMove(view) {
 		text: "it was deleted",
 		object: missing$2(view)
 	};
-	const old = sideOf(view, "stable");
+	const old = sideOf$4(view, "stable");
 	const replicas = replicasOf$1(deployment);
 	const pinned = view.services.filter((service) => pinOf(service) !== void 0);
 	const there = pinned.every((service) => pinnedTo(service, old));
 	const leaving = !isHeld(deployment) && templateEquals(deployment.spec.template, view.versions.next);
 	const whole = old.wanted >= replicas && old.serving >= (there ? 1 : replicas);
-	if (old.hash !== void 0 && whole && !leaving && pinned.length > 0) return backWhileWhole(view, deployment, old);
+	if (old.hash !== void 0 && whole && (!leaving || there && pinned.length > 0) && pinned.length > 0) return backWhileWhole(view, deployment, old);
 	const [first] = pinned;
 	if (first !== void 0) return unpinMove(first, "stable");
-	return settling(view) ?? dropPreviewMove(view) ?? restoreOld(view, old);
+	return settling$1(view) ?? routesAt(view, "before") ?? dropPreviewMove(view) ?? restoreOld(view, old);
 }
 function backWhileWhole(view, deployment, old) {
 	const away = view.services.find((service) => pinOf(service) !== void 0 && !pinnedTo(service, old));
 	if (away !== void 0) return pinMove(away, "stable", old.hash ?? "");
-	const drain = settling(view) ?? dropPreviewMove(view) ?? freeOld(old) ?? drainMove(view, deployment, "stable");
+	const drain = (view.routing?.router.registersPods === true ? settling$1(view) : void 0) ?? routesAt(view, "before") ?? settling$1(view) ?? dropPreviewMove(view) ?? freeOld(old) ?? drainMove(view, deployment, "stable");
 	if (drain !== void 0) return drain;
 	const pinned = view.services.find((service) => pinOf(service) !== void 0);
 	return pinned === void 0 ? restoreOld(view, old) : unpinMove(pinned, "stable");
@@ -15084,7 +15524,7 @@ function returnMove(view) {
 		}, "new version down, old template in place");
 	}
 	if (!observed(deployment)) return wait("the Deployment controller");
-	const { hash } = sideOf(view, "stable");
+	const { hash } = sideOf$4(view, "stable");
 	const left = view.pods.filter((pod) => hashOf(pod) !== hash);
 	return left.length > 0 ? wait(`${left.length} new pods to end`) : upMove(view, "stable");
 }
@@ -15125,7 +15565,7 @@ function separatePreview(view) {
 		annotations: { [SENTENCE]: view.sentence }
 	}, `${replicas} new pods`);
 	if (!observed(fresh)) return wait("the Deployment controller");
-	const side = sideOf(view, "next");
+	const side = sideOf$4(view, "next");
 	if (side.serving < replicas) return wait(`new pods to be ready, ${side.serving} of ${replicas}`);
 	return previewMove(view, { ["color"]: separate.color }) ?? done;
 }
@@ -15135,11 +15575,11 @@ function adoptMove(view, old) {
 		paused: true,
 		annotations: { [SENTENCE]: view.sentence }
 	}, "lock while it is replaced");
-	const { hash } = sideOf(view, "stable");
+	const { hash } = sideOf$4(view, "stable");
 	const pinned = (service) => hash !== void 0 && pinOf(service) === hash;
 	const unpinned = view.services.find((service) => !pinned(service) && !onNew(view, service));
 	if (unpinned !== void 0) return hash === void 0 ? wait("its ReplicaSet") : pinMove(unpinned, "stable", hash);
-	return view.separate?.deployment === void 0 ? settling(view) : void 0;
+	return view.separate?.deployment === void 0 ? settling$1(view) : void 0;
 }
 function hasColor(deployment) {
 	return deployment.spec.template.metadata?.labels?.[COLOR] !== void 0;
@@ -15174,16 +15614,16 @@ function createMove(view, manifest) {
 }
 function separateSwitch(view) {
 	const left = view.services.find((service) => !onNew(view, service));
-	if (left === void 0) return settling(view) ?? done;
+	if (left === void 0) return settling$1(view) ?? done;
 	const beside = separatePreview(view);
 	if (beside.kind !== "done") return beside;
-	const [old, fresh] = [sideOf(view, "stable"), sideOf(view, "next")];
+	const [old, fresh] = [sideOf$4(view, "stable"), sideOf$4(view, "next")];
 	if (fresh.serving < old.serving) return wait(`the new set to serve with as many pods as the old one, ${fresh.serving} of ${old.serving}`);
 	return selectMove(left, "next", view.separate?.color ?? "");
 }
 function separateFinish(view) {
 	const { deployment: old } = view;
-	const settle = settling(view);
+	const settle = settling$1(view);
 	if (settle !== void 0) return settle;
 	if (view.services.some((service) => !onNew(view, service))) return separateSwitch(view);
 	if (old !== void 0 && (replicasOf$1(old) > 0 || isLocked(old))) return writeDeployment(old, {
@@ -15201,7 +15641,7 @@ function separateBack(view) {
 		text: "it was deleted",
 		object: missing$2(view)
 	};
-	const { hash, serving, wanted } = sideOf(view, "stable");
+	const { hash, serving, wanted } = sideOf$4(view, "stable");
 	const least = Math.min(replicasOf$1(old), view.record.replicas);
 	const whole = observed(old) && Math.min(serving, wanted) >= least && replicasOf$1(old) > 0;
 	if (replicasOf$1(old) === 0 && view.record.replicas > 0) return writeDeployment(old, {
@@ -15218,7 +15658,7 @@ function separateBack(view) {
 		}, "lock");
 		return hasColor(old) || hash === void 0 ? selectMove(away, "stable", "the old version") : pinMove(away, "stable", hash);
 	}
-	return settling(view) ?? dropPreviewMove(view) ?? retireNew(view) ?? unlockOld(view, old);
+	return settling$1(view) ?? dropPreviewMove(view) ?? retireNew(view) ?? unlockOld(view, old);
 }
 function retireNew({ separate }) {
 	const fresh = separate?.deployment;
@@ -15229,7 +15669,7 @@ function retireNew({ separate }) {
 			kind: "write",
 			write: {
 				verb: "delete",
-				ref: refOf(fresh),
+				ref: refOf$1(fresh),
 				...uid === void 0 ? {} : { uid }
 			},
 			text: `Deployment/${fresh.metadata.name ?? ""} removed`
@@ -15249,6 +15689,105 @@ function unlockOld(view, old) {
 		annotations: { [SENTENCE]: null }
 	}, "unlocked") : done;
 }
+// src/strategies/weighted.ts
+const ONE = "1%";
+function weightedStep(view, share) {
+	return begun(view) ?? standing(view, share) ?? (share.percent >= 100 ? allReady(view) : void 0) ?? routesAt(view, share) ?? done;
+}
+function standing(view, share) {
+	const { deployment, routing } = view;
+	if (deployment === void 0 || routing === void 0) return wait("the Deployment");
+	const surge = surgeAt(view, routing, share);
+	const first = registered(view, deployment, routing);
+	if (first !== void 0) return first;
+	const beside = standBeside(view, deployment, surge);
+	if (beside !== void 0) return beside;
+	return canaryServices(view) ?? keepOld$1(view, sideOf$4(view, "stable")) ?? endpoints(view, sideOf$4(view, "next").serving);
+}
+function registered(view, deployment, { router }) {
+	const share = shareNow(view);
+	const later = share !== void 0 && share.percent + share.mirror > 0;
+	if (router.registersPods !== true || later) return void 0;
+	const nothing = {
+		percent: 0,
+		mirror: 0
+	};
+	if (share !== void 0 && routesAt(view, nothing) === void 0) return void 0;
+	return standBeside(view, deployment, ONE) ?? canaryServices(view) ?? endpoints(view, 1) ?? routesAt(view, nothing);
+}
+function smaller(a, b) {
+	return Number.parseInt(a, 10) < Number.parseInt(b, 10) ? a : b;
+}
+function surgeAt({ versions, deployment }, { pods }, { percent, mirror }) {
+	const asked = pods === "full" ? 100 : Math.min(100, Math.max(1, percent + mirror));
+	if (!versions.namesMinReady || percent >= 100 || deployment === void 0) return `${asked}%`;
+	return smaller(surgeOneShort(replicasOf$1(deployment)), `${asked}%`);
+}
+function allReady(view) {
+	const { deployment } = view;
+	if (deployment === void 0) return wait("the Deployment");
+	const [old, fresh] = [sideOf$4(view, "stable"), sideOf$4(view, "next")];
+	return standBeside(view, deployment, "100%") ?? asWhole(fresh, old) ?? endpoints(view, fresh.serving);
+}
+function canaryServices(view) {
+	const { hash } = sideOf$4(view, "next");
+	if (hash === void 0) return wait("the new ReplicaSet");
+	for (const service of view.services) {
+		if (service.canary === void 0) continue;
+		const object = canaryService(view, service, { [HASH_LABEL]: hash });
+		const { live } = service.canary;
+		const text = `Service/${object.metadata.name ?? ""}`;
+		if (live === void 0) return {
+			kind: "write",
+			write: {
+				verb: "create",
+				object
+			},
+			text: `${text} created`
+		};
+		const { selector = {} } = object.spec;
+		if (jsonEquals(live.spec.selector ?? {}, selector)) continue;
+		return {
+			kind: "write",
+			write: {
+				verb: "patch",
+				object: live,
+				operations: [{
+					op: "add",
+					path: "/spec/selector",
+					value: selector
+				}]
+			},
+			text: `${text} to the new version`
+		};
+	}
+}
+function endpoints({ services }, wanted) {
+	const behind = services.find(({ canary }) => canary !== void 0 && canary.ready < wanted);
+	if (behind?.canary === void 0) return void 0;
+	return wait(`endpoints of Service/${behind.record.name}-canary, ${behind.canary.ready} of ${wanted}`);
+}
+function weightedFinish(view) {
+	const { deployment } = view;
+	if (deployment === void 0) return wait("the Deployment");
+	const drift = templateDrift(view);
+	if (drift !== void 0) return drift;
+	const [old, fresh] = [sideOf$4(view, "stable"), sideOf$4(view, "next")];
+	const left = view.services.find((service) => !pinnedTo(service, fresh));
+	if (!isHeld(deployment) && !view.services.some((service) => pinnedTo(service, old)) || left === void 0) return finishMove(view);
+	const all = {
+		percent: 100,
+		mirror: 0
+	};
+	const before = begun(view) ?? standing(view, all) ?? allReady(view) ?? onOldOnly(view, all);
+	if (before !== void 0) return before;
+	return fresh.hash === void 0 ? wait("the new ReplicaSet") : pinMove(left, "next", fresh.hash);
+}
+function onOldOnly(view, share) {
+	const fresh = sideOf$4(view, "next");
+	const switched = (service) => pinnedTo(service, fresh);
+	return view.services.some(switched) ? void 0 : routesAt(view, share);
+}
 // src/strategies/strategy.ts
 function nextMove(strategy, view, goal) {
 	switch (strategy) {
@@ -15257,6 +15796,7 @@ function nextMove(strategy, view, goal) {
 			if (goal.kind === "step") return downMove(view);
 			return goal.kind === "finish" ? finishRecreate(view) : returnMove(view);
 		case "canary":
+			if (view.routing !== void 0) return weightedMove(view, goal);
 			if (goal.kind === "step") return canaryStep(view, goal);
 			return wholeMove(view, goal.kind === "finish" ? "next" : "stable");
 		case "blue-green":
@@ -15267,10 +15807,32 @@ function nextMove(strategy, view, goal) {
 }
 function finishRecreate(view) {
 	const { deployment, versions } = view;
-	const old = sideOf(view, "stable");
+	const old = sideOf$4(view, "stable");
 	const isNew = deployment !== void 0 && templateEquals(deployment.spec.template, versions.next);
 	const left = old.pods.length + old.terminating.length > 0;
 	return isNew && !left ? upMove(view, "next") : downMove(view);
+}
+function weightedMove(view, goal) {
+	switch (goal.kind) {
+		case "step": {
+			const share = shareAt(goal.steps, goal.index);
+			return share === void 0 ? done : withoutPods(view) ?? weightedStep(view, share);
+		}
+		case "finish": return weightedFinish(view);
+		case "back": return backMove(view);
+	}
+}
+function shareAt(steps, index) {
+	return steps.slice(0, index + 1).reduce((share, step) => {
+		if (step.kind === "weight") return {
+			percent: step.percent,
+			mirror: 0
+		};
+		return step.kind === "mirror" ? {
+			percent: share?.percent ?? 0,
+			mirror: step.percent
+		} : share;
+	}, void 0);
 }
 function weightAt(steps, index) {
 	return steps.slice(0, index + 1).reduce((weight, step) => step.kind === "weight" ? step.percent : weight, 0);
@@ -15298,7 +15860,8 @@ function separateMove(view, goal) {
 function stopMove(strategy, view) {
 	const { deployment } = view;
 	if (deployment === void 0 || strategy === "recreate" || view.separate !== void 0) return void 0;
-	if (isHeld(deployment)) return strategy === "blue-green" ? restMove(view, surgeFor) : restMove(view);
+	const pinned = strategy === "blue-green" || view.routing !== void 0;
+	if (isHeld(deployment)) return pinned ? restMove(view, surgeFor) : restMove(view);
 	return wholeMove(view, "next").kind === "done" || wholeMove(view, "stable").kind === "done" || isLocked(deployment) ? void 0 : writeDeployment(deployment, { paused: true }, "lock");
 }
 // src/rollout/codec.ts
@@ -15367,13 +15930,17 @@ function decodePayload(object) {
 	try {
 		return parseJson(gunzipSync(Buffer.from(data?.["payload"] ?? "", "base64")).toString("utf8"));
 	} catch (cause) {
-		throw refuse("payload-broken", `${nameOf(refOf(object))} holds no readable release (${String(cause)})`, { next: "deploy the release you want from its commit" });
+		throw refuse("payload-broken", `${nameOf(refOf$1(object))} holds no readable release (${String(cause)})`, { next: "deploy the release you want from its commit" });
 	}
 }
 // src/rollout/ownership.ts
 const CONTROLLER$2 = "kube-controller-manager";
 function annotationOperations(object) {
-	return [ORIGINALS, SENTENCE].filter((key) => object.metadata.annotations?.[key] !== void 0).map((key) => ({
+	return [
+		ORIGINALS,
+		SENTENCE,
+		SPLIT
+	].filter((key) => object.metadata.annotations?.[key] !== void 0).map((key) => ({
 		op: "remove",
 		path: pointer("metadata", "annotations", key)
 	}));
@@ -15407,220 +15974,18 @@ async function clean$1(client, object, operationsFor) {
 			value: current.metadata.resourceVersion ?? ""
 		};
 		try {
-			return await client.patch(refOf(current), {
+			return await client.patch(refOf$1(current), {
 				type: "json",
 				operations: [test, ...operations]
 			}, { fieldManager: MOVER$2 });
 		} catch (error) {
 			if (attempt >= 10 || !isStale(error)) throw error;
-			current = await client.get(refOf(current)) ?? current;
+			current = await client.get(refOf$1(current)) ?? current;
 		}
 	}
 }
 function isStale(error) {
 	return typeof error === "object" && error !== null && "kind" in error && error.kind === "stale";
-}
-// src/rollout/finish.ts
-async function finish(engine) {
-	const { book, reporter } = engine.o;
-	if (engine.workloads.length > 0) reporter.emit({
-		kind: "phase",
-		title: "Finish: all pods to the new version"
-	});
-	await engine.reach({ kind: "finish" }, book.record.timeoutMs);
-	for (const workload of engine.workloads) {
-		const { deployment, separate, services } = engine.view(workload);
-		for (const object of [
-			separate?.deployment,
-			deployment,
-			...services.map(({ live }) => live)
-		]) if (object !== void 0) await handOver(engine, object);
-	}
-}
-async function handOver(engine, live) {
-	const { book, client, world, apply } = engine.o;
-	engine.checkpoint(["lost"]);
-	const manifest = book.object(keyOf$1(refOf(live)));
-	const applied = manifest === void 0 ? live : await apply(manifest, live);
-	world.put(await clean$1(client, applied, withoutTraces));
-}
-function leftovers(before, now) {
-	const kept = new Set(now.map((object) => keyOf$1(refOf(object))));
-	return before.filter((object) => !kept.has(keyOf$1(refOf(object))));
-}
-async function succeed(engine) {
-	const { book } = engine.o;
-	const { record } = book;
-	const previous = record.serving?.digest === record.release.digest ? record.previous : record.serving;
-	const kept = new Set([record.release.rollout, previous?.rollout]);
-	const old = record.payloads.filter(({ rollout }) => !kept.has(rollout));
-	const ours = (job) => job.endsWith(`-${record.rollout}`);
-	const { previous: _before, failure: _failure, reason: _reason, ...rest } = record;
-	book.record = {
-		...rest,
-		...previous === void 0 ? {} : { previous }
-	};
-	await book.save({
-		phase: "succeeded",
-		serving: record.release,
-		step: record.steps.length,
-		payloads: record.payloads.filter(({ rollout }) => kept.has(rollout)),
-		jobs: record.jobs.filter(ours)
-	}, {
-		kind: "finished",
-		text: successText(record)
-	});
-	await sweep(engine, old, record.jobs.filter((job) => !ours(job)));
-}
-async function sweep(engine, payloads, jobs) {
-	const { client, book, reporter } = engine.o;
-	const { app, namespace } = book.record;
-	const refs = payloads.map(({ rollout, kind }) => ({
-		apiVersion: "v1",
-		kind,
-		name: payloadName(app, rollout),
-		namespace
-	}));
-	for (const key of jobs) {
-		const [, , jobNamespace, name] = key.split("|");
-		if (name !== void 0) refs.push({
-			apiVersion: "batch/v1",
-			kind: "Job",
-			name,
-			namespace: jobNamespace ?? namespace
-		});
-	}
-	for (const ref of refs) try {
-		await client.delete(ref, { propagation: "Background" });
-	} catch (error) {
-		reporter.emit({
-			kind: "line",
-			level: "warning",
-			text: `${nameOf(ref)} could not be removed: ${String(error)}`
-		});
-	}
-}
-// src/rollout/interrupt.ts
-var Interrupted = class extends Error {
-	interruption;
-	constructor(interruption) {
-		super(`interrupted: ${interruption.kind}`);
-		this.name = "Interrupted";
-		this.interruption = interruption;
-	}
-};
-// src/checks/http.ts
-const PAUSE_MS = 1e3;
-const TRIES = 3;
-const SHOWN = 200;
-async function runCheck(engine, check) {
-	const lines = [];
-	for (let round = 0; round < check.http.times; round++) {
-		if (round > 0) await engine.o.clock.sleep(PAUSE_MS, engine.o.cancel);
-		engine.checkpoint();
-		const targets = targetsOf(engine, check.http);
-		if (targets.length === 0) return {
-			kind: "inconclusive",
-			text: "no serving pod of the new version to ask",
-			lines
-		};
-		for (const target of targets) {
-			const failure = await askTarget(engine, target, check.http, lines);
-			if (failure !== void 0) return {
-				kind: "fail",
-				text: failure,
-				lines
-			};
-		}
-	}
-	return {
-		kind: "pass",
-		text: `${check.http.path} answered ${check.http.expect.status}, ${lines.length} of ${lines.length} times`,
-		lines
-	};
-}
-async function askTarget(engine, target, http, lines) {
-	let last = "";
-	for (let attempt = 0; attempt < TRIES; attempt++) {
-		if (attempt > 0) await engine.o.clock.sleep(PAUSE_MS, engine.o.cancel);
-		engine.checkpoint();
-		try {
-			const answer = await target.ask();
-			const wrong = judge(answer, http);
-			lines.push(`${target.name} ${http.path}: ${answer.status} ${answer.body.slice(0, SHOWN).trim()}`);
-			if (wrong === void 0) return void 0;
-			if (answer.status !== 502 && answer.status !== 503 && answer.status !== 504) return `${target.name} ${wrong}`;
-			last = wrong;
-		} catch (error) {
-			last = `gave no answer (${error instanceof Error ? error.message : String(error)})`;
-			lines.push(`${target.name} ${http.path}: ${last}`);
-		}
-	}
-	return `${target.name} ${last}`;
-}
-function judge({ status, body }, { expect }) {
-	if (status !== expect.status) return `answered ${status}, expected ${expect.status}: ${body.slice(0, SHOWN).trim()}`;
-	if (expect.body !== void 0 && !body.includes(expect.body)) return `answered without "${expect.body}": ${body.slice(0, SHOWN).trim()}`;
-}
-function targetsOf(engine, http) {
-	if (http.url !== void 0) return [urlTarget(engine, http, http.url)];
-	return engine.workloads.flatMap((workload) => workloadTargets(engine, workload, http));
-}
-function urlTarget(engine, http, url) {
-	const { expand, fetchUrl } = engine.o;
-	const options = {
-		headers: headersOf$1(engine, http),
-		timeoutMs: http.timeoutMs
-	};
-	return {
-		name: url,
-		ask: () => fetchUrl(expand(url), options)
-	};
-}
-function workloadTargets(engine, workload, http) {
-	const { client, book } = engine.o;
-	const view = engine.view(workload);
-	const [service] = view.services;
-	const options = {
-		headers: headersOf$1(engine, http),
-		timeoutMs: http.timeoutMs,
-		maxBytes: 1e6
-	};
-	const preview = book.record.strategy === "blue-green";
-	if (http.target === "service" || preview) {
-		if (service === void 0) return [];
-		const name = http.target === "service" ? service.record.name : previewName(service.record.name);
-		const port = http.port ?? service.live?.spec.ports?.[0]?.port ?? 80;
-		const target = {
-			kind: "Service",
-			namespace: workload.namespace,
-			name,
-			port
-		};
-		return [{
-			name: `Service/${name}`,
-			ask: () => client.proxy(target, http.path, options)
-		}];
-	}
-	const side = sideOf(view, "next");
-	const least = view.versions.nextFields.minReadySeconds;
-	return side.pods.filter((pod) => isServing(pod, least, view.now)).map((pod) => {
-		const name = pod.metadata.name ?? "";
-		const port = http.port ?? pod.spec.containers[0]?.ports?.[0]?.containerPort ?? 80;
-		const target = {
-			kind: "Pod",
-			namespace: workload.namespace,
-			name,
-			port
-		};
-		return {
-			name: `Pod/${name}`,
-			ask: () => client.proxy(target, http.path, options)
-		};
-	});
-}
-function headersOf$1(engine, http) {
-	return Object.fromEntries(Object.entries(http.headers).map(([name, value]) => [name, engine.o.expand(value)]));
 }
 // src/health/look.ts
 function containerRows(pod) {
@@ -15644,11 +16009,11 @@ function podRef(pod) {
 		...namespace === void 0 ? {} : { namespace }
 	};
 }
-function idOf$1(object) {
+function idOf$2(object) {
 	return object.metadata.uid ?? object.metadata.name ?? "";
 }
 function servedKey(pod, container, start) {
-	return `served/${idOf$1(pod)}/${container}/${start}`;
+	return `served/${idOf$2(pod)}/${container}/${start}`;
 }
 function subject(pod, { role, status }) {
 	return `${role === "init" ? "Init container" : "Container"} ${status.name} of Pod/${pod.metadata.name ?? ""}`;
@@ -15760,7 +16125,7 @@ function crashSign(pod, row, look) {
 	const { message } = crash.ended ?? {};
 	return {
 		code,
-		key: `${code}/${idOf$1(pod)}/${name}`,
+		key: `${code}/${idOf$2(pod)}/${name}`,
 		depth: 1,
 		object: podRef(pod),
 		container: name,
@@ -15833,7 +16198,7 @@ function sentenceOf(pod, row, { ended, restarts, served, ran }, code) {
 	return `${who} ended with exit code ${ended.exitCode} (${why})${after}${past}${often}`;
 }
 function limitOf({ spec }) {
-	const memory = valueAt(spec?.resources, ["limits", "memory"]);
+	const memory = valueAt$1(spec?.resources, ["limits", "memory"]);
 	return typeof memory === "string" ? ` of ${memory}` : "";
 }
 function hintOf({ ended }, code) {
@@ -15862,7 +16227,7 @@ function podSign(pod, look) {
 function base(pod, code) {
 	return {
 		code,
-		key: `${code}/${idOf$1(pod)}`,
+		key: `${code}/${idOf$2(pod)}`,
 		depth: 2,
 		object: podRef(pod)
 	};
@@ -15929,7 +16294,7 @@ function noRoom(pod, message, look) {
 	};
 }
 function gatesOf(pod) {
-	return listOf(pod.spec.schedulingGates).map((gate) => valueAt(gate, ["name"])).filter((name) => typeof name === "string").join(", ") || "unknown";
+	return listOf$1(pod.spec.schedulingGates).map((gate) => valueAt$1(gate, ["name"])).filter((name) => typeof name === "string").join(", ") || "unknown";
 }
 function nodeSign(pod) {
 	const ready = conditionOf(pod, "Ready");
@@ -15957,7 +16322,7 @@ function waitingSign(pod, row, look) {
 	const { reason = "", message = "" } = state.waiting ?? {};
 	const at = (code) => ({
 		code,
-		key: `${code}/${idOf$1(pod)}/${name}`,
+		key: `${code}/${idOf$2(pod)}/${name}`,
 		depth: 1,
 		object: podRef(pod),
 		container: name,
@@ -16015,7 +16380,7 @@ function configSign(pod, row, message, look) {
 		sentence,
 		hint: "it passes by itself"
 	};
-	const key = idOf$1(pod);
+	const key = idOf$2(pod);
 	if (/runAsNonRoot|non-root|image will run as root|runAsUser/i.test(message)) return {
 		code: "security-context",
 		key: `security-context/${key}/${row.status.name}`,
@@ -16037,7 +16402,7 @@ const ATTACHING = new Set([
 	"FailedMapVolume"
 ]);
 function startingSign(pod, row, reason, look) {
-	const key = idOf$1(pod);
+	const key = idOf$2(pod);
 	const named = ({ reason = "" }) => ATTACHING.has(reason);
 	const volume = newestEvent(pod, look, named);
 	if (volume !== void 0) {
@@ -16196,7 +16561,7 @@ function pullSign(pod, row, look) {
 	const image = row.status.image || row.spec?.image || "";
 	const base = {
 		code: "image-pull",
-		key: `image-pull/${idOf$1(pod)}/${name}`,
+		key: `image-pull/${idOf$2(pod)}/${name}`,
 		depth: 1,
 		object: podRef(pod)
 	};
@@ -16240,7 +16605,7 @@ function pullSign(pod, row, look) {
 function causeOf$1(pod, { status }, reason, message, look) {
 	const image = status.image ?? "";
 	const own = pullCause(`${reason === "RegistryUnavailable" ? reason : ""} ${message}`, image);
-	const memory = (id) => `pull-${id}/${idOf$1(pod)}/${status.name}`;
+	const memory = (id) => `pull-${id}/${idOf$2(pod)}/${status.name}`;
 	if (own.id !== "unknown") {
 		for (const { id } of CAUSES) look.memory.delete(memory(id));
 		look.memory.set(memory(own.id), look.now);
@@ -16323,14 +16688,14 @@ function refusedPodsSign(set, deployment, look) {
 	const why = oneLine(message.replace(/^pods "[^"]*" is forbidden: /, "")) || "no reason given";
 	const sign = {
 		code: rule.code,
-		key: `${rule.code}/${idOf$1(owner)}`,
+		key: `${rule.code}/${idOf$2(owner)}`,
 		depth: 3,
 		object,
 		sentence: `${object.kind}/${object.name} may not make its pods: ${why}`,
 		hint: rule.hint,
 		detail: message
 	};
-	if (rule.code === "quota") return [quotaSign(sign, idOf$1(owner), look)];
+	if (rule.code === "quota") return [quotaSign(sign, idOf$2(owner), look)];
 	return [{
 		...sign,
 		fatal: rule.fatal,
@@ -16370,7 +16735,7 @@ function jobSign(job, pods) {
 	const hint = failed.reason === "DeadlineExceeded" ? "raise activeDeadlineSeconds, or let the Job do less" : "look at its last log lines, mend it and deploy again";
 	return [{
 		code: "job-failed",
-		key: `job-failed/${idOf$1(job)}`,
+		key: `job-failed/${idOf$2(job)}`,
 		depth: 3,
 		object,
 		fatal: "now",
@@ -16405,7 +16770,7 @@ function deploymentSigns(deployment, deeper, look) {
 	if ((deployment.status?.observedGeneration ?? 0) < generation) return [{
 		...common,
 		code: "controller",
-		key: `controller/${idOf$1(deployment)}/${generation}`,
+		key: `controller/${idOf$2(deployment)}/${generation}`,
 		fatal: "never",
 		hiddenFor: look.grace.starting,
 		sentence: `Deployment/${object.name} was changed, but its controller has not looked at it`,
@@ -16417,7 +16782,7 @@ function deploymentSigns(deployment, deeper, look) {
 	return [{
 		...common,
 		code: "no-progress",
-		key: `no-progress/${idOf$1(deployment)}`,
+		key: `no-progress/${idOf$2(deployment)}`,
 		fatal: "now",
 		sentence: `Deployment/${object.name} made no progress for ${seconds} s${cause === void 0 ? "" : `: ${cause.sentence}`}`,
 		hint: cause?.hint ?? "look at its pods and their events",
@@ -16453,7 +16818,7 @@ function diagnose(input) {
 		input.deployment,
 		input.job
 	];
-	forget(new Set(given.flatMap((object) => object === void 0 ? [] : idOf$1(object))), pods, signs, look);
+	forget(new Set(given.flatMap((object) => object === void 0 ? [] : idOf$2(object))), pods, signs, look);
 	return conclude(symptoms, input.now);
 }
 function signsOf(pod, look) {
@@ -16487,7 +16852,7 @@ function timed({ grace = 0, hiddenFor = 0, ...sign }, { memory, now }) {
 }
 function forget(owners, pods, signs, { memory }) {
 	const current = new Set(signs.map((sign) => sign.key));
-	const rows = pods.flatMap((pod) => containerRows(pod).map((row) => [`${idOf$1(pod)}/${row.status.name}`, row]));
+	const rows = pods.flatMap((pod) => containerRows(pod).map((row) => [`${idOf$2(pod)}/${row.status.name}`, row]));
 	const known = new Map(rows);
 	const refused = signs.some((sign) => sign.depth === 3);
 	for (const key of memory.keys()) {
@@ -16758,7 +17123,7 @@ var Versions = class {
 		return this.#objects.get(`${namespace}/${name}`);
 	}
 	put(object) {
-		const key = keyOf(object);
+		const key = keyOf$1(object);
 		const { resourceVersion } = object.metadata;
 		const known = this.#objects.get(key);
 		if (known !== void 0 && newer(resourceVersion, known.metadata.resourceVersion) === false) return false;
@@ -16767,7 +17132,7 @@ var Versions = class {
 		return true;
 	}
 	deleted(object) {
-		const key = keyOf(object);
+		const key = keyOf$1(object);
 		const { resourceVersion } = object.metadata;
 		const known = this.#objects.get(key);
 		if (resourceVersion !== void 0) this.#gone.set(key, resourceVersion);
@@ -16782,7 +17147,7 @@ var Versions = class {
 	}
 	reset(items, version) {
 		const later = this.items().filter((each) => newer(each.metadata.resourceVersion, version) === true);
-		this.#objects = new Map(items.map((each) => [keyOf(each), each]));
+		this.#objects = new Map(items.map((each) => [keyOf$1(each), each]));
 		this.#items = void 0;
 		this.#gone.clear();
 		for (const each of later) this.put(each);
@@ -16797,7 +17162,7 @@ var Versions = class {
 		this.#gone.delete(key);
 	}
 };
-function keyOf({ metadata }) {
+function keyOf$1({ metadata }) {
 	return `${metadata.namespace ?? ""}/${metadata.name ?? ""}`;
 }
 // src/kubernetes/watch.ts
@@ -17201,8 +17566,8 @@ async function runJob(engine, name) {
 		message: `Job ${name} is not among the release's objects`
 	});
 	const job = jobOf(manifest, record.app, record.rollout);
-	const ref = refOf(job);
-	if (!record.jobs.includes(keyOf$1(ref))) await book.save({ jobs: [...record.jobs, keyOf$1(ref)] });
+	const ref = refOf$1(job);
+	if (!record.jobs.includes(keyOf$2(ref))) await book.save({ jobs: [...record.jobs, keyOf$2(ref)] });
 	if (await client.get(ref) === void 0) {
 		engine.checkpoint();
 		await client.create(job, { fieldManager: MOVER$2 });
@@ -17332,9 +17697,2191 @@ async function jobFailure(engine, name, namespace, { fatal, symptoms }, reason, 
 		next: known?.next ?? `kubectl -n ${namespace} logs job/${name}`
 	});
 }
+// src/manifests/digest.ts
+function write(value) {
+	if (typeof value === "bigint") return String(value);
+	if (Array.isArray(value)) return `[${value.map((item) => write(item)).join(",")}]`;
+	if (typeof value !== "object" || value === null) return JSON.stringify(value ?? null);
+	return `{${Object.keys(value).filter((key) => value[key] !== void 0).sort().map((key) => `${JSON.stringify(key)}:${write(value[key])}`).join(",")}}`;
+}
+function canonicalJson(value) {
+	return write(value);
+}
+function releaseDigest(objects) {
+	const texts = objects.map((object) => `${keyOf$2(refOf$1(object))} ${canonicalJson(object)}`);
+	return createHash("sha256").update(texts.sort().join("\n")).digest("hex");
+}
+function releaseName(digest) {
+	return digest.slice(0, 10);
+}
+// src/routers/alb-services.ts
+const PREFIX$2 = "alb.ingress.kubernetes.io/";
+const TARGET_TYPE = `${PREFIX$2}target-type`;
+function targetProblems({ object, related }, { sides }) {
+	return related.filter(({ kind, metadata }) => kind === "Service" && sides.some(({ stable }) => stable === metadata.name)).flatMap((service) => [...annotationProblems(service), ...typeProblems(object, service)]);
+}
+function annotationProblems({ metadata: { annotations = {}, name = "" } }) {
+	const own = Object.keys(annotations).filter((key) => key.startsWith(PREFIX$2));
+	if (own.length === 0) return [];
+	return [{
+		reason: `Service/${name} tells its target group ${own.map((key) => key.slice(26)).join(", ")}, which the Service of the new version would not; beside a second group its authentication is not asked for either`,
+		mend: "move these annotations to the Ingress"
+	}];
+}
+function typeProblems(object, service) {
+	const told = object.metadata.annotations?.[TARGET_TYPE];
+	const { type = "ClusterIP" } = mapAt(service, "spec");
+	if (told === "ip" || told === void 0 && type === "ClusterIP") return [];
+	return [{
+		reason: `its targets are nodes unless ${TARGET_TYPE} is ip, and the Service of the new version has no node port`,
+		mend: `set ${TARGET_TYPE}: ip at the Ingress`
+	}];
+}
+// src/routers/problems.ts
+function alreadyThere({ sides }) {
+	return {
+		reason: `it leads to ${sides.map(({ canary }) => canary).join(", ")} already, which somebody else has put there`,
+		mend: "take that backend out of it"
+	};
+}
+function cannotMatch(router, { kind }) {
+	return {
+		reason: `${router} cannot match ${kind === "port" ? "a port" : "who asks"}`,
+		mend: "match a header, a cookie, a query or a language"
+	};
+}
+function notWhole({ percent, mirror }) {
+	return [percent, mirror].filter((share) => !Number.isInteger(share)).map((share) => ({
+		reason: `a share of ${share}% is no whole percent`,
+		mend: "use a whole percent"
+	}));
+}
+// src/routers/alb.ts
+const PREFIX$1 = "alb.ingress.kubernetes.io/";
+const ACTIONS = `${PREFIX$1}actions.`;
+const LEGACY_CLASS$1 = "kubernetes.io/ingress.class";
+const alb = {
+	name: "alb",
+	kinds: [{
+		apiVersion: "networking.k8s.io/v1",
+		kind: "Ingress"
+	}],
+	related: [{
+		apiVersion: "v1",
+		kind: "Service"
+	}],
+	settleMs: 3e4,
+	registersPods: true,
+	mine: ({ object }) => classOf$1(object).includes("alb") || Object.keys(annotationsOf$1(object)).some((key) => key.startsWith(PREFIX$1)),
+	leadsTo: ({ object }, service) => actionsOf(object).some(({ groups }) => groups.some((group) => field(group, "serviceName") === service)) || backendsOf(object).includes(service),
+	problems: problems$2,
+	wanted: ({ object }, split) => [edited$2(object, split)],
+	verify: () => ({ kind: "unknown" })
+};
+function annotationsOf$1({ metadata }) {
+	return metadata.annotations ?? {};
+}
+function classOf$1(object) {
+	const named = mapAt(object, "spec")["ingressClassName"];
+	return typeof named === "string" ? named : annotationsOf$1(object)[LEGACY_CLASS$1] ?? "";
+}
+function backendsOf(object) {
+	const spec = mapAt(object, "spec");
+	return [...mapsIn(spec["rules"]).flatMap((rule) => mapsIn(mapAt(rule, "http")["paths"])).map((path) => mapAt(path, "backend")), mapAt(spec, "defaultBackend")].map((backend) => textOf(mapAt(backend, "service")["name"])).filter((name) => name !== "");
+}
+function keyOf(map, name) {
+	return Object.keys(map).find((key) => key.toLowerCase() === name.toLowerCase()) ?? name;
+}
+function field(map, name) {
+	return map[keyOf(map, name)];
+}
+function mapField(map, name) {
+	const value = field(map, name);
+	return isMap$1(value) ? value : {};
+}
+function actionsOf(object) {
+	const used = new Set(backendsOf(object));
+	return Object.entries(annotationsOf$1(object)).flatMap(([key, text]) => {
+		if (!key.startsWith(ACTIONS) || !used.has(key.slice(ACTIONS.length))) return [];
+		const action = read$1(text);
+		return action === void 0 ? [] : [{
+			key,
+			action,
+			groups: mapsIn(field(mapField(action, "forwardConfig"), "targetGroups"))
+		}];
+	});
+}
+function read$1(text) {
+	try {
+		const value = parseJson(text);
+		return isMap$1(value) ? value : void 0;
+	} catch {
+		return;
+	}
+}
+function sideOf$3(groups, { sides }) {
+	return sides.find(({ stable }) => groups.some((group) => field(group, "serviceName") === stable));
+}
+function edited$2(object, split) {
+	const changed = actionsOf(object).flatMap(({ key, action, groups }) => {
+		const side = sideOf$3(groups, split);
+		if (side === void 0) return [];
+		const forwardKey = keyOf(action, "forwardConfig");
+		const forward = mapField(action, "forwardConfig");
+		const next = {
+			...forward,
+			[keyOf(forward, "targetGroups")]: groups.flatMap((group) => parted$1(group, groups, side, split.percent))
+		};
+		return [[key, stringifyJson({
+			...action,
+			[forwardKey]: next
+		})]];
+	});
+	const annotations = {
+		...annotationsOf$1(object),
+		...Object.fromEntries(changed)
+	};
+	return {
+		...object,
+		metadata: {
+			...object.metadata,
+			annotations
+		}
+	};
+}
+function parted$1(group, groups, side, percent) {
+	if (field(group, "serviceName") !== side.stable) return [group];
+	const weight = groups.length === 1 ? 100 : Number(field(group, "weight") ?? 1);
+	const canary = Math.round(weight * percent / 100);
+	const weightKey = keyOf(group, "weight");
+	return [{
+		...group,
+		[weightKey]: weight - canary
+	}, {
+		...group,
+		[keyOf(group, "serviceName")]: side.canary,
+		[weightKey]: canary
+	}];
+}
+function problems$2(route, split) {
+	const { object } = route;
+	const found = targetProblems(route, split);
+	const direct = split.sides.filter(({ stable }) => backendsOf(object).includes(stable) && !actionsOf(object).some(({ groups }) => groups.some((group) => field(group, "serviceName") === stable)));
+	for (const { stable } of direct) found.push({
+		reason: `Service/${stable} is a backend itself: to put an action in its place would delete its target group at once and cut connections off`,
+		mend: `write an action with one target group (${ACTIONS}<name>, port use-annotation) that forwards to ${stable}, let it settle, then deploy`
+	});
+	for (const { groups, action } of actionsOf(object)) {
+		if (sideOf$3(groups, split) === void 0) continue;
+		found.push(...groupProblems(groups, split));
+		if (isSticky(action, object)) found.push(STICKY);
+	}
+	const { match, sticky, mirror, pins } = split;
+	if (match.length > 0 || sticky !== void 0 || mirror > 0 || pins.length > 0) found.push({
+		reason: "an action parts requests by weight only: match, sticky, mirror and kept versions are not possible",
+		mend: "leave them out, or use the Gateway API"
+	});
+	return found;
+}
+const STICKY = {
+	reason: "its target groups are sticky, which outranks weights: users would stay on a group whose pods are taken away and get 503",
+	mend: "switch stickiness of the action and of its target groups off while a canary is under way"
+};
+function isSticky(action, object) {
+	const stickiness = mapField(mapField(action, "forwardConfig"), "targetGroupStickinessConfig");
+	const attributes = (annotationsOf$1(object)[`${PREFIX$1}target-group-attributes`] ?? "").split(",");
+	return field(stickiness, "enabled") === true || attributes.some((each) => each.trim() === "stickiness.enabled=true");
+}
+function groupProblems(groups, split) {
+	const found = [];
+	if (groups.some((group) => split.sides.some(({ canary }) => field(group, "serviceName") === canary))) found.push(alreadyThere(split));
+	if (groups.length > 4) found.push({
+		reason: "an action takes five target groups at most",
+		mend: "use fewer"
+	});
+	const own = groups.filter((group) => split.sides.some(({ stable }) => field(group, "serviceName") === stable));
+	if (new Set(own.map((group) => field(group, "serviceName"))).size > 1) found.push({
+		reason: "one action leads to several Services that this rollout moves",
+		mend: "give each Service an action of its own"
+	});
+	if (groups.length > 1) for (const group of own) found.push(...weightProblems$3(Number(field(group, "weight") ?? 1)));
+	return found;
+}
+function weightProblems$3(weight) {
+	if (weight === 0) return [{
+		reason: "the Service has the weight 0 in an action, so that it gets no requests to share",
+		mend: "give it a weight"
+	}];
+	if (weight % 100 === 0) return [];
+	return [{
+		reason: `the weight ${weight} beside other groups cannot be parted by the percent`,
+		mend: "give it a weight of 100 or a multiple of it, and the others in proportion"
+	}];
+}
+function bucketsFor(percent) {
+	if (percent <= 0) return 0;
+	return Math.max(1, Math.min(256, Math.floor((256 * percent + 50) / 100)));
+}
+const HEX = "0123456789abcdef";
+function digits(from, to) {
+	return from === to ? HEX[from] ?? "" : from === 0 && to === 15 ? "[0-9a-f]" : `[${HEX.slice(from, to + 1)}]`;
+}
+function range(from, to) {
+	const [high, low, highTo, lowTo] = [
+		from >> 4,
+		from & 15,
+		to >> 4,
+		to & 15
+	];
+	if (high === highTo) return [`${digits(high, high)}${digits(low, lowTo)}`];
+	const first = low === 0 ? [] : [`${digits(high, high)}${digits(low, 15)}`];
+	const last = lowTo === 15 ? [] : [`${digits(highTo, highTo)}${digits(0, lowTo)}`];
+	const [begin, end] = [low === 0 ? high : high + 1, lowTo === 15 ? highTo : highTo - 1];
+	return [
+		...first,
+		...begin <= end ? [`${digits(begin, end)}[0-9a-f]`] : [],
+		...last
+	];
+}
+function windowPattern(count, offset) {
+	if (count >= 256) return "[0-9a-f]{2}";
+	const end = offset + count - 1;
+	const parts = end < 256 ? range(offset, end) : [...range(offset, 255), ...range(0, end - 256)];
+	return parts.length === 1 ? parts[0] ?? "" : `(?:${parts.join("|")})`;
+}
+function idPattern(count, offset) {
+	return `[0-9a-f-]*${windowPattern(count, offset)}`;
+}
+function cookiePattern(name, value) {
+	return `^(?:.*\\x3b\\s*)?${escaped$1(name)}=${value}(?:\\x3b.*)?$`;
+}
+function wholePattern(value) {
+	return `^${value}$`;
+}
+function anyOf$1(values) {
+	const all = values.map(escaped$1);
+	return all.length === 1 ? all[0] ?? "" : `(?:${all.join("|")})`;
+}
+function languagePattern(values) {
+	return `^(?:${values.map((value) => value.replaceAll(/[A-Za-z]/g, (letter) => `[${letter.toLowerCase()}${letter.toUpperCase()}]`)).join("|")})(?:[-\\x2c\\x3b].*)?$`;
+}
+function escaped$1(text) {
+	return text.replaceAll(/[\\^$.*+?()[\]{}|/]/g, String.raw`\$&`).replaceAll(/[ !"#%',;<>@`]/g, (character) => `\\x${character.charCodeAt(0).toString(16)}`);
+}
+function headerRule(condition) {
+	switch (condition.kind) {
+		case "header": {
+			const [first = "", ...others] = condition.values;
+			return others.length === 0 ? {
+				name: condition.name,
+				exact: first
+			} : {
+				name: condition.name,
+				pattern: wholePattern(anyOf$1(condition.values))
+			};
+		}
+		case "cookie": return {
+			name: "Cookie",
+			pattern: cookiePattern(condition.name, anyOf$1(condition.values))
+		};
+		case "language": return {
+			name: "Accept-Language",
+			pattern: languagePattern(condition.values)
+		};
+		default: return;
+	}
+}
+function bucketRule(sticky, percent) {
+	const count = bucketsFor(percent);
+	if (count === 0 || percent >= 100) return void 0;
+	const id = idPattern(count, sticky.offset);
+	return sticky.source === "cookie" ? {
+		name: "Cookie",
+		pattern: cookiePattern(sticky.name, id)
+	} : {
+		name: sticky.name,
+		pattern: wholePattern(id)
+	};
+}
+// src/routers/ways.ts
+function waysOf(match) {
+	if (match.length === 0) return [];
+	const ports = match.flatMap((condition) => condition.kind === "port" ? [condition.port] : []);
+	const labels = match.map((condition) => condition.kind === "source" ? condition.labels : {});
+	const first = {
+		headers: match.flatMap((condition) => headerRule(condition) ?? []),
+		queries: [],
+		ports,
+		labels: Object.assign({}, ...labels)
+	};
+	return match.reduce((ways, condition) => {
+		if (condition.kind !== "query") return ways;
+		const { name, values } = condition;
+		return ways.flatMap((way) => values.map((value) => ({
+			...way,
+			queries: [...way.queries, {
+				name,
+				value
+			}]
+		})));
+	}, [first]);
+}
+function canaryWays({ percent, match, sticky }) {
+	if (percent >= 100) return [];
+	const bucket = sticky?.by === "bucket" ? bucketRule(sticky, percent) : void 0;
+	const ways = match.flatMap(waysOf);
+	return bucket === void 0 ? ways : [...ways, {
+		headers: [bucket],
+		queries: [],
+		ports: [],
+		labels: {}
+	}];
+}
+function pinWays(pin) {
+	return pinMatches(pin).flatMap(waysOf);
+}
+function allWays(split) {
+	return [...canaryWays({
+		...split,
+		percent: 50
+	}), ...split.pins.flatMap(pinWays)];
+}
+function weightPercent({ percent, sticky }) {
+	return sticky?.by === "bucket" && percent < 100 ? 0 : percent;
+}
+function parted(entries, { percent, weightOf, canary }) {
+	const several = entries.length > 1;
+	return entries.flatMap((entry) => {
+		const weight = several ? weightOf(entry) : 1;
+		const fresh = canary(entry);
+		if (fresh === void 0) return [{
+			...entry,
+			weight: weight * 100
+		}];
+		return [{
+			...entry,
+			weight: weight * (100 - percent)
+		}, {
+			...entry,
+			...fresh,
+			weight: weight * percent
+		}];
+	});
+}
+function twice(names) {
+	return names.map((name) => name.toLowerCase()).find((name, at, all) => all.indexOf(name) !== at);
+}
+// src/routers/gateway-rules.ts
+function withRules(object, rules) {
+	return {
+		...object,
+		spec: {
+			...mapAt(object, "spec"),
+			rules
+		}
+	};
+}
+function leadsOnlyTo$1(rule, services) {
+	const refs = refsOf(rule);
+	return refs.length > 0 && refs.every(({ name }) => typeof name === "string" && services.includes(name));
+}
+function rulesOf$2(object) {
+	return mapsIn(mapAt(object, "spec")["rules"]);
+}
+function refsOf(rule) {
+	return mapsIn(rule["backendRefs"]);
+}
+function isService$1(ref, name, { metadata }) {
+	const core = ref["group"] === void 0 || ref["group"] === "" || ref["group"] === "core";
+	const here = ref["namespace"] === void 0 || ref["namespace"] === metadata.namespace;
+	return core && here && (ref["kind"] ?? "Service") === "Service" && ref["name"] === name;
+}
+function refOf(rule, service, object) {
+	return refsOf(rule).find((ref) => isService$1(ref, service, object));
+}
+function sideOf$2(rule, split, object) {
+	return split.sides.find(({ stable }) => refOf(rule, stable, object) !== void 0);
+}
+function newRules({ object }, split) {
+	return rulesOf$2(object).flatMap((rule) => {
+		const side = sideOf$2(rule, split, object);
+		if (side === void 0) return [rule];
+		const pins = split.pins.flatMap((pin) => pinRules$1(rule, side, pin, object));
+		const special = leadingTo$1(rule, canaryWays(split), side, side.canary, object);
+		return [
+			...pins,
+			...special,
+			mainRule(rule, side, split, object)
+		];
+	});
+}
+function pinRules$1(rule, side, pin, object) {
+	const service = pin.services[side.stable];
+	return service === void 0 ? [] : leadingTo$1(rule, pinWays(pin), side, service, object);
+}
+function leadingTo$1(rule, ways, side, service, object) {
+	if (ways.length === 0) return [];
+	const { name: _name, backendRefs: _refs, ...rest } = rule;
+	const ref = {
+		...refOf(rule, side.stable, object),
+		name: service,
+		weight: 1
+	};
+	return [{
+		...rest,
+		matches: ways.flatMap((way) => withWay$1(rule, way)),
+		backendRefs: [ref]
+	}];
+}
+function mainRule(rule, side, split, object) {
+	const backendRefs = parted(refsOf(rule), {
+		percent: weightPercent(split),
+		weightOf: weightOf$2,
+		canary: (ref) => isService$1(ref, side.stable, object) ? { name: side.canary } : void 0
+	});
+	const filters = split.mirror === 0 ? rule["filters"] : [...mapsIn(rule["filters"]), mirrorFilter(rule, side, split, object)];
+	return {
+		...rule,
+		backendRefs,
+		...filters === void 0 ? {} : { filters }
+	};
+}
+function weightOf$2(ref) {
+	return typeof ref["weight"] === "number" ? ref["weight"] : 1;
+}
+function mirrorFilter(rule, side, { mirror }, object) {
+	const { group = "", kind = "Service", port } = refOf(rule, side.stable, object) ?? {};
+	return {
+		type: "RequestMirror",
+		requestMirror: {
+			backendRef: {
+				group,
+				kind,
+				name: side.canary,
+				...port === void 0 ? {} : { port }
+			},
+			...mirror >= 100 ? {} : { percent: mirror }
+		}
+	};
+}
+function matchesOf$1(rule) {
+	const matches = mapsIn(rule["matches"]);
+	return matches.length === 0 ? [{}] : matches;
+}
+function withWay$1(rule, { headers, queries }) {
+	return matchesOf$1(rule).map((match) => ({
+		...match,
+		...headers.length === 0 ? {} : { headers: [...mapsIn(match["headers"]), ...headers.map(headerMatch)] },
+		...queries.length === 0 ? {} : { queryParams: [...mapsIn(match["queryParams"]), ...queries.map(queryMatch)] }
+	}));
+}
+function headerMatch({ name, exact, pattern }) {
+	return exact === void 0 ? {
+		type: "RegularExpression",
+		name,
+		value: pattern ?? ""
+	} : {
+		type: "Exact",
+		name,
+		value: exact
+	};
+}
+function queryMatch({ name, value }) {
+	return {
+		type: "Exact",
+		name,
+		value
+	};
+}
+// src/routers/gateway-problems.ts
+const MOST_RULES = 16;
+const MOST_MATCHES = 64;
+const MOST_IN_ALL = 128;
+const MOST_WEIGHT = 1e6;
+function routeProblems(route, split) {
+	const { object } = route;
+	const rules = rulesOf$2(object).filter((rule) => sideOf$2(rule, split, object) !== void 0);
+	return [
+		...notWhole(split),
+		...rules.flatMap((rule) => weightProblems$2(rule, split, object)),
+		...matchProblems$2(object, rules, split),
+		...sizeProblems(route, split),
+		...split.mirror > 0 ? mirrorProblems(object) : [],
+		...rules.flatMap((rule) => rule["sessionPersistence"] === void 0 ? [] : [SESSION])
+	];
+}
+const SESSION = {
+	reason: "a rule has sessionPersistence, which binds a client to a pod and outranks every weight, also a weight of 0",
+	mend: "take sessionPersistence out of the rule; traffic: sticky keeps a user on a version"
+};
+const WITHOUT_MIRROR = [
+	"traefik.io/gateway-controller",
+	"gateway.k8s.aws/alb",
+	"konghq.com/gateway-operator"
+];
+function mirrorProblems({ ["status"]: status }) {
+	return mapsIn(mapAt(status)["parents"]).filter(({ controllerName }) => typeof controllerName === "string" && WITHOUT_MIRROR.includes(controllerName)).map(({ controllerName }) => ({
+		reason: `its gateway (${textOf(controllerName)}) cannot copy requests by an HTTPRoute: the rule would answer with errors`,
+		mend: "leave mirror out; on Traefik, let the route lead to a TraefikService instead"
+	}));
+}
+function weightProblems$2(rule, split, object) {
+	const refs = refsOf(rule);
+	const own = refs.filter((ref) => split.sides.some(({ stable }) => isService$1(ref, stable, object)));
+	const found = [];
+	if (own.length > 1) found.push({
+		reason: "one rule leads to several Services that this rollout moves",
+		mend: "give each Service a rule of its own"
+	});
+	if (refs.some((ref) => split.sides.some(({ canary }) => isService$1(ref, canary, object)))) found.push(alreadyThere(split));
+	if (refs.length > 1 && own.some((ref) => weightOf$2(ref) === 0)) found.push({
+		reason: "the Service has the weight 0 in a rule, so that it gets no requests to share",
+		mend: "give it a weight"
+	});
+	if (refs.length > 1 && refs.some((ref) => weightOf$2(ref) * 100 > MOST_WEIGHT)) found.push({
+		reason: "a weight above 10000 cannot be parted by the percent",
+		mend: "use smaller weights"
+	});
+	return found;
+}
+function matchProblems$2({ kind }, rules, split) {
+	const found = [];
+	const special = split.match.length > 0 || split.sticky !== void 0 || split.pins.length > 0;
+	if ((kind === "TLSRoute" || kind === "TCPRoute") && (special || split.mirror > 0)) found.push({
+		reason: `a ${kind} sees no requests, so that it can neither match nor copy them`,
+		mend: "use an HTTPRoute"
+	});
+	if (split.sticky?.by === "router") found.push({
+		reason: "the Gateway API has no stable way to keep a user on a version by a cookie of the gateway",
+		mend: "use sticky: {cookie: NAME} with an id that the app sets"
+	});
+	for (const condition of split.match.flat()) found.push(...conditionProblems(condition, kind));
+	if (kind === "GRPCRoute" && split.pins.some(({ query }) => query !== void 0)) found.push({
+		reason: "a GRPCRoute has no query to match",
+		mend: "pin versions by header"
+	});
+	const ways = allWays(split);
+	const asked = rules.flatMap((rule) => matchesOf$1(rule)).flatMap((match) => ways.flatMap((way) => askedTwice(match, way)));
+	return asked[0] === void 0 ? found : [...found, asked[0]];
+}
+function conditionProblems(condition, kind) {
+	if (condition.kind === "port" || condition.kind === "source") return [cannotMatch("the Gateway API", condition)];
+	if (condition.kind !== "query" || kind !== "GRPCRoute") return [];
+	return [{
+		reason: "a GRPCRoute has no query to match",
+		mend: "match a header"
+	}];
+}
+function askedTwice(match, { headers, queries }) {
+	const namesIn = (list) => mapsIn(list).map(({ name }) => textOf(name));
+	const header = twice([...namesIn(match["headers"]), ...headers.map(({ name }) => name)]);
+	const query = twice([...namesIn(match["queryParams"]), ...queries.map(({ name }) => name)]);
+	const found = header === void 0 ? query === void 0 ? void 0 : `query ${query}` : `header ${header}`;
+	if (found === void 0) return [];
+	return [{
+		reason: `a match of the Gateway API can name the ${found} only once${header === "cookie" ? ", and cookies are one header" : ""}`,
+		mend: "ask for one of them, or for another header"
+	}];
+}
+function sizeProblems(route, split) {
+	const rules = newRules(route, {
+		...split,
+		percent: Math.min(split.percent, 99)
+	});
+	if (rules.length > MOST_RULES) return [{
+		reason: `the route would need ${rules.length} rules, and ${MOST_RULES} is the most`,
+		mend: "split the route, or keep fewer versions"
+	}];
+	const long = rules.find((rule) => mapsIn(rule["matches"]).length > MOST_MATCHES);
+	const all = rules.reduce((sum, rule) => sum + Math.max(1, mapsIn(rule["matches"]).length), 0);
+	if (long === void 0 && all <= MOST_IN_ALL) return [];
+	return [{
+		reason: long === void 0 ? `the route would need ${all} matches, and ${MOST_IN_ALL} is the most` : `a rule would need more than ${MOST_MATCHES} matches`,
+		mend: "match fewer values"
+	}];
+}
+// src/routers/gateway-status.ts
+function routeStatus(live) {
+	const parents = mapsIn(mapAt(live, "spec")["parentRefs"]);
+	const statuses = mapsIn(mapAt(live, "status")["parents"]);
+	for (const parent of parents) {
+		const own = statuses.filter(({ parentRef }) => isSame$1(parent, isMap$1(parentRef) ? parentRef : {}));
+		if (own.length === 0) return {
+			kind: "waiting",
+			text: `${parentName(parent)} to take the route`
+		};
+		for (const status of own) {
+			const verdict = accepted(status, parent, live.metadata.generation ?? 0);
+			if (verdict.kind !== "live") return verdict;
+		}
+	}
+	return { kind: "live" };
+}
+function isSame$1(parent, other) {
+	return [
+		"kind",
+		"name",
+		"namespace",
+		"sectionName",
+		"port"
+	].every((key) => {
+		const [a, b] = [parent[key], other[key]];
+		if (key === "kind") return (a ?? "Gateway") === (b ?? "Gateway");
+		return key === "namespace" ? a === void 0 || b === void 0 || a === b : a === b;
+	});
+}
+function parentName(parent) {
+	return `${textOf(parent["kind"], "Gateway")}/${textOf(parent["name"])}`;
+}
+function accepted(status, parent, generation) {
+	const conditions = mapsIn(status["conditions"]);
+	for (const [type, good] of [
+		["Accepted", "True"],
+		["ResolvedRefs", "True"],
+		["PartiallyInvalid", "False"]
+	]) {
+		const condition = conditions.find((each) => each.type === type);
+		if (condition === void 0 && good === "False") continue;
+		const seen = condition?.["observedGeneration"];
+		if (condition === void 0 || typeof seen !== "number" || seen < generation) return {
+			kind: "waiting",
+			text: `${parentName(parent)} to take the route`
+		};
+		if (condition.status !== good) return {
+			kind: "refused",
+			text: `${parentName(parent)} says ${type} ${condition.status}: ${condition.reason ?? ""} ${condition.message ?? ""}`.trim()
+		};
+	}
+	return { kind: "live" };
+}
+// src/routers/gateway-api.ts
+const GROUP$1 = "gateway.networking.k8s.io";
+const gatewayApi = {
+	name: "gateway-api",
+	kinds: [
+		"HTTPRoute",
+		"GRPCRoute",
+		"TLSRoute",
+		"TCPRoute"
+	].flatMap((kind) => ["v1", ...kind.startsWith("T") ? ["v1alpha3", "v1alpha2"] : []].map((version) => ({
+		apiVersion: `${GROUP$1}/${version}`,
+		kind
+	}))),
+	related: [],
+	settleMs: 3e3,
+	leadsTo: ({ object }, service) => rulesOf$2(object).some((rule) => refOf(rule, service, object) !== void 0),
+	problems: routeProblems,
+	wanted: (route, split) => [withRules(route.object, newRules(route, split))],
+	verify: routeStatus,
+	withPins: (object, split) => withRules(object, rulesOf$2(object).flatMap((rule) => {
+		const side = sideOf$2(rule, split, object);
+		return side === void 0 ? [rule] : [...split.pins.flatMap((pin) => pinRules$1(rule, side, pin, object)), rule];
+	})),
+	withoutPins: (object, services) => withRules(object, rulesOf$2(object).filter((rule) => !leadsOnlyTo$1(rule, services)))
+};
+// src/routers/generic.ts
+const READY = [
+	"Accepted",
+	"Ready",
+	"Valid",
+	"Programmed",
+	"ResolvedRefs"
+];
+const generic = {
+	name: "generic",
+	kinds: [],
+	related: [],
+	settleMs: 3e3,
+	leadsTo: () => true,
+	problems: problems$1,
+	wanted: ({ object }, split) => [weighted$1(object, split)],
+	verify: verify$1
+};
+function keysOf$1(path) {
+	return [...path.matchAll(/([^.[\]]+)|\[(\d+)\]/g)].map(([, key, index]) => key === void 0 ? Number(index) : key);
+}
+function valueAt(value, keys) {
+	return keys.reduce((at, key) => {
+		if (typeof key === "number") return Array.isArray(at) ? at[key] : void 0;
+		return isMap$1(at) ? at[key] : void 0;
+	}, value);
+}
+function withValue(value, [key, ...rest], to) {
+	if (key === void 0) return to;
+	if (typeof key === "number") return (Array.isArray(value) ? value : []).map((item, index) => index === key ? withValue(item, rest, to) : item);
+	const map = isMap$1(value) ? value : {};
+	return {
+		...map,
+		[key]: withValue(map[key], rest, to)
+	};
+}
+function weighted$1(object, { weights, percent }) {
+	if (weights === void 0) return object;
+	const canary = Math.round(weights.total * percent / 100);
+	return withValue(withValue(object, keysOf$1(weights.stable), weights.total - canary), keysOf$1(weights.canary), canary);
+}
+function problems$1({ object }, split) {
+	const { weights, match, sticky, mirror, pins } = split;
+	if (weights === void 0) return [{
+		reason: "no paths of its weights are known",
+		mend: "set traffic: weights"
+	}];
+	const found = [];
+	for (const path of [weights.stable, weights.canary]) {
+		const value = valueAt(object, keysOf$1(path));
+		if (typeof value !== "number" || keysOf$1(path)[0] !== "spec") found.push({
+			reason: `at ${path} stands ${value === void 0 ? "nothing" : JSON.stringify(value)}, and a weight is a number in the spec`,
+			mend: "correct traffic: weights, or write both weights into the object"
+		});
+	}
+	if (weights.stable === weights.canary) found.push({
+		reason: `both weights are said to stand at ${weights.stable}`,
+		mend: "correct traffic: weights: each version has a weight of its own"
+	});
+	if (weights.total % 100 !== 0) found.push({
+		reason: `weights that sum up to ${weights.total} cannot say every percent`,
+		mend: "use a total of 100 or a multiple of it"
+	});
+	const text = JSON.stringify(object["spec"]);
+	const unnamed = split.sides.flatMap(({ canary }) => text.includes(canary) ? [] : [canary]);
+	if (unnamed.length > 0) found.push({
+		reason: `nothing in it names the Service ${unnamed.join(", ")}`,
+		mend: "name that Service beside the stable one, with the weight 0"
+	});
+	if (match.length > 0 || sticky !== void 0 || mirror > 0 || pins.length > 0) found.push({
+		reason: "the generic router moves weights only: no match, sticky, mirror and kept versions",
+		mend: "leave them out, or use another router"
+	});
+	return found;
+}
+function verify$1(live) {
+	const status = mapAt(live, "status");
+	const observed = status["observedGeneration"];
+	const known = mapsIn(status["conditions"]).filter(({ type }) => READY.includes(type)).map((condition) => ({
+		...condition,
+		seen: condition["observedGeneration"] ?? observed
+	})).filter(({ seen }) => typeof seen === "number");
+	if (known.length === 0) return { kind: "unknown" };
+	const generation = live.metadata.generation ?? 0;
+	for (const { type, status: said, seen, reason = "", message = "" } of known) {
+		if (Number(seen) < generation || said === "Unknown") return {
+			kind: "waiting",
+			text: "its controller to take the route"
+		};
+		if (said === "False") return {
+			kind: "refused",
+			text: `${type} False: ${reason} ${message}`.trim()
+		};
+	}
+	return { kind: "live" };
+}
+// src/routers/istio-hosts.ts
+const PROTOCOLS = [
+	"http",
+	"tcp",
+	"tls"
+];
+function isHost(host, service, { metadata: { namespace = "" } }) {
+	const full = `${service}.${namespace}.svc`;
+	return [
+		service,
+		`${service}.${namespace}`,
+		full
+	].includes(host) || host.startsWith(`${full}.`);
+}
+function renamed(host, to) {
+	const [, ...rest] = String(host).split(".");
+	return [to, ...rest].join(".");
+}
+function rulesOf$1(object, protocol) {
+	return mapsIn(mapAt(object, "spec")[protocol]);
+}
+function hostsOf$1(rule) {
+	return mapsIn(rule["route"]).map(hostOf);
+}
+function hostOf(destination) {
+	return textOf(mapAt(destination, "destination")["host"]);
+}
+function destinationsOf(object) {
+	return PROTOCOLS.flatMap((protocol) => rulesOf$1(object, protocol).flatMap(hostsOf$1));
+}
+function sideOf$1(rule, split, object) {
+	return split.sides.find(({ stable }) => hostsOf$1(rule).some((host) => isHost(host, stable, object)));
+}
+// src/routers/istio-policy.ts
+function policies(route, split) {
+	return split.sides.flatMap((side) => policiesOf(route, side).map((rule) => {
+		const spec = mapAt(rule, "spec");
+		const subsets = mapsIn(spec["subsets"]).map(({ labels: _labels, ...subset }) => subset);
+		return made({
+			apiVersion: rule.apiVersion,
+			kind: rule.kind
+		}, copyName(rule), route, split, {
+			...spec,
+			host: renamed(spec["host"], side.canary),
+			...spec["subsets"] === void 0 ? {} : { subsets }
+		});
+	}));
+}
+function canaryDestination(from, route, side) {
+	const { subset, ...destination } = mapAt(from, "destination");
+	const known = policiesOf(route, side).some((rule) => mapsIn(mapAt(rule, "spec")["subsets"]).some(({ name }) => name === subset));
+	return {
+		...destination,
+		host: renamed(destination["host"], side.canary),
+		...known ? { subset } : {}
+	};
+}
+function policyProblems(route, split) {
+	const [label = ""] = Object.keys(split.labels);
+	const taken = split.sides.flatMap((side) => policiesOf(route, side).map(copyName));
+	return rulesIn(route).filter(({ metadata }) => taken.includes(metadata.name ?? "") && metadata.labels?.[label] !== split.labels[label]).map(({ metadata: { name = "" } }) => ({
+		reason: `DestinationRule/${name} is there already, and a copy for the new version needs its name`,
+		mend: "remove or rename it"
+	}));
+}
+function copyName({ metadata }) {
+	return `${metadata.name ?? ""}-canary`;
+}
+function policiesOf(route, { stable }) {
+	return rulesIn(route).filter((rule) => isHost(textOf(mapAt(rule, "spec")["host"]), stable, route.object));
+}
+function rulesIn({ related }) {
+	const rules = related.filter(({ kind }) => kind === "DestinationRule");
+	return rules.filter(({ metadata }, at) => rules.findIndex((other) => other.metadata.name === metadata.name) === at);
+}
+// src/routers/istio-problems.ts
+const MOST_PATTERN = 1024;
+function virtualServiceProblems(route, split) {
+	const { object } = route;
+	const leads = (rule) => sideOf$1(rule, split, object) !== void 0;
+	const http = rulesOf$1(object, "http").filter(leads);
+	const found = [...notWhole(split), ...policyProblems(route, split)];
+	if (destinationsOf(object).some((host) => split.sides.some(({ canary }) => isHost(host, canary, object)))) found.push(alreadyThere(split));
+	for (const rule of PROTOCOLS.flatMap((protocol) => rulesOf$1(object, protocol)).filter(leads)) found.push(...weightProblems$1(rule, split, object));
+	found.push(...requestProblems(split, http.length, PROTOCOLS.slice(1).flatMap((each) => rulesOf$1(object, each)).some(leads)));
+	if (split.mirror > 0 && http.some((rule) => rule["mirror"] !== void 0)) found.push({
+		reason: "a rule has a mirror already",
+		mend: "write it as mirrors, a list"
+	});
+	const ways = allWays(split);
+	const [clash] = http.flatMap((rule) => ways.flatMap((way) => wayProblems(rule, way)));
+	if (clash !== void 0) found.push(clash);
+	return [...found, ...meshProblems(object, ways)];
+}
+function weightProblems$1(rule, split, object) {
+	const routes = mapsIn(rule["route"]);
+	const own = routes.filter((each) => split.sides.some(({ stable }) => isHost(hostOf(each), stable, object)));
+	if (new Set(hostsOf$1(rule).flatMap((host) => split.sides.filter(({ stable }) => isHost(host, stable, object)))).size > 1) return [{
+		reason: "one rule leads to several Services that this rollout moves",
+		mend: "give each a rule of its own"
+	}];
+	if (routes.length > 1 && own.every(({ weight }) => (weight ?? 0) === 0)) return [{
+		reason: "the Service has no weight in a rule, so that it gets no requests to share",
+		mend: "give it a weight"
+	}];
+	return [];
+}
+function requestProblems({ match, sticky, pins, mirror }, http, lower) {
+	if (sticky?.by === "router") return [{
+		reason: "consistentHash picks a pod inside of one version, so Istio cannot keep a user on a version by its own cookie",
+		mend: "use sticky: {cookie: NAME} with an id that the app sets"
+	}];
+	const special = match.length > 0 || pins.length > 0 || mirror > 0;
+	if (http === 0 && (special || sticky !== void 0)) return [{
+		reason: "only its tcp and tls routes lead to the Service, and they see no requests",
+		mend: "use an http route, or leave match, sticky, mirror and keep-versions out"
+	}];
+	if (sticky === void 0 || !lower) return [];
+	return [{
+		reason: "a tcp or tls route leads to the Service as well, and sees no user to keep on a version",
+		mend: "write that route as a VirtualService of its own, or leave sticky out"
+	}];
+}
+function wayProblems(rule, { headers, queries, ports, labels }) {
+	const matches = mapsIn(rule["match"]);
+	return (matches.length === 0 ? [{}] : matches).flatMap((match) => {
+		const header = twice([...Object.keys(mapAt(match, "headers")), ...headers.map(({ name }) => name)]);
+		const query = twice([...Object.keys(mapAt(match, "queryParams")), ...queries.map(({ name }) => name)]);
+		const there = mapAt(match, "sourceLabels");
+		const label = Object.keys(labels).find((key) => there[key] !== void 0 && there[key] !== labels[key]);
+		const port = new Set([...ports, ...match["port"] === void 0 ? [] : [match["port"]]]).size > 1;
+		const long = headers.some(({ pattern = "" }) => pattern.length > MOST_PATTERN);
+		const what = (header === void 0 ? void 0 : `the header ${header}${header === "cookie" ? " (and cookies are one header)" : ""}`) ?? (query === void 0 ? void 0 : `the query ${query}`) ?? (label === void 0 ? void 0 : `the label ${label}`) ?? (port ? "the port" : void 0);
+		if (what !== void 0) return [{
+			reason: `a match of Istio can name ${what} only once`,
+			mend: "ask for one of them, or for something else"
+		}];
+		if (!long) return [];
+		return [{
+			reason: `a pattern would be longer than ${MOST_PATTERN} characters`,
+			mend: "match fewer values"
+		}];
+	});
+}
+function meshProblems(object, ways) {
+	const { gateways } = mapAt(object, "spec");
+	if (!ways.some(({ labels }) => Object.keys(labels).length > 0) || !Array.isArray(gateways) || gateways.includes("mesh")) return [];
+	return [{
+		reason: "it is bound to gateways alone, and labels of who asks are known within the mesh only",
+		mend: "add mesh to its gateways, or leave source out"
+	}];
+}
+// src/routers/istio.ts
+const GROUP = "networking.istio.io";
+const kindsOf = (kind) => [
+	"v1",
+	"v1beta1",
+	"v1alpha3"
+].map((version) => ({
+	apiVersion: `${GROUP}/${version}`,
+	kind
+}));
+const istio = {
+	name: "istio",
+	kinds: kindsOf("VirtualService"),
+	related: kindsOf("DestinationRule"),
+	makes: [{
+		apiVersion: `${GROUP}/v1`,
+		kind: "DestinationRule"
+	}],
+	settleMs: 3e3,
+	leadsTo: ({ object }, service) => destinationsOf(object).some((host) => isHost(host, service, object)),
+	problems: virtualServiceProblems,
+	wanted: (route, split) => [...policies(route, split), edited$1(route, split)],
+	verify,
+	withPins: (object, split) => withHttp(object, (rule) => {
+		const side = sideOf$1(rule, split, object);
+		return side === void 0 ? [rule] : [...split.pins.flatMap((pin) => pinRules(rule, side, pin, object)), rule];
+	}),
+	withoutPins: (object, services) => withHttp(object, (rule) => {
+		const hosts = hostsOf$1(rule);
+		return hosts.length > 0 && hosts.every((host) => services.some((service) => isHost(host, service, object))) ? [] : [rule];
+	})
+};
+function withHttp(object, change) {
+	const spec = mapAt(object, "spec");
+	return spec["http"] === void 0 ? object : {
+		...object,
+		spec: {
+			...spec,
+			http: mapsIn(spec["http"]).flatMap(change)
+		}
+	};
+}
+function edited$1(route, split) {
+	const first = withHttp(route.object, (rule) => httpRules(rule, route, split));
+	const spec = mapAt(first, "spec");
+	const others = ["tcp", "tls"].flatMap((protocol) => spec[protocol] === void 0 ? [] : [[protocol, mapsIn(spec[protocol]).map((rule) => weighted(rule, route, split))]]);
+	return {
+		...first,
+		spec: {
+			...spec,
+			...Object.fromEntries(others)
+		}
+	};
+}
+function httpRules(rule, route, split) {
+	const { object } = route;
+	const side = sideOf$1(rule, split, object);
+	if (side === void 0) return [rule];
+	const to = canaryDestination(stableOf(rule, side, object), route, side);
+	const pins = split.pins.flatMap((pin) => pinRules(rule, side, pin, object));
+	const special = leadingTo(rule, canaryWays(split), stableOf(rule, side, object), to);
+	const main = weighted(rule, route, split);
+	if (split.mirror === 0) return [
+		...pins,
+		...special,
+		main
+	];
+	const copy = {
+		destination: to,
+		percentage: { value: split.mirror }
+	};
+	return [
+		...pins,
+		...special,
+		{
+			...main,
+			mirrors: [...mapsIn(rule["mirrors"]), copy]
+		}
+	];
+}
+function stableOf(rule, { stable }, object) {
+	return mapsIn(rule["route"]).find((each) => isHost(hostOf(each), stable, object)) ?? {};
+}
+function leadingTo(rule, ways, { weight: _weight, ...from }, destination) {
+	if (ways.length === 0) return [];
+	const { name: _name, ...rest } = rule;
+	return [{
+		...rest,
+		match: ways.flatMap((way) => withWay(rule, way)),
+		route: [{
+			...from,
+			destination
+		}]
+	}];
+}
+function pinRules(rule, side, pin, object) {
+	const service = pin.services[side.stable];
+	if (service === void 0) return [];
+	const from = stableOf(rule, side, object);
+	const { subset: _subset, ...destination } = mapAt(from, "destination");
+	return leadingTo(rule, pinWays(pin), from, {
+		...destination,
+		host: renamed(destination["host"], service)
+	});
+}
+function weighted(rule, route, split) {
+	const side = sideOf$1(rule, split, route.object);
+	if (side === void 0) return rule;
+	const parts = parted(mapsIn(rule["route"]), {
+		percent: weightPercent(split),
+		weightOf: ({ weight }) => typeof weight === "number" ? weight : 0,
+		canary: (each) => isHost(hostOf(each), side.stable, route.object) ? { destination: canaryDestination(each, route, side) } : void 0
+	});
+	return {
+		...rule,
+		route: parts
+	};
+}
+function withWay(rule, { headers, queries, ports, labels }) {
+	const matches = mapsIn(rule["match"]);
+	const added = headers.map(({ name, exact, pattern }) => [name.toLowerCase(), exact === void 0 ? { regex: pattern ?? "" } : { exact }]);
+	const asked = queries.map(({ name, value }) => [name, { exact: value }]);
+	return (matches.length === 0 ? [{}] : matches).map(({ name: _name, ...match }) => ({
+		...match,
+		...merged$3("headers", match, Object.fromEntries(added)),
+		...merged$3("queryParams", match, Object.fromEntries(asked)),
+		...merged$3("sourceLabels", match, labels),
+		...ports[0] === void 0 ? {} : { port: ports[0] }
+	}));
+}
+function merged$3(key, match, more) {
+	return Object.keys(more).length === 0 ? {} : { [key]: {
+		...mapAt(match, key),
+		...more
+	} };
+}
+function verify(live) {
+	const status = mapAt(live, "status");
+	const reconciled = mapsIn(status["conditions"]).find(({ type }) => type === "Reconciled");
+	const seen = Number(reconciled?.["observedGeneration"] ?? status["observedGeneration"] ?? NaN);
+	if (reconciled === void 0 || !(seen >= (live.metadata.generation ?? 0))) return { kind: "unknown" };
+	return reconciled.status === "True" ? { kind: "live" } : {
+		kind: "waiting",
+		text: "every proxy to take the VirtualService"
+	};
+}
+// src/routers/nginx.ts
+const INGRESS = {
+	apiVersion: "networking.k8s.io/v1",
+	kind: "Ingress"
+};
+const PREFIX = "nginx.ingress.kubernetes.io";
+const LEGACY_CLASS = "kubernetes.io/ingress.class";
+const PLAIN = /^[A-Za-z0-9\-._~/:]+$/;
+const nginx = {
+	name: "nginx",
+	kinds: [INGRESS],
+	related: [INGRESS],
+	makes: [INGRESS],
+	settleMs: 3e3,
+	notice: "the ingress-nginx controller is retired and gets no more fixes since March 2026; Traefik 3.7 and later read the same annotations",
+	mine: ({ object }) => classOf(object).includes("nginx") || annotationKeys(object).some((key) => key.startsWith(`${PREFIX}/`)),
+	leadsTo: ({ object }, service) => !isCanary(object, PREFIX) && pathsTo(object, service).length > 0,
+	problems,
+	wanted: (route, split) => [second(route, split)],
+	verify: () => ({ kind: "unknown" })
+};
+function annotationsOf({ metadata }) {
+	return metadata.annotations ?? {};
+}
+function annotationKeys(object) {
+	return Object.keys(annotationsOf(object));
+}
+function classOf(object) {
+	const named = mapAt(object, "spec")["ingressClassName"];
+	return typeof named === "string" ? named : annotationsOf(object)[LEGACY_CLASS] ?? "";
+}
+function isCanary(object, prefix) {
+	return annotationsOf(object)[`${prefix}/canary`] === "true";
+}
+function serviceOf(path) {
+	return mapAt(path, "backend", "service")["name"];
+}
+function pathsTo(object, service) {
+	return placesOf$1(object).flatMap(({ host, path }) => serviceOf(path) === service ? [`${host} ${textOf(path["path"], "/")}`] : []);
+}
+function placesOf$1(object) {
+	return mapsIn(mapAt(object, "spec")["rules"]).flatMap((rule) => mapsIn(mapAt(rule, "http")["paths"]).map((path) => ({
+		host: textOf(rule["host"]),
+		path
+	})));
+}
+function second(route, split) {
+	const spec = mapAt(route.object, "spec");
+	const rules = mapsIn(spec["rules"]).flatMap((rule) => {
+		const paths = mapsIn(mapAt(rule, "http")["paths"]).flatMap((path) => {
+			const side = split.sides.find(({ stable }) => stable === serviceOf(path));
+			if (side === void 0) return [];
+			const backend = mapAt(path, "backend");
+			return [{
+				...path,
+				backend: {
+					...backend,
+					service: {
+						...mapAt(backend, "service"),
+						name: side.canary
+					}
+				}
+			}];
+		});
+		return paths.length === 0 ? [] : [{
+			...rule,
+			http: {
+				...mapAt(rule, "http"),
+				paths
+			}
+		}];
+	});
+	const { ingressClassName, tls } = spec;
+	const object = made(INGRESS, `${route.object.metadata.name ?? ""}-canary`, route, split, {
+		...ingressClassName === void 0 ? {} : { ingressClassName },
+		...tls === void 0 ? {} : { tls },
+		rules
+	});
+	return {
+		...object,
+		metadata: {
+			...object.metadata,
+			annotations: annotations$1(route, split)
+		}
+	};
+}
+function annotations$1(route, split) {
+	const prefix = split.prefix ?? PREFIX;
+	const legacy = annotationsOf(route.object)[LEGACY_CLASS];
+	const weight = split.sticky === void 0 || split.percent >= 100 ? split.percent : 0;
+	const rule = split.percent >= 100 ? void 0 : ruleOf(split);
+	return {
+		...legacy === void 0 ? {} : { [LEGACY_CLASS]: legacy },
+		[`${prefix}/canary`]: "true",
+		[`${prefix}/canary-weight`]: String(weight),
+		...Object.fromEntries(Object.entries(rule ?? {}).map(([key, value]) => [`${prefix}/${key}`, value]))
+	};
+}
+function ruleOf({ match, sticky, percent }) {
+	if (sticky?.by === "bucket") return byHeader(bucketRule(sticky, percent));
+	const [first] = match;
+	if (first === void 0) return void 0;
+	const [condition] = first;
+	if (condition?.kind === "cookie" && condition.values.join() === "always" && PLAIN.test(condition.name)) return { "canary-by-cookie": condition.name };
+	return byHeader(condition === void 0 ? void 0 : headerRule(condition));
+}
+function byHeader(rule) {
+	if (rule === void 0) return void 0;
+	const name = { "canary-by-header": rule.name };
+	return rule.exact === void 0 ? {
+		...name,
+		"canary-by-header-pattern": rule.pattern ?? ""
+	} : PLAIN.test(rule.exact) ? {
+		...name,
+		"canary-by-header-value": rule.exact
+	} : {
+		...name,
+		"canary-by-header-pattern": wholePattern(anyOf$1([rule.exact]))
+	};
+}
+function problems(route, split) {
+	const { match, sticky, mirror, pins } = split;
+	const found = [...otherCanary(route, split), ...affinity(route, split)];
+	if (mirror > 0) found.push({
+		reason: "canary annotations cannot copy requests",
+		mend: "use an HTTPRoute, or leave mirror out"
+	});
+	if (pins.length > 0) found.push({
+		reason: "there is one canary Ingress for a path, so that older versions cannot be kept",
+		mend: "use an HTTPRoute, or leave keep-versions out"
+	});
+	if (sticky?.by === "router") found.push({
+		reason: "its cookie outranks the weight, also on the way back",
+		mend: "use sticky: {cookie: NAME} with an id that the app sets"
+	});
+	if (sticky !== void 0 && match.length > 0) found.push({
+		reason: "canary annotations have room for one header: match and sticky need two",
+		mend: "leave one of them out"
+	});
+	return [
+		...found,
+		...matchProblems$1(match),
+		...nameProblems(split)
+	];
+}
+function nameProblems({ match, sticky }) {
+	return [...match.flat().flatMap((condition) => condition.kind === "header" ? [condition.name] : []), ...sticky?.by === "bucket" && sticky.source === "header" ? [sticky.name] : []].filter((name) => !PLAIN.test(name)).map((name) => ({
+		reason: `ingress-nginx refuses the header ${name} in an annotation`,
+		mend: "use another header"
+	}));
+}
+function matchProblems$1(match) {
+	if (match.length > 1 || match.some((each) => each.length > 1)) return [{
+		reason: "canary annotations have room for one condition",
+		mend: "match one header, cookie or language"
+	}];
+	return match.flat().flatMap(({ kind }) => [
+		"header",
+		"cookie",
+		"language"
+	].includes(kind) ? [] : [{
+		reason: `canary annotations cannot match a ${kind}`,
+		mend: "match one header, cookie or language"
+	}]);
+}
+function otherCanary({ object, related }, split) {
+	const own = new Set(split.sides.flatMap(({ stable }) => pathsTo(object, stable)));
+	const name = `${object.metadata.name ?? ""}-canary`;
+	const [label = ""] = Object.keys(split.labels);
+	return related.filter((other) => isCanary(other, split.prefix ?? PREFIX)).filter(({ metadata }) => metadata.name !== name || metadata.labels?.[label] !== split.labels[label]).filter((other) => placesOf$1(other).some(({ host, path }) => own.has(`${host} ${textOf(path["path"], "/")}`))).map(({ metadata }) => ({
+		reason: `Ingress/${metadata.name ?? ""} is a canary for the same path already, and there can be one`,
+		mend: "end that canary and delete its Ingress"
+	}));
+}
+function affinity({ object }, split) {
+	if (!(annotationsOf(object)[`${split.prefix ?? PREFIX}/affinity`] === "cookie") || split.match.length === 0 && split.sticky === void 0) return [];
+	return [{
+		reason: "its annotation affinity: cookie outranks headers and cookies of a canary on ingress-nginx",
+		mend: "take the annotation off, or leave match and sticky out"
+	}];
+}
+// src/routers/traefik-entries.ts
+const VERSION$3 = "traefik.io/v1alpha1";
+const SERVICE$1 = {
+	apiVersion: VERSION$3,
+	kind: "TraefikService"
+};
+const INGRESS_ROUTE = {
+	apiVersion: VERSION$3,
+	kind: "IngressRoute"
+};
+const LISTS = ["weighted", "highestRandomWeight"];
+function isIngressRoute({ kind }) {
+	return kind === INGRESS_ROUTE.kind;
+}
+function routesOf$2(object) {
+	return mapsIn(mapAt(object, "spec")["routes"]);
+}
+function isService(entry, name, { metadata }) {
+	return (entry["namespace"] === void 0 || entry["namespace"] === metadata.namespace) && (entry["kind"] ?? "Service") === "Service" && entry["name"] === name;
+}
+function sideOf(entries, split, object) {
+	return split.sides.find(({ stable }) => entries.some((entry) => isService(entry, stable, object)));
+}
+function listsOf(object) {
+	if (isIngressRoute(object)) return routesOf$2(object).map((rule) => mapsIn(rule["services"]));
+	const spec = mapAt(object, "spec");
+	return LISTS.flatMap((list) => spec[list] === void 0 ? [] : [mapsIn(mapAt(spec, list)["services"])]);
+}
+function unweighted(object) {
+	if (isIngressRoute(object)) return [];
+	const spec = mapAt(object, "spec");
+	const failover = mapAt(spec, "failover");
+	return [
+		mapAt(spec, "mirroring"),
+		mapAt(failover, "service"),
+		mapAt(failover, "fallback")
+	];
+}
+function withLists(object, change) {
+	const spec = mapAt(object, "spec");
+	const lists = LISTS.flatMap((list) => spec[list] === void 0 ? [] : [[list, change(mapAt(spec, list))]]);
+	return {
+		...object,
+		spec: {
+			...spec,
+			...Object.fromEntries(lists)
+		}
+	};
+}
+function weightOf$1({ weight }) {
+	return typeof weight === "number" ? weight : 1;
+}
+function partedEntries(entries, { object }, split) {
+	const parts = parted(entries, {
+		percent: weightPercent(split),
+		weightOf: weightOf$1,
+		canary: (entry) => {
+			const side = split.sides.find(({ stable }) => isService(entry, stable, object));
+			return side === void 0 ? void 0 : { name: side.canary };
+		}
+	});
+	if (split.mirror === 0) return parts;
+	return parts.map((entry) => {
+		const side = split.sides.find(({ stable }) => isService(entry, stable, object));
+		if (side === void 0) return entry;
+		return {
+			...madeEntry(nameFor("mirror", entries, object, side)),
+			weight: entry["weight"]
+		};
+	});
+}
+function madeEntry(name) {
+	return {
+		name,
+		kind: SERVICE$1.kind
+	};
+}
+function nameFor(what, entries, object, { stable }) {
+	const lists = listsOf(object).filter((list) => list.some((entry) => isService(entry, stable, object)));
+	const at = lists.filter((list, at) => lists.findIndex((other) => jsonEquals(other, list)) === at).findIndex((list) => jsonEquals(list, entries));
+	return `${object.metadata.name ?? ""}-${stable}-${what}${at > 0 ? `-${at + 1}` : ""}`;
+}
+const LARGEST_COPY = 1048576;
+function mirrors(route, split) {
+	if (split.mirror === 0) return [];
+	return sidesOf(route, split).flatMap(({ side, entries }) => {
+		const { weight: _weight, ...entry } = entries.find((each) => isService(each, side.stable, route.object)) ?? {};
+		const copies = [{
+			...entry,
+			name: side.canary,
+			percent: split.mirror
+		}];
+		const name = nameFor("mirror", entries, route.object, side);
+		return [made(SERVICE$1, name, route, split, { mirroring: {
+			...entry,
+			mirrors: copies,
+			maxBodySize: LARGEST_COPY
+		} })];
+	});
+}
+function stickies(route, split) {
+	const { object } = route;
+	if (split.sticky?.by !== "router" || !isIngressRoute(object)) return [];
+	const cookie = cookieOf(split.sticky.name, mapAt(object, "spec")["tls"] !== void 0);
+	return sidesOf(route, split).map(({ side, entries }) => {
+		const weighted = {
+			services: partedEntries(entries, route, split),
+			sticky: cookie
+		};
+		return made(SERVICE$1, nameFor("sticky", entries, object, side), route, split, { weighted });
+	});
+}
+function cookieOf(name, secure) {
+	return { cookie: {
+		name,
+		httpOnly: true,
+		...secure ? { secure } : {},
+		sameSite: "lax",
+		path: "/"
+	} };
+}
+function sidesOf({ object }, split) {
+	const lists = listsOf(object);
+	return lists.filter((list, at) => lists.findIndex((other) => jsonEquals(other, list)) === at).flatMap((entries) => {
+		const side = sideOf(entries, split, object);
+		return side === void 0 ? [] : [{
+			side,
+			entries
+		}];
+	});
+}
+function matchOf(rule) {
+	return typeof rule["match"] === "string" ? rule["match"] : "";
+}
+function priorityOf(rule) {
+	const own = Number(rule["priority"] ?? 0);
+	return own === 0 ? new TextEncoder().encode(matchOf(rule)).length : own;
+}
+function raised(rule, above) {
+	const own = priorityOf(rule);
+	return own < 0 && own + above >= 0 ? own + above + 1 : own + above;
+}
+function mayMeet(one, other) {
+	const [hosts, others] = [hostsOf(one), hostsOf(other)];
+	return hosts.length === 0 || others.length === 0 || hosts.some((host) => others.includes(host));
+}
+function hostsOf(rule) {
+	return [...matchOf(rule).matchAll(/(?<![!\w])Host\(([`"])([^`"]*)\1\)/g)].map(([, , host = ""]) => host.toLowerCase());
+}
+function isBetween(other, rule, above) {
+	const [own, theirs] = [priorityOf(rule), priorityOf(other)];
+	return theirs > own && theirs <= raised(rule, above) && mayMeet(rule, other);
+}
+function specialRoute(rule, ways, above, side, service, object) {
+	if (ways.length === 0) return [];
+	const between = routesOf$2(object).filter((other) => other !== rule && isBetween(other, rule, above));
+	const texts = [
+		`(${matchOf(rule)})`,
+		anyOf(ways.map(wayText)),
+		...between.map((other) => `!(${matchOf(other)})`)
+	];
+	const { weight: _weight, ...bare } = mapsIn(rule["services"]).find((each) => isService(each, side.stable, object)) ?? {};
+	const services = [{
+		...bare,
+		name: service
+	}];
+	return [{
+		...rule,
+		match: texts.join(" && "),
+		priority: raised(rule, above),
+		services
+	}];
+}
+function pinRoute(rule, side, pin, object) {
+	const service = pin.services[side.stable];
+	return service === void 0 ? [] : specialRoute(rule, pinWays(pin), 2, side, service, object);
+}
+function anyOf(texts) {
+	return texts.length === 1 ? texts[0] ?? "" : `(${texts.join(" || ")})`;
+}
+function wayText({ headers, queries }) {
+	const texts = [...headers.map(headerText), ...queries.map(({ name, value }) => call("Query", name, value))];
+	return texts.length === 1 ? texts[0] ?? "" : `(${texts.join(" && ")})`;
+}
+function headerText({ name, exact, pattern }) {
+	return exact === void 0 ? call("HeaderRegexp", name, pattern ?? "") : call("Header", name, exact);
+}
+function call(matcher, ...values) {
+	return `${matcher}(${values.map((value) => value.includes("`") ? JSON.stringify(value) : `\`${value}\``).join(", ")})`;
+}
+// src/routers/traefik-problems.ts
+function traefikProblems(route, split) {
+	const { object } = route;
+	const found = notWhole(split);
+	if (listsOf(object).some((list) => list.some((entry) => split.sides.some(({ canary }) => isService(entry, canary, object))))) found.push(alreadyThere(split));
+	for (const entries of listsOf(object)) found.push(...weightProblems(entries, split, object));
+	if (unweighted(object).some((entry) => sideOf([entry], split, object) !== void 0)) found.push({
+		reason: "it names the Service where there are no weights, under mirroring or failover",
+		mend: "name a TraefikService there whose weighted services hold the Service"
+	});
+	for (const condition of split.match.flat()) if (condition.kind === "port" || condition.kind === "source") found.push(cannotMatch("Traefik", condition));
+	return [...found, ...isIngressRoute(object) ? ruleProblems(route, split) : serviceProblems(object, split)];
+}
+function weightProblems(entries, split, object) {
+	const own = entries.filter((entry) => sideOf([entry], split, object) !== void 0);
+	if (own.length > 1) return [{
+		reason: "one list leads to several Services that this rollout moves, or to one of them twice",
+		mend: "give each Service a route of its own"
+	}];
+	if (entries.length === 1 || own.every((entry) => weightOf$1(entry) > 0)) return [];
+	return [{
+		reason: "the Service has the weight 0 in a list, so that it gets no requests to share",
+		mend: "give it a weight"
+	}];
+}
+function serviceProblems(object, { match, sticky, pins }) {
+	const found = [];
+	if (match.length > 0 || sticky?.by === "bucket" || pins.length > 0) found.push({
+		reason: "a TraefikService sees no request, so that it can neither match nor tell users apart",
+		mend: "let an IngressRoute lead to the Service itself, or leave match, sticky and keep-versions out"
+	});
+	if (sticky?.by === "router" && mapAt(object, "spec")["highestRandomWeight"] !== void 0) found.push({
+		reason: "highestRandomWeight keeps a client on a version by its address, and has no cookie",
+		mend: "leave sticky out, or use weighted"
+	});
+	return found;
+}
+function ruleProblems({ object, related }, split) {
+	const { match, sticky, pins } = split;
+	const above = pins.length > 0 ? 2 : match.length > 0 || sticky?.by === "bucket" ? 1 : 0;
+	if (above === 0) return [];
+	const rules = routesOf$2(object).filter((rule) => sideOf(mapsIn(rule["services"]), split, object) !== void 0);
+	const found = [];
+	if (rules.some(({ syntax }) => syntax === "v2")) found.push({
+		reason: "a rule is written in the syntax of Traefik 2",
+		mend: "write it in that of Traefik 3"
+	});
+	const other = related.filter(({ metadata }) => metadata.name !== object.metadata.name).flatMap(routesOf$2).find((each) => rules.some((rule) => isBetween(each, rule, above)));
+	if (other !== void 0) found.push({
+		reason: `the route ${matchOf(other)} of another IngressRoute stands so close above that there is no priority between`,
+		mend: "give both explicit priorities that are at least 10 apart"
+	});
+	return found;
+}
+// src/routers/traefik.ts
+const traefik = {
+	name: "traefik",
+	kinds: [SERVICE$1, INGRESS_ROUTE],
+	related: [INGRESS_ROUTE],
+	makes: [SERVICE$1],
+	settleMs: 3e3,
+	leadsTo: ({ object }, service) => [...listsOf(object).flat(), ...unweighted(object)].some((entry) => isService(entry, service, object)),
+	problems: traefikProblems,
+	wanted: (route, split) => [
+		...mirrors(route, split),
+		...stickies(route, split),
+		edited(route, split)
+	],
+	verify: () => ({ kind: "unknown" }),
+	withPins: (object, split) => withRoutes$1(object, (rule) => {
+		const side = sideOf(mapsIn(rule["services"]), split, object);
+		return side === void 0 ? [rule] : [...split.pins.flatMap((pin) => pinRoute(rule, side, pin, object)), rule];
+	}),
+	withoutPins: (object, services) => withRoutes$1(object, (rule) => leadsOnlyTo(rule, services) ? [] : [rule])
+};
+function withRoutes$1(object, change) {
+	if (!isIngressRoute(object)) return object;
+	return {
+		...object,
+		spec: {
+			...mapAt(object, "spec"),
+			routes: routesOf$2(object).flatMap(change)
+		}
+	};
+}
+function leadsOnlyTo(rule, services) {
+	const entries = mapsIn(rule["services"]);
+	return entries.length > 0 && entries.every(({ name }) => typeof name === "string" && services.includes(name));
+}
+function edited(route, split) {
+	const { object } = route;
+	if (isIngressRoute(object)) return withRoutes$1(object, (rule) => newRoutes(rule, route, split));
+	const sticky = split.sticky?.by === "router" ? { sticky: cookieOf(split.sticky.name, false) } : {};
+	return withLists(object, (list) => {
+		const entries = mapsIn(list["services"]);
+		if (sideOf(entries, split, object) === void 0) return list;
+		return {
+			...sticky,
+			...list,
+			services: partedEntries(entries, route, split)
+		};
+	});
+}
+function newRoutes(rule, route, split) {
+	const { object } = route;
+	const entries = mapsIn(rule["services"]);
+	const side = sideOf(entries, split, object);
+	if (side === void 0) return [rule];
+	const pins = split.pins.flatMap((pin) => pinRoute(rule, side, pin, object));
+	const special = specialRoute(rule, canaryWays(split), 1, side, side.canary, object);
+	const services = split.sticky?.by === "router" ? [madeEntry(nameFor("sticky", entries, object, side))] : partedEntries(entries, route, split);
+	return [
+		...pins,
+		...special,
+		{
+			...rule,
+			services
+		}
+	];
+}
+// src/routers/all.ts
+const ALL_ROUTERS = [
+	gatewayApi,
+	istio,
+	traefik,
+	alb,
+	nginx,
+	generic
+];
+function routerNamed(name) {
+	const found = ALL_ROUTERS.find((router) => router.name === name);
+	if (found === void 0) throw new Error(`no router ${name}`);
+	return found;
+}
+// src/rollout/routing.ts
+function trafficOf$2(record, payload) {
+	const { traffic, app } = record;
+	if (traffic === void 0) return void 0;
+	const { sticky, prefix, weights, match } = traffic;
+	const router = routerNamed(traffic.router);
+	const kept = record.kept ?? [];
+	const before = traffic.routes.flatMap((key) => payload.routes?.[key] ?? []);
+	const sides = record.services.filter(({ namespace, name }) => traffic.services.includes(`${namespace}/${name}`)).map(({ name, ports }) => ({
+		stable: name,
+		canary: canaryName(name),
+		ports: ports.map(portOf)
+	}));
+	return {
+		record: traffic,
+		router,
+		routes: before.map((route) => ({
+			...route,
+			object: withoutKept(router, route.object, kept)
+		})),
+		before: byKey(before.map(({ object }) => object)),
+		split: {
+			sides,
+			match,
+			pins: kept,
+			...sticky === void 0 ? {} : { sticky },
+			...prefix === void 0 ? {} : { prefix },
+			...weights === void 0 ? {} : { weights },
+			labels: { [APP_LABEL]: app }
+		}
+	};
+}
+function withoutKept(router, object, kept) {
+	const services = kept.flatMap((version) => Object.values(version.services));
+	return services.length === 0 || router.withoutPins === void 0 ? object : router.withoutPins(object, services);
+}
+function withKept(router, plain, kept) {
+	if (kept.length === 0 || router.withPins === void 0) return plain;
+	const sides = [...new Set(kept.flatMap(({ services }) => Object.keys(services)))].map((stable) => ({
+		stable,
+		canary: canaryName(stable),
+		ports: []
+	}));
+	return router.withPins(plain, {
+		sides,
+		pins: [...kept],
+		match: [],
+		percent: 0,
+		mirror: 0,
+		labels: {}
+	});
+}
+function keptRoutes(objects, known, kept) {
+	return objects.map((object) => {
+		const key = keyOf$2(refOf$1(object));
+		const version = [...known, ...kept].find(({ routes }) => routes.includes(key));
+		if (version === void 0) return object;
+		const router = routerNamed(version.router);
+		return withKept(router, withoutKept(router, object, known), kept);
+	});
+}
+function byKey(objects) {
+	return new Map(objects.map((object) => [keyOf$2(refOf$1(object)), object]));
+}
+function portOf({ name, port }) {
+	return {
+		port,
+		...name === void 0 ? {} : { name }
+	};
+}
+function routeObjects({ router, routes, split }) {
+	const all = routes.flatMap((route) => [route.object, ...allObjects(router, route, split)]);
+	return [...new Map(all.map((object) => [keyOf$2(refOf$1(object)), object])).values()];
+}
+async function watchTraffic(world, traffic, namespace) {
+	await Promise.all([...routeObjects(traffic).map((object) => world.watchObject(refOf$1(object))), ...traffic.split.sides.map(({ canary }) => world.watchEndpoints(namespace, canary))]);
+}
+var RouteClock = class {
+	#seen = new Map();
+	#since;
+	constructor(since) {
+		this.#since = since;
+	}
+	changedAt(ref, live, { changedAt }, router, now) {
+		const key = keyOf$2(ref);
+		const written = changedAt.get(key);
+		if (live === void 0 || router.verify(live).kind !== "live") return written ?? this.#since;
+		const token = String(live.metadata.generation ?? "");
+		const known = this.#seen.get(key);
+		if (known?.token !== token) this.#seen.set(key, {
+			token,
+			at: known === void 0 && written === void 0 ? this.#since : now
+		});
+		return Math.max(written ?? this.#since, this.#seen.get(key)?.at ?? 0);
+	}
+};
+function routingOf(traffic, record, world, clock, now) {
+	const { router, routes, split } = traffic;
+	const live = new Map();
+	for (const object of routeObjects(traffic)) {
+		const ref = refOf$1(object);
+		const found = world.object(ref);
+		const version = found?.metadata.resourceVersion;
+		live.set(keyOf$2(ref), {
+			live: found,
+			changedAt: clock.changedAt(ref, found, world, router, now),
+			own: version !== void 0 && world.written.get(keyOf$2(ref)) === version
+		});
+	}
+	const keeping = traffic.record.keeping ?? record.kept ?? [];
+	const first = record.plan.findIndex(({ kind }) => kind === "weight" || kind === "mirror");
+	return {
+		router,
+		routes,
+		before: traffic.before,
+		after: byKey(routes.map(({ object }) => withKept(router, object, keeping))),
+		live,
+		split,
+		settleMs: traffic.record.settleMs,
+		pods: traffic.record.pods,
+		onDrift: traffic.record.onDrift,
+		begun: first >= 0 && record.step > first
+	};
+}
+// src/rollout/kept.ts
+const VERSION_LABEL = "headgate.dev/version";
+function keptName(name, id) {
+	return `${name}-${id}`;
+}
+function keepingAfter(record, traffic, now) {
+	const { keep } = traffic;
+	const before = (record.kept ?? []).filter(({ id }) => id !== idOf$1(record));
+	if (keep === void 0 || record.serving === void 0) return before;
+	const id = record.serving.id ?? releaseName(record.serving.digest);
+	if (id === idOf$1(record) || before.some((kept) => kept.id === id)) return before;
+	const { header, query, cookie } = keep;
+	const fresh = {
+		id,
+		namespace: record.namespace,
+		services: Object.fromEntries(record.services.filter(({ namespace, name }) => traffic.services.includes(`${namespace}/${name}`)).map(({ name }) => [name, keptName(name, id)])),
+		deployments: led(record, traffic).map(({ name }) => keptName(name, id)),
+		until: new Date(now + keep.forMs).toISOString(),
+		routes: traffic.routes,
+		router: traffic.router,
+		...header === void 0 ? {} : { header },
+		...query === void 0 ? {} : { query },
+		...cookie === void 0 ? {} : { cookie }
+	};
+	const past = new Date(now).toISOString();
+	return [fresh, ...before.map((kept, at) => at + 1 < keep.count ? kept : {
+		...kept,
+		until: past
+	})];
+}
+function idOf$1({ release }) {
+	return release.id ?? releaseName(release.digest);
+}
+function led(record, traffic) {
+	return record.workloads.filter(({ mode, name, namespace }) => mode === "steps" && record.services.some((service) => service.workload === name && traffic.services.includes(`${namespace}/${service.name}`)));
+}
+function keptObjects(engine, kept) {
+	const { record, payload } = engine.o.book;
+	const { traffic } = record;
+	if (traffic?.keep === void 0) return [];
+	const { replicas } = traffic.keep;
+	const workloads = led(record, traffic);
+	const labels = (workload) => ({
+		[APP_LABEL]: record.app,
+		[VERSION_LABEL]: kept.id,
+		"headgate.dev/workload": workload
+	});
+	const deployments = workloads.flatMap((workload) => {
+		const template = payload.versions[`${workload.namespace}/${workload.name}`]?.stable;
+		if (template === void 0) return [];
+		return [keptDeployment(workload, kept.id, replicas, template, labels(workload.name))];
+	});
+	const services = record.services.flatMap((service) => {
+		const name = kept.services[service.name];
+		if (name === void 0) return [];
+		const ports = service.ports.map(({ nodePort: _nodePort, ...port }) => port);
+		return [{
+			apiVersion: "v1",
+			kind: "Service",
+			metadata: {
+				name,
+				namespace: service.namespace,
+				labels: labels(service.workload)
+			},
+			spec: {
+				selector: labels(service.workload),
+				ports
+			}
+		}];
+	});
+	return [...deployments, ...services];
+}
+function keptDeployment({ namespace, name }, id, replicas, template, labels) {
+	const { annotations } = template.metadata ?? {};
+	const metadata = {
+		labels,
+		...annotations === void 0 ? {} : { annotations }
+	};
+	return {
+		apiVersion: "apps/v1",
+		kind: "Deployment",
+		metadata: {
+			name: keptName(name, id),
+			namespace,
+			labels
+		},
+		spec: {
+			replicas,
+			selector: { matchLabels: labels },
+			template: {
+				...template,
+				metadata
+			}
+		}
+	};
+}
+async function keepOld(engine, ready) {
+	const { book, client, reporter } = engine.o;
+	const { traffic } = book.record;
+	if (traffic?.keep === void 0 || engine.workloads.length === 0) return;
+	const keeping = traffic.keeping ?? keepingAfter(book.record, traffic, engine.now);
+	if (traffic.keeping === void 0) await book.save({ traffic: {
+		...traffic,
+		keeping
+	} });
+	const fresh = freshOf(book.record);
+	if (fresh === void 0) return;
+	reporter.emit({
+		kind: "phase",
+		title: `Version ${fresh.id} stays reachable until ${fresh.until.slice(0, 16)}Z`
+	});
+	for (const object of keptObjects(engine, fresh)) {
+		engine.checkpoint(["lost"]);
+		if (await client.create(object, { fieldManager: "headgate-rollout" }).catch((error) => {
+			if (error instanceof ApiError && error.kind === "exists") return void 0;
+			throw error;
+		}) !== void 0) reporter.emit({
+			kind: "change",
+			text: `${nameOf(refOf$1(object))} created`
+		});
+	}
+	for (const object of keptObjects(engine, fresh)) await ready(object);
+}
+function freshOf({ kept = [], traffic }) {
+	return traffic?.keeping?.find(({ id }) => kept.every((before) => before.id !== id));
+}
+async function keepNothing(engine) {
+	const fresh = freshOf(engine.o.book.record);
+	if (fresh !== void 0) await removeObjects(engine.o.client, fresh);
+}
+function objectsOf({ namespace, deployments, services }) {
+	return [...deployments.map((name) => ({
+		apiVersion: "apps/v1",
+		kind: "Deployment",
+		name,
+		namespace
+	})), ...Object.values(services).map((name) => ({
+		apiVersion: "v1",
+		kind: "Service",
+		name,
+		namespace
+	}))];
+}
+async function removeObjects(client, kept) {
+	for (const ref of objectsOf(kept)) await client.delete(ref, { propagation: "Background" });
+}
+async function expireKept({ client, clock, book, settleMs, tell }) {
+	const { kept = [], traffic } = book.record;
+	const past = kept.filter(({ until }) => Date.parse(until) <= clock.now());
+	if (past.length === 0) return;
+	for (const key of new Set(past.flatMap(({ routes }) => routes))) await unroute(client, key, past);
+	await clock.sleep(traffic?.settleMs ?? settleMs);
+	for (const version of past) {
+		await removeObjects(client, version);
+		tell(`version ${version.id} is no longer reachable: it was kept until ${version.until.slice(0, 16)}Z`);
+	}
+	await book.save({ kept: kept.filter((each) => !past.includes(each)) });
+}
+async function unroute(client, key, past) {
+	const [group = "", kind = "", namespace = "", name = ""] = key.split("|");
+	const router = routerNamed(past[0]?.router ?? "gateway-api");
+	const known = router.kinds.find((each) => each.kind === kind && each.apiVersion.startsWith(`${group}/`));
+	if (known === void 0) return;
+	const live = await client.get({
+		...known,
+		namespace,
+		name
+	});
+	if (live === void 0) return;
+	await clean$1(client, await clean$1(client, live, (object) => changes(object, withoutKept(router, object, past))), (object) => withOwnershipOf(object, live));
+}
+// src/rollout/undo.ts
+const KEPT$1 = new Set([
+	"apiVersion",
+	"kind",
+	"metadata",
+	"status"
+]);
+function restoreOperations(live, before) {
+	const operations = [];
+	for (const [key, value] of Object.entries(before)) if (!KEPT$1.has(key) && value !== void 0 && !jsonEquals(live[key], value)) operations.push({
+		op: "add",
+		path: pointer(key),
+		value
+	});
+	for (const key of Object.keys(live)) if (!KEPT$1.has(key) && before[key] === void 0) operations.push({
+		op: "remove",
+		path: pointer(key)
+	});
+	return operations;
+}
+async function undo(engine, budgetMs = Number.POSITIVE_INFINITY) {
+	const { reporter } = engine.o;
+	reporter.emit({
+		kind: "phase",
+		title: "Back to the stable version"
+	});
+	const end = engine.now + budgetMs;
+	await endJobs(engine, Math.min(engine.o.book.record.timeoutMs, budgetMs));
+	await restoreConfiguration(engine);
+	await goBack$1(engine, end);
+	for (const workload of engine.workloads) {
+		const view = engine.view(workload);
+		for (const object of [
+			view.deployment,
+			view.separate?.deployment,
+			...view.services.map((service) => service.live)
+		]) if (object !== void 0) await giveBack(engine, object);
+	}
+	await giveRoutesBack(engine);
+	await keepNothing(engine);
+	reporter.emit({
+		kind: "line",
+		text: `the stable version serves alone again`
+	});
+}
+async function goBack$1(engine, end) {
+	const { timeoutMs } = engine.o.book.record;
+	try {
+		await engine.reach({ kind: "back" }, Math.min(timeoutMs, 6e4, end - engine.now), ["lost"]);
+		return;
+	} catch (error) {
+		if (!(error instanceof HeadgateError) || error.failure.kind !== "timeout" || engine.now >= end) throw error;
+	}
+	for (const workload of engine.workloads) {
+		const move = roomForAbort(engine.view(workload));
+		if (move?.kind === "write") await engine.send(move.write, move.text);
+	}
+	await engine.reach({ kind: "back" }, Math.min(timeoutMs, end - engine.now), ["lost"]);
+}
+async function giveBack(engine, object) {
+	const before = engine.o.book.payload.before[keyOf$2(refOf$1(object))];
+	const cleaned = await clean$1(engine.o.client, object, (live) => withOwnershipOf(live, before));
+	engine.o.world.put(cleaned);
+}
+async function giveRoutesBack(engine) {
+	for (const route of engine.routes.live) {
+		const before = engine.routes.before(keyOf$2(refOf$1(route)));
+		if (before === void 0) continue;
+		engine.o.world.put(await clean$1(engine.o.client, route, (live) => withOwnershipOf(live, before)));
+	}
+}
+async function restoreConfiguration(engine) {
+	const { book, client, reporter } = engine.o;
+	const moved = new Set([
+		...engine.workloads.map(({ name, namespace }) => keyOf$2({
+			apiVersion: "apps/v1",
+			kind: "Deployment",
+			name,
+			namespace
+		})),
+		...book.record.services.map(({ name, namespace }) => keyOf$2({
+			apiVersion: "v1",
+			kind: "Service",
+			name,
+			namespace
+		})),
+		...book.record.traffic?.routes ?? []
+	]);
+	for (const [key, before] of Object.entries(book.payload.before)) {
+		if (moved.has(key)) continue;
+		if (await restore(client, before)) reporter.emit({
+			kind: "change",
+			text: `${nameOf(refOf$1(before))}: as it was`
+		});
+	}
+}
+async function restore(client, before) {
+	const live = await client.get(refOf$1(before));
+	if (live === void 0 || restoreOperations(live, before).length === 0) return false;
+	await clean$1(client, live, (object) => [...restoreOperations(object, before), ...withOwnershipOf(object, before)]);
+	return true;
+}
+// src/rollout/finish.ts
+async function finish(engine) {
+	const { book, reporter } = engine.o;
+	if (engine.workloads.length > 0) reporter.emit({
+		kind: "phase",
+		title: "Finish: all pods to the new version"
+	});
+	await engine.reach({ kind: "finish" }, book.record.timeoutMs);
+	for (const workload of engine.workloads) {
+		const { deployment, separate, services } = engine.view(workload);
+		for (const object of [
+			separate?.deployment,
+			deployment,
+			...services.map(({ live }) => live)
+		]) if (object !== void 0) await handOver(engine, object);
+	}
+	await giveRoutesBack(engine);
+}
+async function handOver(engine, live) {
+	const { book, client, world, apply } = engine.o;
+	engine.checkpoint(["lost"]);
+	const manifest = book.object(keyOf$2(refOf$1(live)));
+	const applied = manifest === void 0 ? live : await apply(manifest, live);
+	world.put(await clean$1(client, applied, withoutTraces));
+}
+function leftovers(before, now) {
+	const kept = new Set(now.map((object) => keyOf$2(refOf$1(object))));
+	return before.filter((object) => !kept.has(keyOf$2(refOf$1(object))));
+}
+async function succeed(engine) {
+	const { book } = engine.o;
+	const { record } = book;
+	const previous = record.serving?.digest === record.release.digest ? record.previous : record.serving;
+	const kept = new Set([record.release.rollout, previous?.rollout]);
+	const old = record.payloads.filter(({ rollout }) => !kept.has(rollout));
+	const ours = (job) => job.endsWith(`-${record.rollout}`);
+	const { previous: _before, failure: _failure, reason: _reason, ...rest } = record;
+	book.record = {
+		...rest,
+		...previous === void 0 ? {} : { previous }
+	};
+	await book.save({
+		phase: "succeeded",
+		serving: record.release,
+		...record.traffic?.keeping === void 0 ? {} : { kept: record.traffic.keeping },
+		step: record.steps.length,
+		payloads: record.payloads.filter(({ rollout }) => kept.has(rollout)),
+		jobs: record.jobs.filter(ours)
+	}, {
+		kind: "finished",
+		text: successText(record)
+	});
+	await sweep(engine, old, record.jobs.filter((job) => !ours(job)));
+}
+async function sweep(engine, payloads, jobs) {
+	const { client, book, reporter } = engine.o;
+	const { app, namespace } = book.record;
+	const refs = payloads.map(({ rollout, kind }) => ({
+		apiVersion: "v1",
+		kind,
+		name: payloadName(app, rollout),
+		namespace
+	}));
+	for (const key of jobs) {
+		const [, , jobNamespace, name] = key.split("|");
+		if (name !== void 0) refs.push({
+			apiVersion: "batch/v1",
+			kind: "Job",
+			name,
+			namespace: jobNamespace ?? namespace
+		});
+	}
+	for (const ref of refs) try {
+		await client.delete(ref, { propagation: "Background" });
+	} catch (error) {
+		reporter.emit({
+			kind: "line",
+			level: "warning",
+			text: `${nameOf(ref)} could not be removed: ${String(error)}`
+		});
+	}
+}
+// src/rollout/interrupt.ts
+var Interrupted = class extends Error {
+	interruption;
+	constructor(interruption) {
+		super(`interrupted: ${interruption.kind}`);
+		this.name = "Interrupted";
+		this.interruption = interruption;
+	}
+};
+// src/checks/http.ts
+const PAUSE_MS = 1e3;
+const TRIES = 3;
+const SHOWN = 200;
+async function runCheck(engine, check) {
+	const lines = [];
+	for (let round = 0; round < check.http.times; round++) {
+		if (round > 0) await engine.o.clock.sleep(PAUSE_MS, engine.o.cancel);
+		engine.checkpoint();
+		const targets = targetsOf(engine, check.http);
+		if (targets.length === 0) return {
+			kind: "inconclusive",
+			text: "no serving pod of the new version to ask",
+			lines
+		};
+		for (const target of targets) {
+			const failure = await askTarget(engine, target, check.http, lines);
+			if (failure !== void 0) return {
+				kind: "fail",
+				text: failure,
+				lines
+			};
+		}
+	}
+	return {
+		kind: "pass",
+		text: `${check.http.path} answered ${check.http.expect.status}, ${lines.length} of ${lines.length} times`,
+		lines
+	};
+}
+async function askTarget(engine, target, http, lines) {
+	let last = "";
+	for (let attempt = 0; attempt < TRIES; attempt++) {
+		if (attempt > 0) await engine.o.clock.sleep(PAUSE_MS, engine.o.cancel);
+		engine.checkpoint();
+		try {
+			const answer = await target.ask();
+			const wrong = judge(answer, http);
+			lines.push(`${target.name} ${http.path}: ${answer.status} ${answer.body.slice(0, SHOWN).trim()}`);
+			if (wrong === void 0) return void 0;
+			if (answer.status !== 502 && answer.status !== 503 && answer.status !== 504) return `${target.name} ${wrong}`;
+			last = wrong;
+		} catch (error) {
+			last = `gave no answer (${error instanceof Error ? error.message : String(error)})`;
+			lines.push(`${target.name} ${http.path}: ${last}`);
+		}
+	}
+	return `${target.name} ${last}`;
+}
+function judge({ status, body }, { expect }) {
+	if (status !== expect.status) return `answered ${status}, expected ${expect.status}: ${body.slice(0, SHOWN).trim()}`;
+	if (expect.body !== void 0 && !body.includes(expect.body)) return `answered without "${expect.body}": ${body.slice(0, SHOWN).trim()}`;
+}
+function targetsOf(engine, http) {
+	if (http.url !== void 0) return [urlTarget(engine, http, http.url)];
+	return engine.workloads.flatMap((workload) => workloadTargets(engine, workload, http));
+}
+function urlTarget(engine, http, url) {
+	const { expand, fetchUrl } = engine.o;
+	const options = {
+		headers: headersOf$1(engine, http),
+		timeoutMs: http.timeoutMs
+	};
+	return {
+		name: url,
+		ask: () => fetchUrl(expand(url), options)
+	};
+}
+function workloadTargets(engine, workload, http) {
+	const { client, book } = engine.o;
+	const view = engine.view(workload);
+	const [service] = view.services;
+	const options = {
+		headers: headersOf$1(engine, http),
+		timeoutMs: http.timeoutMs,
+		maxBytes: 1e6
+	};
+	const preview = book.record.strategy === "blue-green";
+	if (http.target === "service" || preview) {
+		if (service === void 0) return [];
+		const name = http.target === "service" ? service.record.name : previewName(service.record.name);
+		const port = http.port ?? service.live?.spec.ports?.[0]?.port ?? 80;
+		const target = {
+			kind: "Service",
+			namespace: workload.namespace,
+			name,
+			port
+		};
+		return [{
+			name: `Service/${name}`,
+			ask: () => client.proxy(target, http.path, options)
+		}];
+	}
+	const side = sideOf$4(view, "next");
+	const least = view.versions.nextFields.minReadySeconds;
+	return side.pods.filter((pod) => isServing(pod, least, view.now)).map((pod) => {
+		const name = pod.metadata.name ?? "";
+		const port = http.port ?? pod.spec.containers[0]?.ports?.[0]?.containerPort ?? 80;
+		const target = {
+			kind: "Pod",
+			namespace: workload.namespace,
+			name,
+			port
+		};
+		return {
+			name: `Pod/${name}`,
+			ask: () => client.proxy(target, http.path, options)
+		};
+	});
+}
+function headersOf$1(engine, http) {
+	return Object.fromEntries(Object.entries(http.headers).map(([name, value]) => [name, engine.o.expand(value)]));
+}
 // src/rollout/images.ts
 function running(engine) {
-	return engine.workloads.flatMap((workload) => sideOf(engine.view(workload), "next").pods.flatMap((pod) => (pod.status?.containerStatuses ?? []).flatMap(({ name, image = "", imageID = "" }) => imageID === "" ? [] : [{
+	return engine.workloads.flatMap((workload) => sideOf$4(engine.view(workload), "next").pods.flatMap((pod) => (pod.status?.containerStatuses ?? []).flatMap(({ name, image = "", imageID = "" }) => imageID === "" ? [] : [{
 		key: `${workload.name}/${name}`,
 		image,
 		imageID,
@@ -17360,7 +19907,7 @@ function movedImage(engine) {
 		kind: "failed",
 		code: "image-moved",
 		message: `Pod/${pod.metadata.name ?? ""} runs ${imageID} as ${image}, but ${before[key] ?? ""} was tested: the tag was moved during the rollout`,
-		object: refOf(pod),
+		object: refOf$1(pod),
 		next: "deploy again with a digest (repository@sha256:…) or a tag that is never moved; nodes of several architectures need an image index"
 	};
 }
@@ -17479,6 +20026,7 @@ function promotedBy(error) {
 async function doStep(engine, step, goal, passes) {
 	switch (step.kind) {
 		case "weight":
+		case "mirror":
 		case "switch": return {
 			kind: "pass",
 			text: "reached"
@@ -17552,95 +20100,6 @@ async function checks(engine, names, approved) {
 		text: texts.join("; ")
 	};
 }
-// src/rollout/undo.ts
-const KEPT$1 = new Set([
-	"apiVersion",
-	"kind",
-	"metadata",
-	"status"
-]);
-function restoreOperations(live, before) {
-	const operations = [];
-	for (const [key, value] of Object.entries(before)) if (!KEPT$1.has(key) && value !== void 0 && !jsonEquals(live[key], value)) operations.push({
-		op: "add",
-		path: pointer(key),
-		value
-	});
-	for (const key of Object.keys(live)) if (!KEPT$1.has(key) && before[key] === void 0) operations.push({
-		op: "remove",
-		path: pointer(key)
-	});
-	return operations;
-}
-async function undo(engine, budgetMs = Number.POSITIVE_INFINITY) {
-	const { reporter } = engine.o;
-	reporter.emit({
-		kind: "phase",
-		title: "Back to the stable version"
-	});
-	const end = engine.now + budgetMs;
-	await endJobs(engine, Math.min(engine.o.book.record.timeoutMs, budgetMs));
-	await restoreConfiguration(engine);
-	await goBack$1(engine, end);
-	for (const workload of engine.workloads) {
-		const view = engine.view(workload);
-		for (const object of [
-			view.deployment,
-			view.separate?.deployment,
-			...view.services.map((service) => service.live)
-		]) if (object !== void 0) await giveBack(engine, object);
-	}
-	reporter.emit({
-		kind: "line",
-		text: `the stable version serves alone again`
-	});
-}
-async function goBack$1(engine, end) {
-	const { timeoutMs } = engine.o.book.record;
-	try {
-		await engine.reach({ kind: "back" }, Math.min(timeoutMs, 6e4, end - engine.now), ["lost"]);
-		return;
-	} catch (error) {
-		if (!(error instanceof HeadgateError) || error.failure.kind !== "timeout" || engine.now >= end) throw error;
-	}
-	for (const workload of engine.workloads) {
-		const move = roomForAbort(engine.view(workload));
-		if (move?.kind === "write") await engine.send(move.write, move.text);
-	}
-	await engine.reach({ kind: "back" }, Math.min(timeoutMs, end - engine.now), ["lost"]);
-}
-async function giveBack(engine, object) {
-	const before = engine.o.book.payload.before[keyOf$1(refOf(object))];
-	const cleaned = await clean$1(engine.o.client, object, (live) => withOwnershipOf(live, before));
-	engine.o.world.put(cleaned);
-}
-async function restoreConfiguration(engine) {
-	const { book, client, reporter } = engine.o;
-	const moved = new Set([...engine.workloads.map(({ name, namespace }) => keyOf$1({
-		apiVersion: "apps/v1",
-		kind: "Deployment",
-		name,
-		namespace
-	})), ...book.record.services.map(({ name, namespace }) => keyOf$1({
-		apiVersion: "v1",
-		kind: "Service",
-		name,
-		namespace
-	}))]);
-	for (const [key, before] of Object.entries(book.payload.before)) {
-		if (moved.has(key)) continue;
-		if (await restore(client, before)) reporter.emit({
-			kind: "change",
-			text: `${nameOf(refOf(before))}: as it was`
-		});
-	}
-}
-async function restore(client, before) {
-	const live = await client.get(refOf(before));
-	if (live === void 0 || restoreOperations(live, before).length === 0) return false;
-	await clean$1(client, live, (object) => [...restoreOperations(object, before), ...withOwnershipOf(object, before)]);
-	return true;
-}
 // src/rollout/carry.ts
 const CANCEL_BUDGET_MS = 6e3;
 async function carry(engine, passes, around) {
@@ -17648,13 +20107,28 @@ async function carry(engine, passes, around) {
 	try {
 		await around.before();
 		if (await runSteps(engine, book.record.plan, passes) === "paused") return { outcome: "paused" };
+		await around.keep();
 		await finish(engine);
 		await around.after();
 		await succeed(engine);
+		await expireKept(expiryOf(engine));
 		return { outcome: book.record.command === "rollback" ? "rolled-back" : "succeeded" };
 	} catch (error) {
 		return ended(engine, error);
 	}
+}
+function expiryOf({ o }) {
+	const { client, clock, book, settleMs, reporter } = o;
+	return {
+		client,
+		clock,
+		book,
+		settleMs,
+		tell: (text) => reporter.emit({
+			kind: "line",
+			text
+		})
+	};
 }
 async function ended(engine, error) {
 	const { book, lease, reporter } = engine.o;
@@ -18136,7 +20610,7 @@ function foreseen(dry, live, settings) {
 	};
 }
 async function adopt(client, live, settings) {
-	const ref = refOf(live);
+	const ref = refOf$1(live);
 	let current = live;
 	for (let tried = 0;; tried++) {
 		const operations = migrateOwnership(current, MANAGER, { releaseReplicas: settings.autoscaled });
@@ -18171,7 +20645,7 @@ async function adopted(client, live, settings) {
 	if (settings.guarded !== true) return adopt(client, live, settings);
 	const operations = migrateOwnership(live, MANAGER, { releaseReplicas: settings.autoscaled });
 	if (operations === void 0) return live;
-	return client.patch(refOf(live), {
+	return client.patch(refOf$1(live), {
 		type: "json",
 		operations
 	}, { fieldManager: MANAGER });
@@ -18294,7 +20768,7 @@ function slotsOf(object, index) {
 	const below = [...templatePathOf(object) ?? [], "spec"];
 	const slots = (field) => {
 		return (Array.isArray(template.spec[field]) ? template.spec[field] : []).flatMap((container, at) => typeof container?.image === "string" ? [{
-			object: refOf(object),
+			object: refOf$1(object),
 			path: [
 				...below,
 				field,
@@ -18354,6 +20828,56 @@ function versionOf(image) {
 	const reference = parseReference(image);
 	return reference?.tag ?? reference?.digest?.replace(/^[^:]*:/, "").slice(0, 12) ?? "latest";
 }
+// src/rollout/draft-traffic.ts
+const OFFSET_STEP = 97;
+function trafficRecord({ settings, routes, settleMs }, rollout, services) {
+	if (settings.strategy !== "canary" || routes === void 0) return void 0;
+	const { router } = routes;
+	const led = services.filter(({ name }) => routes.routes.some((route) => router.leadsTo(route, name)));
+	if (led.length === 0) return void 0;
+	const { match, sticky, pods, onDrift, prefix, weights } = settings.traffic;
+	const [paths] = weights;
+	return {
+		router: router.name,
+		routes: routes.routes.map(({ object }) => keyOf$2(refOf$1(object))),
+		services: led.map(({ namespace, name }) => `${namespace}/${name}`),
+		match,
+		...sticky === void 0 ? {} : { sticky: sticky.by === "router" ? sticky : {
+			...sticky,
+			offset: rollout * OFFSET_STEP % 256
+		} },
+		pods,
+		onDrift,
+		settleMs: settings.traffic.settleMs ?? Math.max(settleMs, router.settleMs),
+		...prefix === void 0 ? {} : { prefix },
+		...paths === void 0 ? {} : { weights: {
+			stable: paths.stable,
+			canary: paths.canary,
+			total: paths.total
+		} },
+		...settings.traffic.keep === void 0 ? {} : { keep: settings.traffic.keep }
+	};
+}
+function routesByKey(routes) {
+	return Object.fromEntries(routes.map(({ object, related }) => [keyOf$2(refOf$1(object)), {
+		object: withoutStatus(object),
+		related: related.map(withoutStatus)
+	}]));
+}
+function withoutStatus(object) {
+	const { status: _status, ...rest } = object;
+	return rest;
+}
+function withShares(workload, traffic, steps) {
+	const weights = steps.flatMap((step) => step.kind === "weight" ? [step.percent] : []);
+	const { replicas } = workload;
+	const led = workload.mode === "steps";
+	const pairs = weights.map((percent) => [replicas, traffic.pods === "full" ? replicas : Math.max(1, Math.ceil(replicas * percent / 100))]);
+	return led ? {
+		...workload,
+		pairs
+	} : workload;
+}
 // src/rollout/draft.ts
 function plainReason(live, dry, settings, serving) {
 	if (live === void 0) return "it is new";
@@ -18363,7 +20887,7 @@ function plainReason(live, dry, settings, serving) {
 	if (serving === 0) return "no pod of it serves, so there is nothing to protect (stable-down)";
 }
 function dryRunOf(dryRuns, object) {
-	const result = dryRuns.get(keyOf$1(refOf(object)));
+	const result = dryRuns.get(keyOf$2(refOf$1(object)));
 	return result?.kind === "ok" ? result.object : void 0;
 }
 function draftRollout(input) {
@@ -18377,14 +20901,11 @@ function draftRollout(input) {
 		workloads.push(workload);
 		if (workload.mode === "steps") services.push(...draftServices(input, manifest));
 	}
+	const traffic = trafficRecord(input, rollout, services);
+	const routes = traffic === void 0 ? {} : { routes: routesByKey(input.routes?.routes ?? []) };
 	const payload = {
-		version: 1,
-		rollout,
-		digest: release.digest,
-		objects: release.objects.map(({ object }) => object),
-		versions,
-		before: changedBefore(input),
-		jobs: release.parts.stepJobs.map((job) => job.metadata.name ?? "")
+		...payloadOf(input, rollout, versions),
+		...routes
 	};
 	const at = new Date(now).toISOString();
 	const previousImages = [...new Set(workloads.flatMap((each) => versions[`${each.namespace}/${each.name}`]?.stable ?? []).flatMap((template) => imagesOf$1(template)))];
@@ -18402,8 +20923,9 @@ function draftRollout(input) {
 			step: 0,
 			release: releaseRef(release, rollout, input.source.sha),
 			previousImages,
-			workloads,
+			workloads: traffic === void 0 ? workloads : workloads.map((each) => withShares(each, traffic, settings.steps)),
 			services,
+			...traffic === void 0 ? {} : { traffic },
 			source: input.source,
 			lastRun: input.source,
 			startedAt: at,
@@ -18424,8 +20946,26 @@ function releaseRef(release, rollout, sha) {
 		digest: release.digest,
 		rollout,
 		images: release.images,
+		...ownId(release),
 		...sha === "" ? {} : { sha }
 	};
+}
+function payloadOf(input, rollout, versions) {
+	const { release, before } = input;
+	const objects = keptRoutes(release.objects.map(({ object }) => object), before?.kept ?? [], []);
+	return {
+		version: 1,
+		rollout,
+		digest: release.digest,
+		...ownId(release),
+		objects,
+		versions,
+		before: changedBefore(input),
+		jobs: release.parts.stepJobs.map((job) => job.metadata.name ?? "")
+	};
+}
+function ownId({ id, digest }) {
+	return id === releaseName(digest) ? {} : { id };
 }
 function fromSettings(settings) {
 	const { strategy, pods, capacity, checks, timeoutMs, onFailure, onCancel, onFailedJob, accept, takeOver, prune } = settings;
@@ -18460,7 +21000,8 @@ function carriedOver(before) {
 	if (before === void 0) return {};
 	return {
 		...before.serving === void 0 ? {} : { serving: before.serving },
-		...before.previous === void 0 ? {} : { previous: before.previous }
+		...before.previous === void 0 ? {} : { previous: before.previous },
+		...before.kept === void 0 ? {} : { kept: before.kept }
 	};
 }
 function draftWorkload({ world, dryRuns, settings, release, now }, manifest, versions) {
@@ -18501,14 +21042,18 @@ function versionsOf(live, dry, manifest) {
 		namesMinReady: manifest.spec.minReadySeconds !== void 0
 	};
 }
-function draftServices({ world, release }, manifest) {
+function servicesBehind(world, { active }, manifest) {
 	const { name = "", namespace = "" } = manifest.metadata;
 	const { deployment } = world.workload({
 		namespace,
-		name: release.active[`${namespace}/${name}`] ?? name
+		name: active[`${namespace}/${name}`] ?? name
 	});
 	const labels = deployment?.spec.template.metadata?.labels ?? {};
-	return world.services(namespace).filter((service) => takesPart(service, labels)).map((service) => ({
+	return world.services(namespace).filter((service) => takesPart(service, labels));
+}
+function draftServices({ world, release }, manifest) {
+	const { name = "", namespace = "" } = manifest.metadata;
+	return servicesBehind(world, release, manifest).map((service) => ({
 		namespace,
 		name: service.metadata.name ?? "",
 		selector: service.spec.selector ?? {},
@@ -18524,7 +21069,7 @@ function takesPart(service, labels) {
 function changedBefore({ release, live, dryRuns }) {
 	const before = {};
 	for (const { object } of release.objects) {
-		const key = keyOf$1(refOf(object));
+		const key = keyOf$2(refOf$1(object));
 		const { name = "", namespace = "" } = object.metadata;
 		const old = live.get(key);
 		const dry = dryRunOf(dryRuns, object);
@@ -18557,16 +21102,63 @@ function service(record, hash) {
 function undoScript(record, payload) {
 	if (record.pods === "separate") return separateScript(record);
 	const draining = record.step >= record.steps.length;
-	const pinned = record.strategy === "blue-green";
+	const pinned = record.strategy === "blue-green" || record.traffic !== void 0;
+	const routes = routeLines$1(record, payload);
 	const moved = record.workloads.filter(({ mode }) => mode === "steps");
 	return `${[
 		"set -e",
 		...pinned ? record.services.map((each) => service(each, draining ? void 0 : stableHash(record, each))) : [],
-		...pinned ? ["sleep 3", ...moved.flatMap(freed)] : [],
+		...routes.edited,
+		...pinned ? [`sleep ${settleSeconds(record)}`, ...moved.flatMap(freed)] : [],
 		...moved.flatMap((workload) => workloadLines$1(record, payload, workload)),
 		...pinned && !draining ? record.services.map((each) => service(each)) : [],
+		...routes.made,
 		...moved.map(({ namespace, name }) => `kubectl -n ${namespace} annotate deployment ${name} ${ORIGINALS}- ${SENTENCE}-`)
 	].join("\n")}\n`;
+}
+const SETTLE_MS$1 = 3e3;
+function settleSeconds({ traffic }) {
+	return Math.ceil((traffic?.settleMs ?? SETTLE_MS$1) / 1e3);
+}
+function routeLines$1(record, payload) {
+	const traffic = trafficOf$2(record, payload);
+	if (traffic === void 0) return {
+		edited: [],
+		made: []
+	};
+	const { namespace } = record;
+	const originals = new Set(traffic.routes.map(({ object }) => keyOf$2(refOf$1(object))));
+	const made = routeObjects(traffic).filter((object) => !originals.has(keyOf$2(refOf$1(object))));
+	const gone = (kind, name) => `kubectl -n ${namespace} delete ${kind} ${name} --ignore-not-found`;
+	const edited = [...traffic.before.values()].flatMap((object) => {
+		const { name = "", annotations = {}, labels = {} } = object.metadata;
+		const own = {
+			[SENTENCE]: null,
+			[SPLIT]: null
+		};
+		const label = { [APP_LABEL]: labels["headgate.dev/app"] ?? null };
+		const body = stringifyJson({ metadata: {
+			annotations: {
+				...annotations,
+				...own
+			},
+			labels: label
+		} });
+		return [patch(resourceOf(object), namespace, name, [{
+			op: "replace",
+			path: "/spec",
+			value: object["spec"] ?? {}
+		}]), `kubectl -n ${namespace} patch ${resourceOf(object)} ${name} --type=merge -p ${quoted$1(body)}`];
+	});
+	const services = traffic.split.sides.map(({ canary }) => gone("service", canary));
+	return {
+		edited: [...edited, ...made.toReversed().map((object) => gone(resourceOf(object), object.metadata.name ?? ""))],
+		made: services
+	};
+}
+function resourceOf({ apiVersion, kind }) {
+	const [group = "", version = ""] = apiVersion.split("/");
+	return `${kind.toLowerCase()}.${version}.${group}`;
 }
 function stableHash(record, { workload }) {
 	return record.workloads.find(({ name }) => name === workload)?.stableHash;
@@ -18706,7 +21298,7 @@ var Book = class {
 		this.record = record;
 		this.payload = payload;
 		this.#map = map;
-		for (const object of payload.objects) this.#objects.set(keyOf$1(refOf(object)), object);
+		for (const object of payload.objects) this.#objects.set(keyOf$2(refOf$1(object)), object);
 	}
 	get map() {
 		return this.#map;
@@ -18720,7 +21312,7 @@ var Book = class {
 			await this.#client.create(object, { fieldManager: MOVER$2 });
 		} catch (error) {
 			if (!(error instanceof ApiError) || error.kind !== "exists") throw error;
-			await this.#client.delete(refOf(object));
+			await this.#client.delete(refOf$1(object));
 			await this.#client.create(object, { fieldManager: MOVER$2 });
 		}
 	}
@@ -19210,7 +21802,7 @@ var Judge = class {
 		const all = { symptoms: [] };
 		for (const workload of this.#engine.workloads) {
 			const view = this.#engine.view(workload);
-			const side = sideOf(view, which);
+			const side = sideOf$4(view, which);
 			const one = diagnose({
 				pods: side.pods,
 				...side.replicaSet === void 0 ? {} : { replicaSet: side.replicaSet },
@@ -19251,6 +21843,58 @@ var Judge = class {
 		});
 	}
 };
+// src/rollout/routes.ts
+var Routes = class {
+	#o;
+	#clock;
+	constructor(options, startedAt) {
+		this.#o = options;
+		this.#clock = new RouteClock(options.rested ? 0 : startedAt);
+		if (this.#drifts().length > 0) this.#clock = new RouteClock(startedAt);
+	}
+	get #traffic() {
+		const { record, payload } = this.#o.book;
+		return trafficOf$2(record, payload);
+	}
+	routing() {
+		const { book, world, clock } = this.#o;
+		const traffic = this.#traffic;
+		return traffic === void 0 ? void 0 : routingOf(traffic, book.record, world, this.#clock, clock.now());
+	}
+	get live() {
+		return (this.#traffic === void 0 ? [] : routeObjects(this.#traffic)).flatMap((object) => this.#o.world.object(refOf$1(object)) ?? []);
+	}
+	before(key) {
+		return this.#traffic?.before.get(key);
+	}
+	moved(moves) {
+		const asked = moves.find((move) => move.kind === "route");
+		const routing = this.routing();
+		if (asked === void 0 || routing === void 0) return moves;
+		const move = moves.every(({ kind }) => kind === "route" || kind === "done") ? routeMove(this.#asked(routing), asked.to) ?? done : wait("the other workloads");
+		return moves.map((each) => each === asked ? move : each.kind === "route" ? done : each);
+	}
+	#asked(routing) {
+		const { book, clock } = this.#o;
+		const { rollout, app } = book.record;
+		return {
+			routing,
+			rollout,
+			app,
+			sentence: book.sentence(),
+			now: clock.now()
+		};
+	}
+	drift() {
+		return this.routing()?.onDrift === "stop" ? this.#drifts()[0] : void 0;
+	}
+	#drifts() {
+		const { record } = this.#o.book;
+		const routing = this.routing();
+		const share = shareAt(record.plan, Math.min(record.step, record.plan.length - 1));
+		return routing?.begun !== true || share === void 0 ? [] : routeDrifts(this.#asked(routing), share);
+	}
+};
 // src/rollout/teller.ts
 const CONTROLLER = "the Deployment controller";
 var Teller = class {
@@ -19283,8 +21927,8 @@ var Teller = class {
 		if (first === void 0) return;
 		for (const workload of workloads) {
 			const view = this.#engine.view(workload);
-			sum.stable += sideOf(view, "stable").serving;
-			sum.canary += sideOf(view, "next").serving;
+			sum.stable += sideOf$4(view, "stable").serving;
+			sum.canary += sideOf$4(view, "next").serving;
 		}
 		this.#downtime(sum.stable + sum.canary);
 		const text = `${sum.stable}/${sum.canary}`;
@@ -19342,11 +21986,13 @@ var Engine = class {
 	#startedAt;
 	#judge;
 	#teller;
+	routes;
 	#stale = 0;
 	constructor(options) {
 		this.o = options;
 		this.#startedAt = options.clock.now();
 		this.#judge = new Judge(this, this.#startedAt);
+		this.routes = new Routes(options, this.#startedAt);
 		this.#teller = new Teller(this);
 	}
 	get now() {
@@ -19375,6 +22021,8 @@ var Engine = class {
 		if (versions === void 0) throw new Error(`no versions of ${workload.name} in the payload`);
 		const { namespace, stableName } = workload;
 		const separate = this.#separate(workload);
+		const services = this.#services(workload);
+		const routing = services.some(({ canary }) => canary !== void 0) ? this.routes.routing() : void 0;
 		return {
 			record: workload,
 			versions,
@@ -19385,9 +22033,10 @@ var Engine = class {
 				name: stableName ?? workload.name
 			}),
 			...separate === void 0 ? {} : { separate },
-			services: this.#services(workload),
+			services,
+			...routing === void 0 ? {} : { routing },
 			now: this.now,
-			settleMs,
+			settleMs: Math.max(settleMs, routing?.settleMs ?? 0),
 			capacity: record.capacity,
 			sentence: book.sentence()
 		};
@@ -19395,7 +22044,7 @@ var Engine = class {
 	#separate(workload) {
 		const { name, namespace, stableName } = workload;
 		if (stableName === void 0) return void 0;
-		const key = keyOf$1({
+		const key = keyOf$2({
 			apiVersion: "apps/v1",
 			kind: "Deployment",
 			name,
@@ -19414,14 +22063,21 @@ var Engine = class {
 	}
 	#services(workload) {
 		const { world, book, rested } = this.o;
+		const routed = book.record.traffic?.services ?? [];
 		return book.record.services.filter((service) => service.workload === workload.name && service.namespace === workload.namespace).map((record) => {
-			const key = keyOf$1({
+			const key = keyOf$2({
 				apiVersion: "v1",
 				kind: "Service",
 				name: record.name,
 				namespace: record.namespace
 			});
+			const canary = canaryName(record.name);
+			const ready = world.readyEndpoints(record.namespace, canary);
 			return {
+				...routed.includes(`${record.namespace}/${record.name}`) ? { canary: {
+					live: world.service(record.namespace, canary),
+					ready
+				} } : {},
 				record,
 				live: world.service(record.namespace, record.name),
 				desired: book.object(key),
@@ -19438,28 +22094,30 @@ var Engine = class {
 		for (const workload of this.workloads) {
 			const view = this.view(workload);
 			const { deployment, services, separate } = view;
-			const replicaSet = this.o.book.record.strategy === "blue-green" ? sideOf(view, "stable").replicaSet : void 0;
+			const replicaSet = this.o.book.record.strategy === "blue-green" || view.routing !== void 0 ? sideOf$4(view, "stable").replicaSet : void 0;
 			for (const object of [
 				deployment,
 				separate?.deployment,
 				separate === void 0 ? replicaSet : void 0,
-				...services.map(({ live }) => live)
-			]) {
-				if (object === void 0) continue;
-				const body = { metadata: { annotations: { [SENTENCE]: by } } };
-				const marked = await this.o.client.patch(refOf(object), {
-					type: "merge",
-					body
-				}, { fieldManager: MOVER$2 });
-				this.o.world.put(marked);
-			}
+				...services.flatMap(({ live, canary }) => [live, canary?.live])
+			]) await this.#markOne(object, by);
 		}
+		for (const route of this.routes.live) await this.#markOne(route, by);
+	}
+	async #markOne(object, by) {
+		if (object === void 0) return;
+		const body = { metadata: { annotations: { [SENTENCE]: by } } };
+		const marked = await this.o.client.patch(refOf$1(object), {
+			type: "merge",
+			body
+		}, { fieldManager: MOVER$2 });
+		this.o.world.put(marked);
 	}
 	async reach(goal, limitMs, obey) {
 		let deadline = this.now + limitMs;
 		for (;;) {
 			this.checkpoint(obey);
-			const moves = this.workloads.map((workload) => this.#next(workload, goal));
+			const moves = this.routes.moved(this.workloads.map((workload) => this.#next(workload, goal))).map((move) => this.#possible(move));
 			if (await this.#sendAll(moves)) continue;
 			this.#teller.mix();
 			const waits = this.#waits(moves);
@@ -19490,12 +22148,25 @@ var Engine = class {
 		await wake.until(at, clock, cancel.aborted ? [lease.lost] : [cancel, lease.lost]);
 	}
 	#next(workload, goal) {
-		const move = nextMove(this.o.book.record.strategy, this.view(workload), goal);
+		return this.#possible(nextMove(this.o.book.record.strategy, this.view(workload), goal));
+	}
+	#possible(move) {
+		const { rollout } = this.o.book.record;
+		if (move.kind === "refused") {
+			const { code, text: message, object, next } = move;
+			throw new HeadgateError({
+				kind: "failed",
+				code,
+				message,
+				object,
+				next
+			});
+		}
 		if (move.kind !== "drift") return move;
 		throw new HeadgateError({
 			kind: "failed",
 			code: "drift",
-			message: `${nameOf(move.object)} is no longer what rollout ${this.o.book.record.rollout} made of it: ${move.text}`,
+			message: `${nameOf(move.object)} is no longer what rollout ${rollout} made of it: ${move.text}`,
 			object: move.object,
 			next: `abort puts the stable version back; or find who wrote it, stop that, and deploy again`
 		});
@@ -19524,7 +22195,8 @@ var Engine = class {
 		try {
 			const object = await this.#perform(write);
 			if (object !== void 0) {
-				if (object.kind === "Service") this.o.world.touched(object, this.now);
+				this.o.world.touched(refOf$1(object), this.now);
+				this.o.world.written.set(keyOf$2(refOf$1(object)), object.metadata.resourceVersion ?? "");
 				this.o.world.put(object);
 			}
 			this.#stale = 0;
@@ -19540,7 +22212,7 @@ var Engine = class {
 	}
 	#named(write, text) {
 		if (write.verb === "delete") return text;
-		const name = nameOf(refOf(write.object));
+		const name = nameOf(refOf$1(write.object));
 		return text.startsWith("Service/") || name.startsWith("Service/") ? text : `${name}: ${text}`;
 	}
 	async #perform(write) {
@@ -19552,7 +22224,7 @@ var Engine = class {
 					path: "/metadata/resourceVersion",
 					value: write.object.metadata.resourceVersion ?? ""
 				};
-				return client.patch(refOf(write.object), {
+				return client.patch(refOf$1(write.object), {
 					type: "json",
 					operations: [test, ...write.operations]
 				}, { fieldManager: MOVER$2 });
@@ -19562,6 +22234,7 @@ var Engine = class {
 			case "delete":
 				await client.delete(write.ref, write.uid === void 0 ? {} : { uid: write.uid });
 				world.drop(write.ref);
+				world.touched(write.ref, this.now);
 				return;
 		}
 	}
@@ -19569,7 +22242,7 @@ var Engine = class {
 		if (write.verb === "delete") return;
 		const known = this.o.world.current(write.object);
 		if (known !== void 0 && known.metadata.resourceVersion !== write.object.metadata.resourceVersion) return;
-		const fresh = await this.o.client.get(refOf(write.object));
+		const fresh = await this.o.client.get(refOf$1(write.object));
 		if (fresh !== void 0) this.o.world.put(fresh);
 	}
 };
@@ -19613,6 +22286,10 @@ const SERVICE = {
 	apiVersion: "v1",
 	kind: "Service"
 };
+const SLICE = {
+	apiVersion: "discovery.k8s.io/v1",
+	kind: "EndpointSlice"
+};
 function selectorText$1(selector) {
 	const equal = Object.entries(selector.matchLabels ?? {}).map(([key, value]) => `${key}=${value}`);
 	const expressions = (selector.matchExpressions ?? []).map(({ key, operator, values = [] }) => {
@@ -19630,7 +22307,10 @@ var World = class {
 	#signal;
 	#watched = new Map();
 	#services = new Map();
+	#objects = new Map();
+	#slices = new Map();
 	changedAt = new Map();
+	written = new Map();
 	constructor(client, wake, signal) {
 		this.#client = client;
 		this.#wake = wake;
@@ -19664,6 +22344,26 @@ var World = class {
 		this.#services.set(namespace, list);
 		await list.ready;
 	}
+	async watchObject(ref) {
+		const key = keyOf$2(ref);
+		const list = this.#objects.get(key) ?? this.#open(ref, ref.namespace ?? "", { name: ref.name });
+		this.#objects.set(key, list);
+		await list.ready;
+	}
+	object(ref) {
+		return this.#objects.get(keyOf$2(ref))?.get(ref.name);
+	}
+	async watchEndpoints(namespace, service) {
+		const key = `${namespace}/${service}`;
+		const filter = { labelSelector: `kubernetes.io/service-name=${service}` };
+		const list = this.#slices.get(key) ?? this.#open(SLICE, namespace, filter);
+		this.#slices.set(key, list);
+		await list.ready;
+	}
+	readyEndpoints(namespace, service) {
+		const ready = (this.#slices.get(`${namespace}/${service}`)?.items() ?? []).flatMap(({ endpoints }) => (endpoints ?? []).filter((each) => each.conditions?.ready !== false));
+		return new Set(ready.map(({ targetRef, addresses }) => targetRef?.uid ?? addresses?.[0])).size;
+	}
 	services(namespace) {
 		return this.#services.get(namespace)?.items() ?? [];
 	}
@@ -19687,6 +22387,7 @@ var World = class {
 	}
 	put(object) {
 		const { namespace = "", name = "" } = object.metadata;
+		this.#objects.get(keyOf$2(refOf$1(object)))?.put(object);
 		if (object.kind === "Service") this.#services.get(namespace)?.put(object);
 		if (object.kind === "Deployment") this.#watched.get(`${namespace}/${name}`)?.deployment.put(object);
 		if (object.kind === "ReplicaSet") {
@@ -19694,10 +22395,13 @@ var World = class {
 		}
 	}
 	drop(object) {
+		this.#objects.get(keyOf$2(object))?.drop(object.name);
 		if (object.kind === "Service") this.#services.get(object.namespace ?? "")?.drop(object.name);
 	}
 	current(object) {
 		const { namespace = "", name = "" } = object.metadata;
+		const own = this.object(refOf$1(object));
+		if (own !== void 0) return own;
 		if (object.kind === "Service") return this.service(namespace, name);
 		if (object.kind === "Deployment") return this.#watched.get(`${namespace}/${name}`)?.deployment.get(name);
 		for (const watched of this.#watched.values()) {
@@ -19706,7 +22410,7 @@ var World = class {
 		}
 	}
 	touched(object, now) {
-		this.changedAt.set(keyOf$1(refOf(object)), now);
+		this.changedAt.set(keyOf$2(object), now);
 	}
 };
 function ownedBy(object, owner) {
@@ -19765,7 +22469,7 @@ async function readAutoscaled(client, namespace) {
 }
 function targetKey(autoscaler) {
 	const { apiVersion = "apps/v1", kind = "Deployment", name = "" } = autoscaler["spec"]?.scaleTargetRef ?? {};
-	return keyOf$1({
+	return keyOf$2({
 		apiVersion,
 		kind,
 		name,
@@ -19773,7 +22477,7 @@ function targetKey(autoscaler) {
 	});
 }
 async function applyIn(session, takeOver, object, live) {
-	const autoscaled = (await session.autoscaled()).has(keyOf$1(refOf(object)));
+	const autoscaled = (await session.autoscaled()).has(keyOf$2(refOf$1(object)));
 	const applied = await applyObject(session.deps.client, object, live, {
 		takeOver,
 		autoscaled
@@ -19791,7 +22495,7 @@ async function applyScaled(session, takeOver, object, live) {
 		const [first, ...others] = error instanceof ApiError && error.kind === "conflict" ? error.causes : [];
 		if (first?.field !== ".spec.replicas" || others.length > 0 || live === void 0) throw error;
 		const { client, reporter } = session.deps;
-		const text = `${nameOf(refOf(object))}: ${first.manager ?? "somebody"} has set spec.replicas; the count stays as it is now. The next deploy is refused until the manifest leaves the field out, or the config file says take-over: [${first.manager ?? "the manager"}]`;
+		const text = `${nameOf(refOf$1(object))}: ${first.manager ?? "somebody"} has set spec.replicas; the count stays as it is now. The next deploy is refused until the manifest leaves the field out, or the config file says take-over: [${first.manager ?? "the manager"}]`;
 		reporter.emit({
 			kind: "line",
 			level: "warning",
@@ -19808,7 +22512,7 @@ async function engineFor(session, book, rested) {
 	const { record, payload } = book;
 	const watches = record.workloads.flatMap((workload) => {
 		const { name, namespace, stableName } = workload;
-		const selector = (book.object(keyOf$1({
+		const selector = (book.object(keyOf$2({
 			apiVersion: "apps/v1",
 			kind: "Deployment",
 			name,
@@ -19820,7 +22524,13 @@ async function engineFor(session, book, rested) {
 		return [own, world.watch(stableName, namespace, selectorText$1({ matchLabels: labels }))];
 	});
 	const namespaces = new Set([record.namespace, ...record.services.map((service) => service.namespace)]);
-	await Promise.all([...watches, ...[...namespaces].map((namespace) => world.watchServices(namespace))]);
+	const traffic = trafficOf$2(record, payload);
+	const routes = traffic === void 0 ? [] : [watchTraffic(world, traffic, record.namespace)];
+	await Promise.all([
+		...watches,
+		...routes,
+		...[...namespaces].map((namespace) => world.watchServices(namespace))
+	]);
 	return new Engine({
 		client: deps.client,
 		clock: deps.clock,
@@ -19846,19 +22556,19 @@ const VERSIONED = [
 ];
 function aroundOf(session, engine, release, seen) {
 	const { parts } = release;
-	const steps = new Set(engine.workloads.map(({ name, namespace }) => keyOf$1({
+	const steps = new Set(engine.workloads.map(({ name, namespace }) => keyOf$2({
 		apiVersion: "apps/v1",
 		kind: "Deployment",
 		name,
 		namespace
 	})));
-	const moved = new Set(engine.o.book.record.services.map(({ name, namespace }) => keyOf$1({
+	const moved = new Set(engine.o.book.record.services.map(({ name, namespace }) => keyOf$2({
 		apiVersion: "v1",
 		kind: "Service",
 		name,
 		namespace
 	})));
-	const apart = (objects, keys) => objects.filter((object) => !keys.has(keyOf$1(refOf(object))));
+	const apart = (objects, keys) => objects.filter((object) => !keys.has(keyOf$2(refOf$1(object))));
 	const applier = new Applier(session, engine, release, seen);
 	return {
 		before: async () => {
@@ -19870,11 +22580,16 @@ function aroundOf(session, engine, release, seen) {
 				...parts.otherWorkloads
 			]);
 		},
+		keep: () => keepOld(engine, (object) => awaitReady(engine, object)),
 		after: async () => {
-			await applier.wave(parts.pointing);
+			await applier.wave(withRoutes(engine, parts.pointing));
 			await prune(session, engine, release);
 		}
 	};
+}
+function withRoutes(engine, objects) {
+	const { traffic, kept = [] } = engine.o.book.record;
+	return keptRoutes(objects, kept, traffic?.keeping ?? kept);
 }
 var Applier = class {
 	#session;
@@ -19900,17 +22615,19 @@ var Applier = class {
 	#refusal(error, object) {
 		const place = this.#release.objects.find((each) => each.object === object)?.place;
 		return new HeadgateError({
-			...explain(error, refOf(object)),
+			...explain(error, refOf$1(object)),
 			...place === void 0 ? {} : { place }
 		}, { cause: error });
 	}
 	async #apply(object) {
 		this.#engine.checkpoint();
 		const { record } = this.#engine.o.book;
-		const known = this.#seen?.live.get(keyOf$1(refOf(object)));
+		const key = keyOf$2(refOf$1(object));
+		const moved = record.traffic?.routes.includes(key) === true;
+		const known = moved ? void 0 : this.#seen?.live.get(key);
 		const dry = this.#seen === void 0 ? void 0 : dryRunOf(this.#seen.dryRuns, object);
 		if (known !== void 0 && dry !== void 0 && sameContent(known, dry)) return readiness(known).done ? void 0 : known;
-		const live = this.#seen === void 0 ? await this.#engine.o.client.get(refOf(object)) : known;
+		const live = this.#seen === void 0 || moved ? await this.#engine.o.client.get(refOf$1(object)) : known;
 		return applyIn(this.#session, record.takeOver, object, live);
 	}
 };
@@ -19922,7 +22639,7 @@ async function awaitReady(engine, applied) {
 		signal: stop.signal,
 		onChange: wake.notify
 	};
-	const ref = refOf(applied);
+	const ref = refOf$1(applied);
 	const list = LiveList.open(client, applied, ref.namespace, { name: ref.name }, options);
 	const selector = applied["spec"]?.selector;
 	const pods = podTemplateOf(applied) !== void 0 && selector !== void 0 ? LiveList.open(client, {
@@ -19998,15 +22715,15 @@ async function prune(session, engine, release) {
 			reporter.emit({
 				kind: "line",
 				level: "warning",
-				text: `${nameOf(refOf(object))} is no longer in the release; it stays (prune: true removes it)`
+				text: `${nameOf(refOf$1(object))} is no longer in the release; it stays (prune: true removes it)`
 			});
 			continue;
 		}
 		engine.checkpoint(["lost"]);
-		await client.delete(refOf(object), { propagation: "Background" });
+		await client.delete(refOf$1(object), { propagation: "Background" });
 		reporter.emit({
 			kind: "change",
-			text: `${nameOf(refOf(object))} removed: no longer in the release`
+			text: `${nameOf(refOf$1(object))} removed: no longer in the release`
 		});
 	}
 }
@@ -20182,20 +22899,6 @@ function refused(code, message, next) {
 function short(digest) {
 	return (digest ?? "").slice(0, 10);
 }
-// src/manifests/digest.ts
-function write(value) {
-	if (typeof value === "bigint") return String(value);
-	if (Array.isArray(value)) return `[${value.map((item) => write(item)).join(",")}]`;
-	if (typeof value !== "object" || value === null) return JSON.stringify(value ?? null);
-	return `{${Object.keys(value).filter((key) => value[key] !== void 0).sort().map((key) => `${JSON.stringify(key)}:${write(value[key])}`).join(",")}}`;
-}
-function canonicalJson(value) {
-	return write(value);
-}
-function releaseDigest(objects) {
-	const texts = objects.map((object) => `${keyOf$1(refOf(object))} ${canonicalJson(object)}`);
-	return createHash("sha256").update(texts.sort().join("\n")).digest("hex");
-}
 const DNS_LABEL = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/;
 const APP_LABELS = ["app.kubernetes.io/part-of", "app.kubernetes.io/name"];
 const SERVERS = [
@@ -20243,7 +22946,7 @@ function validName(name, what) {
 	throw refuse("app-name", `${what}, "${name}", is not a DNS label of at most 40 characters`, { next: "Set the input `app` to lower-case letters, digits and hyphens." });
 }
 function list$1(objects) {
-	const names = objects.map((object) => nameOf(refOf(object)));
+	const names = objects.map((object) => nameOf(refOf$1(object)));
 	return names.length > 8 ? `${names.slice(0, 8).join(", ")} and ${names.length - 8} more` : names.join(", ");
 }
 function placeInNamespace(manifests, namespace, namespaced) {
@@ -20271,10 +22974,10 @@ function withMetadata(manifest, metadata) {
 function refuseTwice(manifests) {
 	const seen = new Map();
 	for (const manifest of manifests) {
-		const ref = refOf(manifest.object);
-		const first = seen.get(keyOf$1(ref));
+		const ref = refOf$1(manifest.object);
+		const first = seen.get(keyOf$2(ref));
 		if (first === void 0) {
-			seen.set(keyOf$1(ref), manifest);
+			seen.set(keyOf$2(ref), manifest);
 			continue;
 		}
 		const { file, line } = first.place;
@@ -20342,7 +23045,7 @@ function classify(objects, jobNames = []) {
 	};
 	for (const object of objects) {
 		if (waveOf(object) !== void 0) continue;
-		if (isService(object)) sorted.services.push(object);
+		if (isService$2(object)) sorted.services.push(object);
 		else if (isDeployment(object)) sorted.workloads.push(object);
 		else if (isJob(object) && wanted.has(object.metadata.name ?? "")) sorted.stepJobs.push(object);
 		else if (templatePathOf(object) !== void 0) sorted.otherWorkloads.push(object);
@@ -23292,14 +25995,14 @@ function indexed(object, path) {
 		const key = keys.length === 0 ? step : itemWith(at, keys);
 		if (key === void 0) break;
 		found.push(key);
-		at = valueAt(at, [key]);
+		at = valueAt$1(at, [key]);
 	}
 	return found;
 }
 const KEYED = /[[,](\w+)=(?:"([^"]*)"|([^,\]]*))/g;
 function itemWith(list, keys) {
-	const index = listOf(list).findIndex((item) => keys.every(([, name = "", text, plain]) => {
-		const value = valueAt(item, [name]);
+	const index = listOf$1(list).findIndex((item) => keys.every(([, name = "", text, plain]) => {
+		const value = valueAt$1(item, [name]);
 		return value === void 0 || typeof value !== "object" && `${value}` === (text ?? plain);
 	}));
 	return index < 0 ? void 0 : index;
@@ -23352,7 +26055,7 @@ function requireLists(object, placeOf) {
 		"matchExpressions"
 	]];
 	for (const path of lists) {
-		const value = valueAt(object, path);
+		const value = valueAt$1(object, path);
 		if (value === void 0 || value === null) continue;
 		const wrong = Array.isArray(value) ? value.findIndex((item) => mapOf(item) === void 0) : void 0;
 		if (wrong === -1) continue;
@@ -23372,6 +26075,35 @@ function refuseKustomization(map, place) {
 		next: "Run `kubectl kustomize DIR > manifests.yaml` in a step before, and name that file."
 	});
 }
+// src/manifests/pod-id.ts
+function tellPods(object, variable, id) {
+	if (!isDeployment(object)) return object;
+	const { spec } = object;
+	const containers = spec.template.spec.containers.map((container) => withVariable(container, variable, id));
+	return {
+		...object,
+		spec: {
+			...spec,
+			template: {
+				...spec.template,
+				spec: {
+					...spec.template.spec,
+					containers
+				}
+			}
+		}
+	};
+}
+function withVariable(container, name, value) {
+	const env = container.env ?? [];
+	return env.some((each) => each["name"] === name) ? container : {
+		...container,
+		env: [...env, {
+			name,
+			value
+		}]
+	};
+}
 // src/rollout/release.ts
 async function loadRelease(files, settings, namespace, discovery) {
 	const manifests = files.flatMap(({ file, text }) => parseManifest(text, file));
@@ -23382,7 +26114,19 @@ async function loadRelease(files, settings, namespace, discovery) {
 		object: objects[index] ?? manifest.object
 	}));
 	const placed = placeInNamespace(substituted, namespace, await namespacedKinds(substituted, discovery));
-	return assemble(appName(settings.app, placed), namespace, placed, settings.steps);
+	return withId(assemble(appName(settings.app, placed), namespace, placed, settings.steps), settings);
+}
+function withId(release, { traffic, strategy, steps }) {
+	const { app, namespace, id, objects } = release;
+	const variable = strategy === "canary" ? traffic.keep?.env : void 0;
+	if (variable === void 0) return release;
+	return {
+		...assemble(app, namespace, objects.map((each) => ({
+			...each,
+			object: tellPods(each.object, variable, id)
+		})), steps),
+		id
+	};
 }
 function releaseOf(payload, record) {
 	const { app, namespace, plan, workloads } = record;
@@ -23394,21 +26138,39 @@ function releaseOf(payload, record) {
 }
 function releaseFrom(payload, app, namespace, steps) {
 	const place = { file: `rollout ${payload.rollout}` };
-	return assemble(app, namespace, payload.objects.map((object) => ({
+	const release = assemble(app, namespace, payload.objects.map((object) => ({
 		object,
 		place,
 		placeOf: () => place
 	})), steps);
+	return payload.id === void 0 ? release : {
+		...release,
+		id: payload.id
+	};
+}
+function withObjects(release, objects, steps) {
+	const jobs = steps.flatMap((step) => step.kind === "job" ? step.names : []);
+	const manifests = release.objects.map((each, at) => ({
+		...each,
+		object: objects[at] ?? each.object
+	}));
+	return {
+		...release,
+		objects: manifests,
+		parts: classify(objects, jobs)
+	};
 }
 function assemble(app, namespace, manifests, steps) {
 	const objects = manifests.map(({ object }) => object);
 	const parts = classify(objects, steps.flatMap((step) => step.kind === "job" ? step.names : []));
+	const digest = releaseDigest(objects);
 	const images = [...new Set(parts.workloads.flatMap((workload) => imagesOf$1(workload.spec.template)))];
 	return {
 		app,
 		namespace,
 		objects: manifests,
-		digest: releaseDigest(objects),
+		digest,
+		id: releaseName(digest),
 		images,
 		parts,
 		active: {}
@@ -23431,7 +26193,7 @@ async function namespacedKinds(manifests, discovery) {
 function about({ failure }, { object, placeOf }) {
 	return new HeadgateError({
 		...failure,
-		object: refOf(object),
+		object: refOf$1(object),
 		place: placeOf(["kind"])
 	});
 }
@@ -23480,10 +26242,10 @@ function requireCounts({ objects }) {
 			"rollingUpdate",
 			field
 		];
-		const value = isDeployment(object) ? valueAt(object, path) : void 0;
+		const value = isDeployment(object) ? valueAt$1(object, path) : void 0;
 		if (typeof value !== "string" || isPercent(value)) return [];
 		return [{
-			message: `${nameOf(refOf(object))}: ${field} "${value}" is neither a whole number nor a percentage such as 25%`,
+			message: `${nameOf(refOf$1(object))}: ${field} "${value}" is neither a whole number nor a percentage such as 25%`,
 			place: placeOf(path)
 		}];
 	}));
@@ -23694,10 +26456,14 @@ async function decided$1(session, record, map) {
 	}
 }
 function driftOf(engine) {
-	const { app, rollout } = engine.o.book.record;
-	for (const workload of engine.workloads) {
+	const { record } = engine.o.book;
+	const { app, rollout } = record;
+	const resting = record.phase === "paused" || record.phase === "stopped";
+	const drifts = engine.workloads.map((workload) => {
 		const view = engine.view(workload);
-		const drift = templateDrift(view) ?? undoneByHand(view, engine.o.book.record) ?? emptied(view);
+		return templateDrift(view) ?? undoneByHand(view, record) ?? emptied(view);
+	});
+	for (const drift of [...drifts, resting ? engine.routes.drift() : void 0]) {
 		if (drift?.kind !== "drift") continue;
 		return refuse("drift", `${nameOf(drift.object)} is no longer what rollout ${rollout} of ${app} made of it: ${drift.text}`, {
 			object: drift.object,
@@ -23713,7 +26479,7 @@ function undoneByHand({ deployment, versions, separate }, record) {
 		const { deployment: fresh } = separate;
 		return fresh !== void 0 && fresh.spec.replicas === 0 && replicasOf$1(deployment) > 0 ? {
 			kind: "drift",
-			object: refOf(fresh),
+			object: refOf$1(fresh),
 			text: "it was scaled to 0 by hand"
 		} : void 0;
 	}
@@ -23721,13 +26487,13 @@ function undoneByHand({ deployment, versions, separate }, record) {
 	if (isHeld(deployment) || !templateEquals(deployment.spec.template, versions.stable)) return void 0;
 	return {
 		kind: "drift",
-		object: refOf(deployment),
+		object: refOf$1(deployment),
 		text: "the old version was put back by hand"
 	};
 }
 function emptied(view) {
 	if (view.separate !== void 0) return void 0;
-	const sides = [sideOf(view, "stable"), sideOf(view, "next")];
+	const sides = [sideOf$4(view, "stable"), sideOf$4(view, "next")];
 	for (const service of view.services) {
 		const { live } = service;
 		const pin = pinOf(service);
@@ -23735,7 +26501,7 @@ function emptied(view) {
 		if ((sides.find(({ hash }) => hash === pin)?.serving ?? 0) > 0) continue;
 		return {
 			kind: "drift",
-			object: refOf(live),
+			object: refOf$1(live),
 			text: `it leads users to pods of ${pin}, and none of them serves`
 		};
 	}
@@ -23844,7 +26610,7 @@ async function requireNothingHeld({ client }, namespace) {
 	const lost = held.find(({ metadata }) => !known.includes(metadata.name));
 	if (lost === void 0) return;
 	const object = {
-		...refOf(lost),
+		...refOf$1(lost),
 		apiVersion: "apps/v1",
 		kind: "Deployment"
 	};
@@ -23864,11 +26630,11 @@ function workloadsOf$1(input) {
 }
 function workloadOf(input, released, manifest) {
 	const live = activeOf(input, manifest);
-	const answer = input.dryRuns?.get(keyOf$1(refOf(manifest)));
+	const answer = input.dryRuns?.get(keyOf$2(refOf$1(manifest)));
 	const dry = answer?.kind === "ok" && isDeployment(answer.object) ? answer.object : void 0;
 	const template = (dry ?? manifest).spec.template;
 	const same = dry !== void 0 && live !== void 0 && templateEquals(dry.spec.template, live.spec.template);
-	const plain = input.plain?.includes(refOf(manifest).name) === true;
+	const plain = input.plain?.includes(refOf$1(manifest).name) === true;
 	return {
 		released,
 		manifest,
@@ -23890,13 +26656,13 @@ function twinsOf(name) {
 	];
 }
 function activeOf(input, manifest) {
-	const { name, namespace = "" } = refOf(manifest);
-	const found = input.live.get(keyOf$1(refOf(manifest)));
+	const { name, namespace = "" } = refOf$1(manifest);
+	const found = input.live.get(keyOf$2(refOf$1(manifest)));
 	const own = found !== void 0 && isDeployment(found) ? found : void 0;
 	if (input.pods !== "separate") return own;
 	const named = input.active?.[`${namespace}/${name}`];
 	const names = named === void 0 ? twinsOf(name).filter((each) => each !== name) : [named];
-	return (input.lists.deployments ?? []).filter(({ metadata }) => metadata.namespace === namespace).find((each) => names.includes(refOf(each).name) && replicasOf(each) > 0) ?? own;
+	return (input.lists.deployments ?? []).filter(({ metadata }) => metadata.namespace === namespace).find((each) => names.includes(refOf$1(each).name) && replicasOf(each) > 0) ?? own;
 }
 function isStrict({ strategy }, { stepped }) {
 	return stepped && (strategy === "canary" || strategy === "blue-green");
@@ -23910,7 +26676,7 @@ function unpinned({ spec }) {
 function serviceSelects(selector, labels) {
 	return Object.keys(selector).length > 0 && selects({ matchLabels: selector }, labels);
 }
-function trafficOf(input, { manifest, live, template }) {
+function trafficOf$1(input, { manifest, live, template }) {
 	const namespace = manifest.metadata.namespace;
 	return servicesOf$1(input).filter(({ wanted }) => wanted.metadata.namespace === namespace).filter((service) => {
 		return service.live !== void 0 && live !== void 0 && serviceSelects(unpinned(service.live), labelsOf(live.spec.template)) || serviceSelects(unpinned(service.wanted), labelsOf(template));
@@ -23920,8 +26686,8 @@ function servicesOf$1({ objects, live, lists }) {
 	const found = new Map();
 	for (const service of lists.services ?? []) {
 		if (service.metadata.labels?.["headgate.dev/app"] !== void 0) continue;
-		const ref = refOf(service);
-		found.set(keyOf$1(ref), {
+		const ref = refOf$1(service);
+		found.set(keyOf$2(ref), {
 			name: ref.name,
 			live: service,
 			wanted: service,
@@ -23930,11 +26696,11 @@ function servicesOf$1({ objects, live, lists }) {
 	}
 	for (const released of objects) {
 		const { object } = released;
-		if (!isService(object)) continue;
-		const ref = refOf(object);
-		const running = live.get(keyOf$1(ref));
-		const before = found.get(keyOf$1(ref))?.live ?? (running !== void 0 && isService(running) ? running : void 0);
-		found.set(keyOf$1(ref), {
+		if (!isService$2(object)) continue;
+		const ref = refOf$1(object);
+		const running = live.get(keyOf$2(ref));
+		const before = found.get(keyOf$2(ref))?.live ?? (running !== void 0 && isService$2(running) ? running : void 0);
+		found.set(keyOf$2(ref), {
 			name: ref.name,
 			live: before,
 			wanted: object,
@@ -23960,14 +26726,14 @@ function findingAt(released, path, rest) {
 	const place = released.placeOf?.(path) ?? released.place;
 	return {
 		...rest,
-		object: refOf(released.object),
+		object: refOf$1(released.object),
 		...place === void 0 ? {} : { place }
 	};
 }
 function findingOn({ wanted, released }, path, rest) {
 	return released === void 0 ? {
 		...rest,
-		object: refOf(wanted)
+		object: refOf$1(wanted)
 	} : findingAt(released, path, rest);
 }
 function notVerified(what, so, mend) {
@@ -23979,7 +26745,7 @@ function notVerified(what, so, mend) {
 	};
 }
 function title(object) {
-	return nameOf(refOf(object));
+	return nameOf(refOf$1(object));
 }
 function labelText(labels) {
 	return Object.entries(labels).map(([key, value]) => `${key}=${value}`).join(",");
@@ -24155,6 +26921,7 @@ function neededRights(input) {
 		...workloadNeeds(input, acts),
 		...applies ? objectNeeds(input) : [],
 		...acts ? stepNeeds(input) : [],
+		...routeNeeds(input, acts),
 		...applies ? findingNeeds(input) : []
 	]);
 }
@@ -24254,10 +27021,79 @@ function colorNeeds(input, namespace) {
 		resource: "deployments",
 		namespace
 	};
-	return deploymentsOf(input).filter(({ metadata }) => (metadata.namespace ?? input.namespace) === namespace).flatMap((object) => twinsOf(refOf(object).name).flatMap((name) => each({
+	return deploymentsOf(input).filter(({ metadata }) => (metadata.namespace ?? input.namespace) === namespace).flatMap((object) => twinsOf(refOf$1(object).name).flatMap((name) => each({
 		...apps,
 		name
 	}, "patch", "delete")));
+}
+function routeNeeds({ routing, keeps, namespace, resourceOf }, acts) {
+	if (routing === void 0) return [];
+	const { router, routes } = routing;
+	const nameOf = (object) => resourceOf?.(object.apiVersion, object.kind) ?? commonName({
+		...object,
+		metadata: {}
+	});
+	const objects = routes.map(({ object }) => object);
+	const edited = objects.length === 0 ? router.kinds : objects;
+	const kinds = [...new Map([...edited, ...router.related].map((each) => [each.kind, each])).values()];
+	const reads = kinds.flatMap((kind) => {
+		const { group, resource } = nameOf(kind);
+		return each({
+			group,
+			resource,
+			namespace
+		}, "get", "list", "watch");
+	});
+	if (!acts) return reads;
+	const writes = objects.length === 0 ? kinds.flatMap((kind) => {
+		const { group, resource } = nameOf(kind);
+		return each({
+			group,
+			resource,
+			namespace
+		}, "patch");
+	}) : objects.flatMap((object) => {
+		const { group, resource } = nameOf(object);
+		return each({
+			group,
+			resource,
+			namespace,
+			name: refOf$1(object).name
+		}, "patch");
+	});
+	const makes = (router.makes ?? []).flatMap((kind) => {
+		const { group, resource } = nameOf(kind);
+		return each({
+			group,
+			resource,
+			namespace
+		}, "get", "list", "watch", "create", "patch", "delete");
+	});
+	return [
+		...reads,
+		...writes,
+		...makes,
+		...keeps === true ? each({
+			group: "apps",
+			resource: "deployments",
+			namespace
+		}, "create", "delete") : [],
+		...each({
+			group: "discovery.k8s.io",
+			resource: "endpointslices",
+			namespace
+		}, "list", "watch"),
+		...each({
+			group: "apps",
+			resource: "replicasets",
+			namespace
+		}, "patch"),
+		...each({
+			group: "",
+			resource: "services",
+			namespace
+		}, "create", "patch", "delete")
+	];
 }
 function optional$2(needs) {
 	return needs.map((need) => ({
@@ -24274,7 +27110,7 @@ function objectNeeds(input) {
 			resource,
 			...namespaced ? { namespace } : {}
 		};
-		const { name } = refOf(object);
+		const { name } = refOf$1(object);
 		return [...each({
 			...scope,
 			name
@@ -24330,22 +27166,108 @@ function findingNeeds(input) {
 			resource: "resourcequotas"
 		}
 	];
+	if (input.strategy === "blue-green") lists.push({
+		group: "networking.k8s.io",
+		resource: "ingresses"
+	});
 	return optional$2(namespacesOf$1(input).flatMap((namespace) => lists.flatMap((list) => each({
 		...list,
 		namespace
 	}, "list"))));
 }
+// src/rollout/find-routes.ts
+var Kinds = class {
+	#client;
+	#namespace;
+	#lists = new Map();
+	constructor(client, namespace) {
+		this.#client = client;
+		this.#namespace = namespace;
+	}
+	list(kind) {
+		const key = `${kind.apiVersion}|${kind.kind}`;
+		const known = this.#lists.get(key) ?? this.#read(kind);
+		this.#lists.set(key, known);
+		return known;
+	}
+	async #read(kind) {
+		try {
+			if (!await this.#client.discovery.serves(kind.apiVersion, kind.kind)) return "not-served";
+			return (await this.#client.list(kind, this.#namespace)).items;
+		} catch (error) {
+			if (error instanceof ApiError && error.kind === "not-found") return "not-served";
+			if (error instanceof ApiError && error.kind === "forbidden") return "forbidden";
+			throw error;
+		}
+	}
+};
+async function findRoutes(client, namespace, services, traffic) {
+	const search = {
+		found: [],
+		unread: [],
+		named: []
+	};
+	if (traffic.router === "none" || services.length === 0) return search;
+	const { router: asked } = traffic;
+	const auto = asked === "auto";
+	const routers = asked === "auto" ? ALL_ROUTERS.filter(({ name }) => name !== "generic") : [routerNamed(asked)];
+	const kinds = new Kinds(client, namespace);
+	for (const router of routers) {
+		const own = (await routesOf$1(kinds, router, traffic, search)).filter((route) => {
+			if (traffic.routes.length > 0 && !traffic.routes.includes(nameOf(refOf$1(route.object)))) return false;
+			return services.some((service) => router.leadsTo(route, service)) && (!auto || router.mine?.(route) !== false);
+		});
+		if (own.length > 0) search.found.push({
+			router,
+			routes: own
+		});
+	}
+	return search;
+}
+async function routesOf$1(kinds, router, traffic, search) {
+	const related = (await Promise.all(router.related.map((kind) => kinds.list(kind)))).flatMap((list) => typeof list === "string" ? [] : list);
+	const wanted = router.name === "generic" ? traffic.weights : router.kinds;
+	const objects = new Map();
+	for (const kind of wanted) {
+		if ([...objects.values()].some((object) => object.kind === kind.kind && router.name !== "generic")) continue;
+		const list = await kinds.list({
+			apiVersion: kind.apiVersion,
+			kind: kind.kind
+		});
+		if (typeof list === "string") search.unread.push({
+			kind,
+			why: list
+		});
+		else for (const object of list) if (isMeant(object, kind)) objects.set(keyOf$2(refOf$1(object)), object);
+	}
+	for (const object of objects.values()) {
+		const name = nameOf(refOf$1(object));
+		if (traffic.routes.includes(name) && !search.named.includes(name)) search.named.push(name);
+	}
+	return [...objects.values()].map((object) => ({
+		object,
+		related
+	}));
+}
+function isMeant(object, kind) {
+	return kind.name === void 0 || kind.name === object.metadata.name;
+}
 // src/rollout/survey.ts
 const AT_ONCE = 8;
 const LIST_FROM = 4;
 async function survey(options) {
-	const { client, world, release } = options;
+	const { client, world, release, settings } = options;
 	const namespaces = namespacesOf(release);
 	const watching = Promise.all([...release.parts.workloads.map((workload) => watchWorkload(world, workload)), ...namespaces.map((namespace) => world.watchServices(namespace))]);
-	const [live, lists, rights] = await Promise.all([
+	const routing = watching.then(() => searchRoutes(options));
+	const [live, lists, routes, rights] = await Promise.all([
 		readLive(client, release),
-		readLists(client, namespaces),
-		readRights(options),
+		readLists(client, namespaces, settings.strategy === "blue-green"),
+		routing,
+		routing.then((found) => readRights({
+			...options,
+			routes: found
+		})),
 		watching
 	]);
 	for (const { object } of release.objects) addWatched(world, object, live);
@@ -24355,10 +27277,20 @@ async function survey(options) {
 		dryRuns: new Map(),
 		lists: withWorld(lists, release, world),
 		...rights,
-		autoscaled
+		autoscaled,
+		routes
 	};
 	await dryRunAll(options, found);
 	return found;
+}
+async function searchRoutes({ client, world, release, settings }) {
+	if (settings.strategy !== "canary") return {
+		found: [],
+		unread: [],
+		named: []
+	};
+	const names = release.parts.workloads.flatMap((manifest) => servicesBehind(world, release, manifest)).map(({ metadata }) => metadata.name ?? "");
+	return findRoutes(client, release.namespace, [...new Set(names)], settings.traffic);
 }
 function namespacesOf(release) {
 	const all = release.objects.flatMap(({ object }) => object.metadata.namespace ?? []);
@@ -24373,14 +27305,14 @@ function addWatched(world, object, live) {
 	const watched = isDeployment(object) ? world.workload({
 		namespace,
 		name
-	}).deployment : isService(object) ? world.service(namespace, name) : void 0;
-	if (watched !== void 0) live.set(keyOf$1(refOf(object)), watched);
+	}).deployment : isService$2(object) ? world.service(namespace, name) : void 0;
+	if (watched !== void 0) live.set(keyOf$2(refOf$1(object)), watched);
 }
 async function readLive(client, release) {
 	const live = new Map();
 	const groups = new Map();
 	for (const { object } of release.objects) {
-		if (isDeployment(object) || isService(object)) continue;
+		if (isDeployment(object) || isService$2(object)) continue;
 		const group = `${object.apiVersion}|${object.kind}|${object.metadata.namespace ?? ""}`;
 		groups.set(group, [...groups.get(group) ?? [], object]);
 	}
@@ -24393,16 +27325,16 @@ async function readGroup(client, objects, live) {
 	if (objects.length >= LIST_FROM) {
 		const all = await optional$1(client.list(first, first.metadata.namespace));
 		if (all !== void 0) {
-			for (const item of all.items) live.set(keyOf$1(refOf(item)), item);
+			for (const item of all.items) live.set(keyOf$2(refOf$1(item)), item);
 			return;
 		}
 	}
 	await eachLimited(objects, AT_ONCE, async (object) => {
-		const found = await client.get(refOf(object)).catch((error) => {
+		const found = await client.get(refOf$1(object)).catch((error) => {
 			if (error instanceof ApiError && error.kind === "not-found") return void 0;
 			throw error;
 		});
-		if (found !== void 0) live.set(keyOf$1(refOf(object)), found);
+		if (found !== void 0) live.set(keyOf$2(refOf$1(object)), found);
 	});
 }
 async function optional$1(promise) {
@@ -24413,7 +27345,7 @@ async function optional$1(promise) {
 		throw error;
 	}
 }
-async function readLists(client, namespaces) {
+async function readLists(client, namespaces, switches) {
 	const all = async (apiVersion, kind) => {
 		const lists = await Promise.all(namespaces.map((namespace) => optional$1(client.list({
 			apiVersion,
@@ -24421,16 +27353,18 @@ async function readLists(client, namespaces) {
 		}, namespace))));
 		return lists.every((list) => list !== void 0) ? lists.flatMap((list) => list?.items ?? []) : void 0;
 	};
-	const [autoscalers, disruptionBudgets, quotas, deployments] = await Promise.all([
+	const [autoscalers, disruptionBudgets, quotas, ingresses, deployments] = await Promise.all([
 		all("autoscaling/v2", "HorizontalPodAutoscaler"),
 		all("policy/v1", "PodDisruptionBudget"),
 		all("v1", "ResourceQuota"),
+		switches ? all("networking.k8s.io/v1", "Ingress") : void 0,
 		all("apps/v1", "Deployment")
 	]);
 	return {
 		autoscalers,
 		disruptionBudgets,
 		quotas,
+		ingresses,
 		deployments
 	};
 }
@@ -24455,7 +27389,7 @@ function autoscaledOf(release, { autoscalers }) {
 }
 async function dryRunAll({ client, release, settings, command }, found) {
 	await eachLimited(release.objects, AT_ONCE, async ({ object }) => {
-		const key = keyOf$1(refOf(object));
+		const key = keyOf$2(refOf$1(object));
 		let answer = await dryRunOne(client, object, found, settings.takeOver);
 		if (command === "rollback" && isAboutReplicas(answer)) {
 			found.autoscaled.add(key);
@@ -24470,7 +27404,7 @@ function isAboutReplicas(answer) {
 	return fields.length > 0 && fields.every((field) => field === ".spec.replicas");
 }
 async function dryRunOne(client, object, { live, autoscaled }, takeOver) {
-	const key = keyOf$1(refOf(object));
+	const key = keyOf$2(refOf$1(object));
 	try {
 		const { result } = await dryRun(client, object, live.get(key), {
 			takeOver,
@@ -24500,7 +27434,7 @@ async function dryRunOne(client, object, { live, autoscaled }, takeOver) {
 		};
 	}
 }
-async function readRights({ client, release, settings, command }) {
+async function readRights({ client, release, settings, command, routes }) {
 	const objects = release.objects.map(({ object }) => object);
 	const { strategy, pods, prune } = settings;
 	const resourceOf = (apiVersion, kind) => {
@@ -24521,6 +27455,10 @@ async function readRights({ client, release, settings, command }) {
 		prune,
 		objects,
 		steps: settings.steps,
+		...routes?.found[0] === void 0 ? {} : {
+			routing: routes.found[0],
+			keeps: settings.traffic.keep !== void 0
+		},
 		resourceOf
 	});
 	const asked = [...new Set(needs.map(({ namespace }) => namespace ?? release.namespace))];
@@ -24554,11 +27492,11 @@ async function mayI(client, need) {
 	return (await client.post("/apis/authorization.k8s.io/v1/selfsubjectaccessreviews", body)).status.allowed === true;
 }
 // src/preflight/preview.ts
-const LONGEST = 63;
+const LONGEST$1 = 63;
 function previewFindings(services, objects) {
 	return services.flatMap(({ namespace, name }) => {
 		const preview = previewName(name);
-		if (preview.length <= LONGEST) return [];
+		if (preview.length <= LONGEST$1) return [];
 		const object = {
 			apiVersion: "v1",
 			kind: "Service",
@@ -24572,13 +27510,290 @@ function previewFindings(services, objects) {
 			severity: "error",
 			object,
 			...place === void 0 ? {} : { place },
-			reason: `blue/green would make the Service ${preview}, and this name has ${preview.length} characters; Kubernetes takes ${LONGEST}`,
-			mend: `give Service/${name} a name of at most ${LONGEST - previewName("").length} characters, or use another strategy`
+			reason: `blue/green would make the Service ${preview}, and this name has ${preview.length} characters; Kubernetes takes ${LONGEST$1}`,
+			mend: `give Service/${name} a name of at most ${LONGEST$1 - previewName("").length} characters, or use another strategy`
 		}];
 	});
 }
 function isSame(object, ref) {
-	return keyOf$1(refOf(object)) === keyOf$1(ref);
+	return keyOf$2(refOf$1(object)) === keyOf$2(ref);
+}
+// src/preflight/managers.ts
+const MOVER = "remove its object for this workload first, or deploy this workload with it";
+const MANAGERS = [
+	{
+		name: "Argo Rollouts",
+		moves: true,
+		marks: ["rollout.argoproj.io/", "rollouts.argoproj.io/"],
+		owners: ["argoproj.io"],
+		fields: ["rollouts-controller", "argo-rollouts"],
+		mend: MOVER
+	},
+	{
+		name: "Flagger",
+		moves: true,
+		marks: ["flagger.app/"],
+		owners: ["flagger.app"],
+		fields: ["flagger"],
+		mend: MOVER
+	},
+	{
+		name: "OpenKruise Rollouts",
+		moves: true,
+		marks: ["rollouts.kruise.io/"],
+		owners: ["rollouts.kruise.io", "apps.kruise.io"],
+		fields: ["kruise-rollout"],
+		mend: MOVER
+	},
+	{
+		name: "Argo CD",
+		moves: false,
+		marks: ["argocd.argoproj.io/"],
+		owners: [],
+		fields: ["argocd"],
+		mend: "exclude the object there, or switch its self-heal off while a rollout is under way"
+	},
+	{
+		name: "Flux",
+		moves: false,
+		marks: ["kustomize.toolkit.fluxcd.io/", "helm.toolkit.fluxcd.io/"],
+		owners: ["kustomize.toolkit.fluxcd.io", "helm.toolkit.fluxcd.io"],
+		fields: ["kustomize-controller", "helm-controller"],
+		mend: "annotate the object with kustomize.toolkit.fluxcd.io/reconcile: disabled, or suspend the Kustomization while a rollout is under way"
+	},
+	{
+		name: "Helm",
+		moves: false,
+		marks: ["meta.helm.sh/release-name"],
+		owners: [],
+		fields: ["helm"],
+		mend: "do not run helm upgrade for this release while a rollout is under way"
+	}
+];
+function managerRules(input) {
+	return [...merged$2(input.objects.flatMap((released) => {
+		const live = input.live.get(keyOf$2(refOf$1(released.object)));
+		return live === void 0 ? [] : managersOf(live).map((manager) => managerFinding(input, released, manager));
+	})), ...controllerRules(input)];
+}
+function managerFinding(input, released, { name, moves, fields, mend }) {
+	const taken = input.takeOver?.some((field) => isFieldManager(field, fields));
+	return findingAt(released, [], {
+		id: "other-manager",
+		severity: moves ? "error" : taken === true ? "info" : "warning",
+		reason: moves ? `${title(released.object)} is moved by ${name}, which would fight over its pods and traffic` : `${title(released.object)} is also applied by ${name}, which may put its own state back in the middle of a rollout`,
+		mend
+	});
+}
+function moversOf(object) {
+	return managersOf(object).filter(({ moves }) => moves).map(({ name }) => name);
+}
+function managersOf({ metadata }) {
+	const { labels = {}, annotations = {}, ownerReferences = [], managedFields = [] } = metadata;
+	const keys = [...Object.keys(labels), ...Object.keys(annotations)];
+	const groups = ownerReferences.filter(({ controller }) => controller === true).map((owner) => groupOf(owner));
+	const fields = managedFields.filter(({ subresource }) => subresource === void 0).map(({ manager = "" }) => manager);
+	return MANAGERS.filter(({ marks, owners, fields: known }) => keys.some((key) => marks.some((mark) => key.startsWith(mark))) || groups.some((group) => owners.includes(group)) || fields.some((field) => isFieldManager(field, known)));
+}
+function isFieldManager(field, known) {
+	return known.some((start) => field === start || field.startsWith(`${start}-`));
+}
+function merged$2(findings) {
+	const first = new Map();
+	for (const finding of findings) {
+		const key = finding.severity === "error" ? finding.reason : finding.mend;
+		const known = first.get(key);
+		if (known === void 0) first.set(key, {
+			finding,
+			count: 1
+		});
+		else known.count++;
+	}
+	return [...first.values()].map(({ finding, count }) => count === 1 ? finding : {
+		...finding,
+		reason: `${finding.reason} (and ${count - 1} more object${count === 2 ? "" : "s"} of the release)`
+	});
+}
+function controllerRules(input) {
+	return workloadsOf$1(input).flatMap((workload) => ownedRule(workload));
+}
+function ownedRule({ live, released, manifest }) {
+	const owner = live?.metadata.ownerReferences?.find(({ controller }) => controller === true);
+	if (owner === void 0 || MANAGERS.some(({ owners }) => owners.includes(groupOf(owner)))) return [];
+	return [findingAt(released, [], {
+		id: "controlled",
+		severity: "error",
+		reason: `${title(manifest)} is controlled by ${owner.kind}/${owner.name}, which puts its own template back`,
+		mend: `change ${owner.kind}/${owner.name} instead`
+	})];
+}
+// src/preflight/routes.ts
+const NO_POD = "the weight is then the share of pods";
+function routeFindings(input) {
+	const { found, settings } = input;
+	const place = settings.place === void 0 ? {} : { place: settings.place };
+	const [first, ...others] = found;
+	return (first === void 0 ? unroutedFindings(input) : [
+		...severalFindings(first, settings),
+		...unnamedFindings(input),
+		...othersFindings(first, others, settings),
+		...noticeFindings(first),
+		...nameFindings(input),
+		...first.routes.flatMap((route) => oneRouteFindings(input, first.router, route))
+	]).map((finding) => ({
+		...place,
+		...finding
+	}));
+}
+function unroutedFindings(input) {
+	const { settings, services } = input;
+	const asked = whatNeedsRouter(settings.match, settings, input.steps);
+	const forbidden = input.unread.filter(({ why }) => why === "forbidden").map(({ kind }) => kind.kind);
+	const to = services.map((name) => `Service/${name}`).join(", ");
+	if (settings.router === "auto" || settings.router === "none") {
+		if (settings.routes.length > 0 && settings.router === "auto") return unnamedFindings(input);
+		if (asked !== void 0) return [{
+			id: "router-needed",
+			severity: "error",
+			reason: `${asked} needs a router, and ${settings.router === "none" ? "traffic: router is none" : `no route that leads to ${to === "" ? "a Service of this release" : to} was found${readText$1(forbidden)}`}`,
+			mend: `let an HTTPRoute or another route lead to the Service, or leave ${asked} out: ${NO_POD}`
+		}];
+		if (forbidden.length === 0) return [];
+		return [{
+			id: "not-verified",
+			severity: "info",
+			reason: `routes could not be listed (${forbidden.join(", ")}), so it is not known whether a router leads to ${to}; ${NO_POD}`,
+			mend: "grant list on them, or set traffic: router to none"
+		}];
+	}
+	const missing = input.unread.filter(({ why }) => why === "not-served").map(({ kind }) => kind.kind);
+	if (forbidden.length > 0) return [{
+		id: "route-missing",
+		severity: "error",
+		reason: `traffic asks for the router ${settings.router}, and ${forbidden.join(", ")} may not be listed`,
+		mend: "grant get, list and watch on them"
+	}];
+	if (settings.routes.length > 0) return unnamedFindings(input);
+	return [{
+		id: "route-missing",
+		severity: "error",
+		reason: `traffic asks for the router ${settings.router}, and no route of it leads to ${to}${missing.length === 0 ? "" : ` (the cluster does not serve ${missing.join(", ")}: are its CustomResourceDefinitions installed?)`}`,
+		mend: "let the route lead to the Service, or leave the router out"
+	}];
+}
+function readText$1(forbidden) {
+	return forbidden.length === 0 ? "" : ` (${forbidden.join(", ")} may not be listed)`;
+}
+function whatNeedsRouter(match, { sticky, keep }, steps) {
+	if (match.length > 0) return "traffic: match";
+	if (sticky !== void 0) return "traffic: sticky";
+	if (keep !== void 0) return "traffic: keep-versions";
+	if (steps.some((step) => step.kind === "weight" && step.percent === 0)) return "the step 0%";
+	return steps.some(({ kind }) => kind === "mirror") ? "the step mirror" : void 0;
+}
+function unnamedFindings({ settings, named, found, services }) {
+	const leading = found.flatMap(({ routes }) => routes.map(({ object }) => nameOf(refOf$1(object))));
+	return settings.routes.filter((name) => !leading.includes(name)).map((name) => {
+		const near = nearest(name, [...leading]);
+		return {
+			id: named.includes(name) ? "route-service" : "route-missing",
+			severity: "error",
+			reason: named.includes(name) ? `${name} leads to none of the Services of this rollout: ${services.join(", ")}` : `there is no ${name}${near === void 0 ? "" : `; did you mean ${near}?`}`,
+			mend: "correct traffic: routes, or the backends of the route"
+		};
+	});
+}
+function severalFindings({ routes }, settings) {
+	if (routes.length < 2 || settings.routes.length > 0) return [];
+	const names = routes.map(({ object }) => nameOf(refOf$1(object)));
+	return [{
+		id: "routes-several",
+		severity: "error",
+		reason: `${names.join(" and ")} lead to the Service, and it is not said which of them are meant`,
+		mend: `name them: traffic: {routes: [${names.join(", ")}]}; what comes past a route that is not named stays on the old version until the finish`
+	}];
+}
+function othersFindings(first, others, settings) {
+	if (settings.routes.length > 0) return [];
+	return others.flatMap(({ router, routes }) => routes.map(({ object }) => ({
+		id: "route-other",
+		severity: "warning",
+		object: refOf$1(object),
+		reason: `${nameOf(refOf$1(object))} leads to the Service as well, but the weights are those of ${first.router.name}: its requests stay on the old version until the finish`,
+		mend: `set traffic: router to ${router.name} if most requests come that way`
+	})));
+}
+function noticeFindings({ router }) {
+	if (router.notice === void 0) return [];
+	return [{
+		id: "router-notice",
+		severity: "warning",
+		reason: router.notice,
+		mend: "plan to move to the Gateway API"
+	}];
+}
+const LONGEST = 63;
+function nameFindings({ app, split, live }) {
+	return split.sides.flatMap(({ stable, canary }) => {
+		if (canary.length > LONGEST) return [{
+			id: "preview-name",
+			severity: "error",
+			reason: `a canary through a router would make the Service ${canary}, and this name has ${canary.length} characters; Kubernetes takes ${LONGEST}`,
+			mend: `give Service/${stable} a name of at most ${LONGEST - canaryName("").length} characters`
+		}];
+		const other = live.find(({ metadata }) => metadata.name === canary);
+		if (other === void 0 || other.metadata.labels?.["headgate.dev/app"] === app) return [];
+		return [{
+			id: "canary-service",
+			severity: "error",
+			object: refOf$1(other),
+			reason: `Service/${canary} is there already, and it is not Headgate's: the new version needs a Service of this name`,
+			mend: "remove or rename it"
+		}];
+	});
+}
+function oneRouteFindings(input, router, route) {
+	const { object } = route;
+	const name = nameOf(refOf$1(object));
+	const findings = moversOf(object).map((tool) => ({
+		id: "route-foreign",
+		severity: "error",
+		object: refOf$1(object),
+		reason: `${name} is moved by ${tool}, which would fight over its weights`,
+		mend: `end its rollout and remove its object for this route, or deploy with it`
+	}));
+	const mirror = Math.max(0, ...input.steps.map((step) => step.kind === "mirror" ? step.percent : 0));
+	for (const { reason, mend } of input.resting ? [] : router.problems(route, {
+		...input.split,
+		percent: 50,
+		mirror
+	})) findings.push({
+		id: "route-problem",
+		severity: "error",
+		object: refOf$1(object),
+		reason: `${name}: ${reason}`,
+		mend
+	});
+	const verdict = router.verify(object);
+	if (verdict.kind === "waiting" || verdict.kind === "refused") findings.push({
+		id: "route-not-live",
+		severity: "error",
+		object: refOf$1(object),
+		reason: verdict.kind === "refused" ? `${name} is not in force: ${verdict.text}` : `${name} is not in force: nobody has said so yet; it waits for ${verdict.text}`,
+		mend: "mend the route, its parents or its backends first, so that it can be told whether a weight is in force"
+	});
+	return findings;
+}
+function placedAt(findings, objects) {
+	return findings.map((finding) => {
+		const { object } = finding;
+		if (object === void 0) return finding;
+		const released = objects.find((each) => keyOf$2(refOf$1(each.object)) === keyOf$2(object));
+		return released?.place === void 0 ? finding : {
+			...finding,
+			place: released.place
+		};
+	});
 }
 // src/preflight/autoscaling.ts
 function autoscalingRules(input) {
@@ -24594,13 +27809,13 @@ function scalersOf({ objects, lists }, { metadata }) {
 	const found = new Map();
 	for (const object of [...lists.autoscalers ?? [], ...objects.map((released) => released.object)]) {
 		if (!(object.kind === "HorizontalPodAutoscaler" || object.kind === "ScaledObject" && groupOf(object) === KEDA) || object.metadata.namespace !== metadata.namespace) continue;
-		const target = valueAt(object, ["spec", "scaleTargetRef"]);
-		if ((valueAt(target, ["kind"]) ?? "Deployment") === "Deployment" && valueAt(target, ["name"]) === metadata.name) found.set(keyOf$1(refOf(object)), object);
+		const target = valueAt$1(object, ["spec", "scaleTargetRef"]);
+		if ((valueAt$1(target, ["kind"]) ?? "Deployment") === "Deployment" && valueAt$1(target, ["name"]) === metadata.name) found.set(keyOf$2(refOf$1(object)), object);
 	}
 	return [...found.values()];
 }
 function minimumOf(scaler) {
-	const minimum = valueAt(scaler, ["spec", scaler.kind === "ScaledObject" ? "minReplicaCount" : "minReplicas"]);
+	const minimum = valueAt$1(scaler, ["spec", scaler.kind === "ScaledObject" ? "minReplicaCount" : "minReplicas"]);
 	return typeof minimum === "number" ? minimum : scaler.kind === "ScaledObject" ? 0 : 1;
 }
 function replicasRules(input, { manifest, released, live }) {
@@ -24651,12 +27866,12 @@ function budgetRules$1(input, workload) {
 	return findings;
 }
 function budgetSelector(budget) {
-	const selector = valueAt(budget, ["spec", "selector"]);
+	const selector = valueAt$1(budget, ["spec", "selector"]);
 	return typeof selector === "object" && selector !== null ? selector : void 0;
 }
 function budgetText(budget) {
 	for (const field of ["minAvailable", "maxUnavailable"]) {
-		const value = valueAt(budget, ["spec", field]);
+		const value = valueAt$1(budget, ["spec", field]);
 		if (typeof value === "number" || typeof value === "string") return `${field} ${value}`;
 	}
 	return "no limit named";
@@ -24752,7 +27967,7 @@ function quotaRule(input, workload, quota) {
 	const { manifest, released, template, replicas } = workload;
 	const [worst] = shortagesOf(quota, template, extra).toSorted((a, b) => a.fits - b.fits);
 	if (worst === void 0) return [];
-	const scoped = listOf(valueAt(quota, ["spec", "scopes"])).length > 0 || valueAt(quota, ["spec", "scopeSelector"]) !== void 0;
+	const scoped = listOf$1(valueAt$1(quota, ["spec", "scopes"])).length > 0 || valueAt$1(quota, ["spec", "scopeSelector"]) !== void 0;
 	const some = input.strategy === "rolling" && (worst.fits >= 1 || resolvedUnavailable(manifest.spec, replicas) >= 1);
 	const room = worst.fits === 0 ? "none" : `only ${worst.fits}`;
 	const other = input.strategy === "canary" ? ", or set capacity: replace" : "";
@@ -24764,8 +27979,8 @@ function quotaRule(input, workload, quota) {
 	})];
 }
 function shortagesOf(quota, template, extra) {
-	const hard = mapOf(valueAt(quota, ["status", "hard"])) ?? mapOf(valueAt(quota, ["spec", "hard"])) ?? {};
-	const used = mapOf(valueAt(quota, ["status", "used"])) ?? {};
+	const hard = mapOf(valueAt$1(quota, ["status", "hard"])) ?? mapOf(valueAt$1(quota, ["spec", "hard"])) ?? {};
+	const used = mapOf(valueAt$1(quota, ["status", "used"])) ?? {};
 	return Object.entries(hard).flatMap(([resource, limit]) => {
 		const each = perPod(template, resource);
 		const most = parseQuantity(limit);
@@ -24800,7 +28015,7 @@ function perPod(template, resource) {
 }
 function amountOf(container, side, what) {
 	const resources = mapOf(container["resources"]);
-	return valueAt(resources, [side, what]) ?? (side === "requests" ? valueAt(resources, ["limits", what]) : void 0);
+	return valueAt$1(resources, [side, what]) ?? (side === "requests" ? valueAt$1(resources, ["limits", what]) : void 0);
 }
 // src/preflight/selectors.ts
 const IMMUTABLE = new Set([
@@ -24813,14 +28028,14 @@ function selectorRules(input) {
 	return [...ownSelectorRules(input), ...serviceSelectorRules(input)];
 }
 function selectorOf(object) {
-	return mapOf(valueAt(object, ["spec", "selector"]));
+	return mapOf(valueAt$1(object, ["spec", "selector"]));
 }
 function ownSelectorRules(input) {
 	const findings = [];
 	for (const { released, object, template } of templatesOf(input)) {
 		if (!IMMUTABLE.has(groupKindOf(object))) continue;
 		const wanted = selectorOf(object);
-		const live = input.live.get(keyOf$1(refOf(object)));
+		const live = input.live.get(keyOf$2(refOf$1(object)));
 		const running = live === void 0 ? void 0 : selectorOf(live);
 		if (wanted !== void 0 && running !== void 0 && !sameSelector(wanted, running)) findings.push(findingAt(released, ["spec", "selector"], {
 			id: "selector-immutable",
@@ -24860,7 +28075,7 @@ function selectorText({ matchLabels, matchExpressions }) {
 	return [labelText(matchLabels ?? {}), ...expressions].filter((part) => part !== "").join(", ") || "everything";
 }
 function serviceSelectorRules(input) {
-	return [...workloadsOf$1(input).flatMap((workload) => trafficOf(input, workload).flatMap((service) => lostTraffic(input, workload, service))), ...emptyServices(input)];
+	return [...workloadsOf$1(input).flatMap((workload) => trafficOf$1(input, workload).flatMap((service) => lostTraffic(input, workload, service))), ...emptyServices(input)];
 }
 function lostTraffic(input, workload, service) {
 	const { live, wanted } = service;
@@ -24905,7 +28120,7 @@ function emptyServices(input) {
 // src/preflight/dry-run.ts
 function dryRunRules(input) {
 	return input.objects.flatMap((released) => {
-		const answer = input.dryRuns?.get(keyOf$1(refOf(released.object)));
+		const answer = input.dryRuns?.get(keyOf$2(refOf$1(released.object)));
 		if (answer === void 0) return [];
 		return answer.kind === "ok" ? warnings$1(released, answer.warnings ?? []) : refusals(input, released, answer);
 	});
@@ -24969,7 +28184,7 @@ function unseen({ status, message, reason }, released, input) {
 }
 function definesKind(object, apiVersion, kind) {
 	if (groupKindOf(object) !== "apiextensions.k8s.io/CustomResourceDefinition") return false;
-	return valueAt(object, ["spec", "group"]) === apiVersion.split("/")[0] && valueAt(object, [
+	return valueAt$1(object, ["spec", "group"]) === apiVersion.split("/")[0] && valueAt$1(object, [
 		"spec",
 		"names",
 		"kind"
@@ -25113,112 +28328,6 @@ function pathOf(field) {
 		return index === void 0 || index === "" ? [] : [/^\d+$/.test(index) ? Number(index) : `[${index}]`];
 	});
 }
-// src/preflight/managers.ts
-const MOVER = "remove its object for this workload first, or deploy this workload with it";
-const MANAGERS = [
-	{
-		name: "Argo Rollouts",
-		moves: true,
-		marks: ["rollout.argoproj.io/", "rollouts.argoproj.io/"],
-		owners: ["argoproj.io"],
-		fields: ["rollouts-controller", "argo-rollouts"],
-		mend: MOVER
-	},
-	{
-		name: "Flagger",
-		moves: true,
-		marks: ["flagger.app/"],
-		owners: ["flagger.app"],
-		fields: ["flagger"],
-		mend: MOVER
-	},
-	{
-		name: "OpenKruise Rollouts",
-		moves: true,
-		marks: ["rollouts.kruise.io/"],
-		owners: ["rollouts.kruise.io", "apps.kruise.io"],
-		fields: ["kruise-rollout"],
-		mend: MOVER
-	},
-	{
-		name: "Argo CD",
-		moves: false,
-		marks: ["argocd.argoproj.io/"],
-		owners: [],
-		fields: ["argocd"],
-		mend: "exclude the object there, or switch its self-heal off while a rollout is under way"
-	},
-	{
-		name: "Flux",
-		moves: false,
-		marks: ["kustomize.toolkit.fluxcd.io/", "helm.toolkit.fluxcd.io/"],
-		owners: ["kustomize.toolkit.fluxcd.io", "helm.toolkit.fluxcd.io"],
-		fields: ["kustomize-controller", "helm-controller"],
-		mend: "annotate the object with kustomize.toolkit.fluxcd.io/reconcile: disabled, or suspend the Kustomization while a rollout is under way"
-	},
-	{
-		name: "Helm",
-		moves: false,
-		marks: ["meta.helm.sh/release-name"],
-		owners: [],
-		fields: ["helm"],
-		mend: "do not run helm upgrade for this release while a rollout is under way"
-	}
-];
-function managerRules(input) {
-	return [...merged$2(input.objects.flatMap((released) => {
-		const live = input.live.get(keyOf$1(refOf(released.object)));
-		return live === void 0 ? [] : managersOf(live).map((manager) => managerFinding(input, released, manager));
-	})), ...controllerRules(input)];
-}
-function managerFinding(input, released, { name, moves, fields, mend }) {
-	const taken = input.takeOver?.some((field) => isFieldManager(field, fields));
-	return findingAt(released, [], {
-		id: "other-manager",
-		severity: moves ? "error" : taken === true ? "info" : "warning",
-		reason: moves ? `${title(released.object)} is moved by ${name}, which would fight over its pods and traffic` : `${title(released.object)} is also applied by ${name}, which may put its own state back in the middle of a rollout`,
-		mend
-	});
-}
-function managersOf({ metadata }) {
-	const { labels = {}, annotations = {}, ownerReferences = [], managedFields = [] } = metadata;
-	const keys = [...Object.keys(labels), ...Object.keys(annotations)];
-	const groups = ownerReferences.filter(({ controller }) => controller === true).map((owner) => groupOf(owner));
-	const fields = managedFields.filter(({ subresource }) => subresource === void 0).map(({ manager = "" }) => manager);
-	return MANAGERS.filter(({ marks, owners, fields: known }) => keys.some((key) => marks.some((mark) => key.startsWith(mark))) || groups.some((group) => owners.includes(group)) || fields.some((field) => isFieldManager(field, known)));
-}
-function isFieldManager(field, known) {
-	return known.some((start) => field === start || field.startsWith(`${start}-`));
-}
-function merged$2(findings) {
-	const first = new Map();
-	for (const finding of findings) {
-		const key = finding.severity === "error" ? finding.reason : finding.mend;
-		const known = first.get(key);
-		if (known === void 0) first.set(key, {
-			finding,
-			count: 1
-		});
-		else known.count++;
-	}
-	return [...first.values()].map(({ finding, count }) => count === 1 ? finding : {
-		...finding,
-		reason: `${finding.reason} (and ${count - 1} more object${count === 2 ? "" : "s"} of the release)`
-	});
-}
-function controllerRules(input) {
-	return workloadsOf$1(input).flatMap((workload) => ownedRule(workload));
-}
-function ownedRule({ live, released, manifest }) {
-	const owner = live?.metadata.ownerReferences?.find(({ controller }) => controller === true);
-	if (owner === void 0 || MANAGERS.some(({ owners }) => owners.includes(groupOf(owner)))) return [];
-	return [findingAt(released, [], {
-		id: "controlled",
-		severity: "error",
-		reason: `${title(manifest)} is controlled by ${owner.kind}/${owner.name}, which puts its own template back`,
-		mend: `change ${owner.kind}/${owner.name} instead`
-	})];
-}
 // src/preflight/pods.ts
 const DRAIN_SECONDS = 5;
 const GRACE_SECONDS = 30;
@@ -25241,7 +28350,7 @@ function servingContainers(template, services) {
 }
 function trafficRules(input, workload) {
 	const { manifest, template, released } = workload;
-	return servingContainers(template, trafficOf(input, workload)).flatMap((container) => {
+	return servingContainers(template, trafficOf$1(input, workload)).flatMap((container) => {
 		const findings = [];
 		const at = containerPath(manifest, container.name);
 		if (container.readinessProbe === void 0) findings.push(findingAt(released, at, {
@@ -25261,18 +28370,18 @@ function trafficRules(input, workload) {
 	});
 }
 function drainSeconds(container) {
-	const hook = valueAt(container.lifecycle, ["preStop"]);
+	const hook = valueAt$1(container.lifecycle, ["preStop"]);
 	if (hook === void 0 || hook === null) return void 0;
 	return sleepOf(container) ?? DRAIN_SECONDS;
 }
 function sleepOf(container) {
-	const action = valueAt(container.lifecycle, [
+	const action = valueAt$1(container.lifecycle, [
 		"preStop",
 		"sleep",
 		"seconds"
 	]);
 	if (typeof action === "number") return action;
-	const command = valueAt(container.lifecycle, [
+	const command = valueAt$1(container.lifecycle, [
 		"preStop",
 		"exec",
 		"command"
@@ -25303,7 +28412,7 @@ function budgetRules(input, { template, released, manifest }) {
 			reason: `container ${container.name} of ${title(manifest)} sleeps ${sleep} s in its preStop hook, but is killed after ${grace} s (terminationGracePeriodSeconds): its last requests are cut off`,
 			mend: `set terminationGracePeriodSeconds to more than ${sleep} plus the longest request`
 		}));
-		if (valueAt(container.lifecycle, ["preStop", "sleep"]) !== void 0 && input.serverVersion !== void 0 && !servesSleepAction(input)) findings.push(findingAt(released, at, {
+		if (valueAt$1(container.lifecycle, ["preStop", "sleep"]) !== void 0 && input.serverVersion !== void 0 && !servesSleepAction(input)) findings.push(findingAt(released, at, {
 			id: "prestop-version",
 			severity: "error",
 			reason: `the preStop sleep action of container ${container.name} needs Kubernetes 1.30, and this cluster is ${input.serverVersion.major}.${input.serverVersion.minor}`,
@@ -25335,7 +28444,7 @@ function singleRules(input, workload) {
 	const { manifest, released, replicas, stepped } = workload;
 	const scalers = scalersOf(input, manifest);
 	if ((scalers.length > 0 ? replicas : replicasOf(manifest)) !== 1 || scalers.some((scaler) => minimumOf(scaler) >= 2)) return [];
-	if (trafficOf(input, workload).length === 0) return [];
+	if (trafficOf$1(input, workload).length === 0) return [];
 	const share = input.strategy === "canary" && stepped ? "; a canary of one pod beside it gets half of the requests" : "";
 	return [findingAt(released, ["spec", "replicas"], {
 		id: "replicas-one",
@@ -25347,7 +28456,7 @@ function singleRules(input, workload) {
 // src/preflight/services.ts
 function serviceRules(input) {
 	const workloads = workloadsOf$1(input);
-	const findings = workloads.flatMap((workload) => trafficOf(input, workload).flatMap((service) => [
+	const findings = workloads.flatMap((workload) => trafficOf$1(input, workload).flatMap((service) => [
 		...portRules(input, workload, service),
 		...endpointRules(input, workload, service),
 		...sharedRules(input, workload, service)
@@ -25439,6 +28548,13 @@ function endpointRules(input, workload, service) {
 		reason: `Service/${service.name} sends requests to pods that are not ready (publishNotReadyAddresses)`,
 		mend: "set publishNotReadyAddresses to false; a second, headless Service can serve peers that need to find each other early"
 	}));
+	const balancer = blueGreen ? registersPods(input, service.wanted) : void 0;
+	if (balancer !== void 0) findings.push(findingOn(service, ["metadata", "name"], {
+		id: "service-balancer",
+		severity: "error",
+		reason: `${balancer} registers the pods of Service/${service.name} with a load balancer, which takes 10 to 60 s to know new ones: a switch in one write drops requests meanwhile`,
+		mend: "use strategy canary with a router, which gives each version a Service of its own, or targets of type instance"
+	}));
 	if (type === "LoadBalancer" && externalTrafficPolicy === "Local" && blueGreen) findings.push(findingOn(service, ["spec", "externalTrafficPolicy"], {
 		id: "service-balancer",
 		severity: "warning",
@@ -25446,6 +28562,19 @@ function endpointRules(input, workload, service) {
 		mend: "set externalTrafficPolicy to Cluster, or use strategy rolling or canary"
 	}));
 	return findings;
+}
+const NETWORK_BALANCER = "service.beta.kubernetes.io/aws-load-balancer-nlb-target-type";
+function registersPods(input, { metadata }) {
+	const { annotations = {}, name, namespace } = metadata;
+	if (annotations["cloud.google.com/neg"] !== void 0) return "the annotation cloud.google.com/neg";
+	if (annotations[NETWORK_BALANCER] === "ip") return `the annotation ${NETWORK_BALANCER}`;
+	const ingress = (input.lists.ingresses ?? []).find((each) => each.metadata.namespace === namespace && each.metadata.annotations?.["alb.ingress.kubernetes.io/target-type"] === "ip" && leadsTo(each["spec"], name ?? ""));
+	return ingress === void 0 ? void 0 : title(ingress);
+}
+function leadsTo(spec, name) {
+	if (Array.isArray(spec)) return spec.some((item) => leadsTo(item, name));
+	if (typeof spec !== "object" || spec === null) return false;
+	return Object.entries(spec).some(([key, value]) => key === "service" && value.name === name || leadsTo(value, name));
 }
 function sharedRules(input, workload, service) {
 	const { live } = service;
@@ -25467,20 +28596,20 @@ function othersBehind(input, { manifest }, service) {
 	if (deployments === void 0 && pods === void 0) return void 0;
 	const selector = unpinned(service);
 	const namespace = service.metadata.namespace;
-	const { name } = refOf(manifest);
+	const { name } = refOf$1(manifest);
 	const own = new Set(input.pods === "separate" ? [name, ...twinsOf(name)] : [name]);
 	const names = new Set();
 	const candidates = [...templatesOf(input).map(({ object }) => object), ...deployments ?? []];
 	for (const object of candidates) {
-		const { kind, name } = refOf(object);
+		const { kind, name } = refOf$1(object);
 		const template = podTemplateOf(object);
 		const mine = kind === "Deployment" && own.has(name);
-		const empty = (input.live.get(keyOf$1(refOf(object))) ?? object)["spec"];
+		const empty = (input.live.get(keyOf$2(refOf$1(object))) ?? object)["spec"];
 		if (mine || template === void 0 || object.metadata.namespace !== namespace || isEmpty(empty)) continue;
 		if (kind !== "Job" && kind !== "CronJob" && serviceSelects(selector, labelsOf(template))) names.add(`${kind}/${name}`);
 	}
 	const sets = replicaSets.filter(({ metadata }) => metadata.namespace === namespace);
-	const setOwners = new Map(sets.map((set) => [refOf(set).name, controllerOf(set)]));
+	const setOwners = new Map(sets.map((set) => [refOf$1(set).name, controllerOf(set)]));
 	for (const pod of pods ?? []) {
 		if (pod.metadata.namespace !== namespace || isPassing(pod)) continue;
 		if (!serviceSelects(selector, pod.metadata.labels ?? {})) continue;
@@ -25522,7 +28651,7 @@ function sharedFinding(input, released, users, keys) {
 	const strict = users.some((workload) => isStrict(input, workload));
 	const shown = `${keys.slice(0, 5).join(", ")}${keys.length > 5 ? ` and ${keys.length - 5} more` : ""}`;
 	const names = users.map(({ manifest }) => title(manifest)).join(", ");
-	const { name } = refOf(released.object);
+	const { name } = refOf$1(released.object);
 	return findingAt(released, ["data"], {
 		id: "shared-config-changed",
 		severity: strict ? "error" : "warning",
@@ -25533,10 +28662,10 @@ function sharedFinding(input, released, users, keys) {
 function uses({ live, manifest }, object) {
 	if (live === void 0 || object.metadata.namespace !== manifest.metadata.namespace) return false;
 	const { configMaps, secrets } = configRefs(live.spec.template);
-	return (object.kind === "ConfigMap" ? configMaps : secrets).includes(refOf(object).name);
+	return (object.kind === "ConfigMap" ? configMaps : secrets).includes(refOf$1(object).name);
 }
 function changedKeys(input, object) {
-	const key = keyOf$1(refOf(object));
+	const key = keyOf$2(refOf$1(object));
 	const live = input.live.get(key);
 	if (live === void 0) return [];
 	const answer = input.dryRuns?.get(key);
@@ -25564,9 +28693,9 @@ function stateRules(input) {
 	});
 }
 function colorsLeft(input, { manifest, released }) {
-	const { name, namespace = "" } = refOf(manifest);
+	const { name, namespace = "" } = refOf$1(manifest);
 	const colors = [`${name}-blue`, `${name}-green`];
-	const serving = (input.lists.deployments ?? []).find((each) => colors.includes(refOf(each).name) && each.metadata.namespace === namespace && replicasOf(each) > 0 && !input.objects.some(({ object }) => keyOf$1(refOf(object)) === keyOf$1(refOf(each))));
+	const serving = (input.lists.deployments ?? []).find((each) => colors.includes(refOf$1(each).name) && each.metadata.namespace === namespace && replicasOf(each) > 0 && !input.objects.some(({ object }) => keyOf$2(refOf$1(object)) === keyOf$2(refOf$1(each))));
 	if (input.pods === "separate" || serving === void 0) return [];
 	return [findingAt(released, ["metadata", "name"], {
 		id: "colors-left",
@@ -25599,7 +28728,7 @@ function liveRules(input, workload, live) {
 		id: "paused-by-other",
 		severity: "error",
 		reason: `${title(manifest)} is paused (spec.paused), and not by Headgate: somebody wants it to stay as it is`,
-		mend: `find out who paused it; then kubectl rollout resume deployment/${refOf(manifest).name}`
+		mend: `find out who paused it; then kubectl rollout resume deployment/${refOf$1(manifest).name}`
 	}));
 	if (stepped && ready > 0 && isMoving(live) && !isOurs(input, live)) findings.push(findingAt(released, [], {
 		id: "rollout-under-way",
@@ -25633,10 +28762,10 @@ function strategyRules(input, workload) {
 function volumeRules(input, workload) {
 	const { manifest, released, template, replicas } = workload;
 	if (!workload.stepped || input.strategy === "recreate") return [];
-	return listOf(template.spec.volumes).flatMap((volume, index) => {
-		const name = valueAt(volume, ["persistentVolumeClaim", "claimName"]);
+	return listOf$1(template.spec.volumes).flatMap((volume, index) => {
+		const name = valueAt$1(volume, ["persistentVolumeClaim", "claimName"]);
 		if (typeof name !== "string") return [];
-		const modes = listOf(valueAt(claimOf(input, manifest, name), ["spec", "accessModes"]));
+		const modes = listOf$1(valueAt$1(claimOf(input, manifest, name), ["spec", "accessModes"]));
 		const at = [
 			"spec",
 			"template",
@@ -25660,13 +28789,13 @@ function volumeRules(input, workload) {
 	});
 }
 function claimOf(input, manifest, name) {
-	const key = keyOf$1({
-		...refOf(manifest),
+	const key = keyOf$2({
+		...refOf$1(manifest),
 		apiVersion: "v1",
 		kind: "PersistentVolumeClaim",
 		name
 	});
-	return input.live.get(key) ?? input.lists.volumeClaims?.find((claim) => keyOf$1(refOf(claim)) === key) ?? input.objects.find(({ object }) => keyOf$1(refOf(object)) === key)?.object;
+	return input.live.get(key) ?? input.lists.volumeClaims?.find((claim) => keyOf$2(refOf$1(claim)) === key) ?? input.objects.find(({ object }) => keyOf$2(refOf$1(object)) === key)?.object;
 }
 // src/preflight/rules.ts
 const FAMILIES = [
@@ -25706,7 +28835,9 @@ const ACCEPTABLE = [
 	"quota",
 	"pod-security",
 	"server-warning",
-	"not-verified"
+	"not-verified",
+	"route-other",
+	"router-notice"
 ];
 const FINAL = [
 	"selector-immutable",
@@ -25717,6 +28848,14 @@ const FINAL = [
 	"controlled",
 	"read-write-once-pod",
 	"preview-name",
+	"canary-service",
+	"router-needed",
+	"route-missing",
+	"route-service",
+	"routes-several",
+	"route-foreign",
+	"route-problem",
+	"route-not-live",
 	"record-size",
 	"rights",
 	"lease",
@@ -25739,7 +28878,7 @@ function runRules(input) {
 	const readable = ![...input.dryRuns?.values() ?? []].some(isMisshapen);
 	const once = new Map();
 	for (const finding of (readable ? FAMILIES : [dryRunRules]).flatMap((rules) => rules(input))) {
-		const key = `${finding.id}|${finding.object === void 0 ? "" : keyOf$1(finding.object)}|${finding.reason}`;
+		const key = `${finding.id}|${finding.object === void 0 ? "" : keyOf$2(finding.object)}|${finding.reason}`;
 		if (!once.has(key)) once.set(key, finding);
 	}
 	return [...once.values()].toSorted((a, b) => ORDER[a.severity] - ORDER[b.severity]);
@@ -25779,7 +28918,7 @@ function strip(text) {
 function withoutColors(objects) {
 	const bases = new Set();
 	return objects.flatMap((object) => {
-		if (isService(object)) return [{
+		if (isService$2(object)) return [{
 			...object,
 			spec: {
 				...object.spec,
@@ -25800,7 +28939,7 @@ function withColors(objects, colorOf) {
 	const painted = new Map(deployments.map((each) => [each.metadata.name ?? "", colorOf(each)]));
 	return objects.map((object) => {
 		if (isDeployment(object)) return paint(object, `${object.metadata.name ?? ""}-${colorOf(object)}`, colorOf(object));
-		if (isService(object)) return paintService(object, deployments, colorOf);
+		if (isService$2(object)) return paintService(object, deployments, colorOf);
 		if (object.kind !== "HorizontalPodAutoscaler") return object;
 		return retarget(object, (name) => painted.has(name) ? `${name}-${painted.get(name) ?? ""}` : name);
 	});
@@ -25880,11 +29019,11 @@ async function colored(client, world, release, settings) {
 	const plain = withoutColors(release.objects.map(({ object }) => object));
 	const base = plain.filter((object) => object.kind === "Deployment" && object.apiVersion === "apps/v1");
 	const choices = new Map();
-	for (const deployment of base) choices.set(keyOf$1(refOf(deployment)), await choose(client, world, deployment, settings));
-	const objects = withColors(plain, (each) => choices.get(keyOf$1(refOf(each)))?.color ?? "blue");
+	for (const deployment of base) choices.set(keyOf$2(refOf$1(deployment)), await choose(client, world, deployment, settings));
+	const objects = withColors(plain, (each) => choices.get(keyOf$2(refOf$1(each)))?.color ?? "blue");
 	const active = {};
 	for (const deployment of base) {
-		const choice = choices.get(keyOf$1(refOf(deployment)));
+		const choice = choices.get(keyOf$2(refOf$1(deployment)));
 		const { name = "", namespace = "" } = deployment.metadata;
 		if (choice?.active !== void 0) active[`${namespace}/${name}-${choice.color}`] = choice.active.metadata.name ?? "";
 	}
@@ -25977,7 +29116,7 @@ function plannedSteps(record) {
 		const pairs = moved.flatMap(({ pairs }) => pairs[nth] ?? []);
 		const sum = (which) => pairs.reduce((total, pods, at) => at % 2 === which ? total + pods : total, 0);
 		const text = stepText(step);
-		return weightAt(record.plan, index) > 0 && weights.length > 0 ? {
+		return (weightAt(record.plan, index) > 0 || nth >= 0 && record.traffic !== void 0) && weights.length > 0 ? {
 			text,
 			pods: {
 				stable: sum(0),
@@ -25995,21 +29134,21 @@ function plannedSteps(record) {
 }
 function plannedObjects(release, seen) {
 	return release.objects.map(({ object }) => {
-		const live = seen.live.get(keyOf$1(refOf(object)));
+		const live = seen.live.get(keyOf$2(refOf$1(object)));
 		const dry = dryRunOf(seen.dryRuns, object);
 		if (live === void 0) return {
-			ref: refOf(object),
+			ref: refOf$1(object),
 			action: "create",
 			changes: []
 		};
 		if (dry === void 0) return {
-			ref: refOf(object),
+			ref: refOf$1(object),
 			action: "configure",
 			changes: []
 		};
 		const changes = diff(live, dry).map(readable);
 		return {
-			ref: refOf(object),
+			ref: refOf$1(object),
 			action: changes.length === 0 ? "unchanged" : "configure",
 			changes
 		};
@@ -26050,8 +29189,27 @@ function rightText({ verb, group, resource, subresource, name, namespace }) {
 function notesOf(record, moved) {
 	const notes = [];
 	for (const { name, mode } of record.workloads) if (mode === "plain" && record.strategy !== "rolling") notes.push(`Deployment/${name} goes without steps: it is new, its pods do not change, or nothing of it serves.`);
-	if (record.strategy === "canary" && moved > 0) notes.push("Without a router the share is one of pods and connections: clients that keep their connections open hardly meet the new version until old pods end.");
+	if (record.traffic !== void 0) notes.push(...trafficNotes(record, record.traffic));
+	if (record.strategy === "canary" && moved > 0 && record.traffic === void 0) notes.push("Without a router the share is one of pods and connections: clients that keep their connections open hardly meet the new version until old pods end.");
 	return notes;
+}
+function trafficNotes({ workloads }, { router, routes, services, match, sticky, settleMs, pods }) {
+	const names = routes.map((key) => {
+		const [, kind = "", , name = ""] = key.split("|");
+		return `${kind}/${name}`;
+	});
+	const led = services.map((service) => `Service/${service.split("/")[1] ?? ""}`);
+	const replicas = workloads.reduce((sum, workload) => sum + (workload.mode === "steps" ? workload.replicas : 0), 0);
+	return [
+		`The share is one of requests: ${router} parts those that come to ${led.join(", ")} through ${names.join(", ")}. What comes to the Service past it stays on the old version until the finish.`,
+		`All ${replicas} old pods stay until then, and ${pods === "full" ? "a full new set stands" : "new pods stand"} beside them; each change of the route settles for ${Math.round(settleMs / 1e3)} s before its step counts.`,
+		...match.length === 0 ? [] : ["Who matches `traffic: match` sees the new version from the first weight or mirror step on, whatever the weight."],
+		...sticky === void 0 ? [] : [stickyNote(sticky)]
+	];
+}
+function stickyNote(sticky) {
+	if (sticky.by === "router") return `The router keeps each user on a version by its cookie ${sticky.name}.`;
+	return `Sticky by the ${sticky.source} ${sticky.name}: a user moves to the new version once and never back; who has no id stays on the old one until 100%.`;
 }
 // src/kubernetes/acting.ts
 async function actingRun(client, at, now) {
@@ -26211,11 +29369,11 @@ function wentBack({ world }, release, seen, { record, payload }) {
 				ports
 			}
 		};
-		before.set(keyOf$1(refOf(live)), before.get(keyOf$1(refOf(live))) ?? was);
+		before.set(keyOf$2(refOf$1(live)), before.get(keyOf$2(refOf$1(live))) ?? was);
 		world.put(asBefore(live, was));
 	}
 	for (const { object } of release.objects) {
-		const key = keyOf$1(refOf(object));
+		const key = keyOf$2(refOf$1(object));
 		const [was, live, dry] = [
 			before.get(key),
 			seen.live.get(key),
@@ -26289,13 +29447,17 @@ async function preflight(session, release, record, known) {
 		world,
 		live: seen.live,
 		dryRuns: seen.dryRuns,
+		...seen.routes.found[0] === void 0 ? {} : { routes: seen.routes.found[0] },
+		settleMs: deps.settleMs,
 		now: clock.now()
 	});
 	const previews = strategy === "blue-green" ? previewFindings(draft.record.services, release.objects) : [];
+	const routes = strategy === "canary" ? routesOf(release, settings, seen, draft, known?.rest !== void 0) : [];
 	const findings = applyAcceptance([
 		...rightsFindings(seen.missing),
 		...known?.findings ?? [],
 		...previews,
+		...routes,
 		...runRules(input)
 	], settings.accept);
 	const plan = withKnown(planOf(release, seen, draft, findings), known);
@@ -26312,6 +29474,52 @@ async function preflight(session, release, record, known) {
 		findings,
 		plan: renderPlan(plan)
 	};
+}
+function routesOf({ app, objects, namespace }, { traffic, steps }, { routes, lists }, { record, payload }, resting) {
+	if (record.workloads.every(({ mode }) => mode !== "steps")) return [];
+	const known = trafficOf$2(record, payload)?.split ?? {
+		sides: [],
+		match: traffic.match,
+		pins: [],
+		labels: {}
+	};
+	const split = {
+		...known,
+		pins: [...known.pins, ...pinsOf(traffic, record)]
+	};
+	const { found, unread, named } = routes;
+	const bare = found.map(({ router, routes: all }) => ({
+		router,
+		routes: all.map((route) => ({
+			...route,
+			object: withoutKept(router, route.object, record.kept ?? [])
+		}))
+	}));
+	const live = (lists.services ?? []).filter(({ metadata }) => metadata.namespace === namespace);
+	return placedAt(routeFindings({
+		app,
+		settings: traffic,
+		steps,
+		services: record.services.map(({ name }) => name),
+		live,
+		found: bare,
+		unread,
+		named,
+		split,
+		resting
+	}), objects);
+}
+function pinsOf({ keep }, { services, serving }) {
+	if (keep === void 0 || serving === void 0) return [];
+	const { header, query, cookie } = keep;
+	const id = serving.id ?? releaseName(serving.digest);
+	return [{
+		id,
+		services: Object.fromEntries(services.map(({ name }) => [name, keptName(name, id)])),
+		...header === void 0 ? {} : { header },
+		...query === void 0 ? {} : { query },
+		...cookie === void 0 ? {} : { cookie }
+	}];
 }
 function withKnown(plan, known) {
 	if (known === void 0) return plan;
@@ -26351,7 +29559,7 @@ async function foreignRolloutsOver(session, release) {
 			if (cancel.aborted) throw new Interrupted({ kind: "cancelled" });
 			await stillWanted(session);
 			if (clock.now() >= deadline) throw refuse("foreign-rollout", `Deployment/${active} is in the middle of a rolling update by ${lastWriter(deployment)}`, {
-				object: refOf(deployment),
+				object: refOf$1(deployment),
 				next: `wait for it, or end it: kubectl -n ${namespace} rollout undo deployment ${active}`
 			});
 			reporter.emit({
@@ -26362,20 +29570,23 @@ async function foreignRolloutsOver(session, release) {
 		}
 	}
 }
-async function shaped({ deps, world }, release) {
-	return deps.settings.pods === "separate" ? colored(deps.client, world, release, deps.settings) : release;
+async function shaped({ deps, world }, release, record) {
+	if (deps.settings.pods === "separate") return colored(deps.client, world, release, deps.settings);
+	const { kept = [] } = record ?? {};
+	if (kept.length === 0) return release;
+	return withObjects(release, keptRoutes(release.objects.map(({ object }) => object), [], kept), deps.settings.steps);
 }
 async function serverVersion(client, { parts }) {
-	if (!parts.workloads.some((workload) => workload.spec.template.spec.containers.some(({ lifecycle }) => valueAt(lifecycle, ["preStop", "sleep"]) !== void 0))) return void 0;
+	if (!parts.workloads.some((workload) => workload.spec.template.spec.containers.some(({ lifecycle }) => valueAt$1(lifecycle, ["preStop", "sleep"]) !== void 0))) return void 0;
 	const { major, minor } = await client.version();
 	return {
 		major: Number.parseInt(major, 10),
 		minor: Number.parseInt(minor, 10)
 	};
 }
-async function differs$1(session, plain) {
+async function differs$1(session, plain, record) {
 	const { deps, world } = session;
-	const release = await shaped(session, plain);
+	const release = await shaped(session, plain, record);
 	const { client, settings } = deps;
 	const { live, dryRuns } = await survey({
 		client,
@@ -26384,13 +29595,13 @@ async function differs$1(session, plain) {
 		settings,
 		command: settings.command
 	});
-	const steps = new Set(release.parts.stepJobs.map((job) => keyOf$1(refOf(job))));
+	const steps = new Set(release.parts.stepJobs.map((job) => keyOf$2(refOf$1(job))));
 	const other = release.objects.find(({ object }) => {
-		const key = keyOf$1(refOf(object));
+		const key = keyOf$2(refOf$1(object));
 		const [now, dry] = [live.get(key), dryRunOf(dryRuns, object)];
 		return !steps.has(key) && (now === void 0 || dry === void 0 || !sameContent(now, dry));
 	});
-	return other === void 0 ? void 0 : nameOf(refOf(other.object));
+	return other === void 0 ? void 0 : nameOf(refOf$1(other.object));
 }
 // src/commands/begin.ts
 const AFTER_ABORT = "the rollout before went back to the stable version; nothing of this one was touched";
@@ -26405,7 +29616,7 @@ async function begin(session, plain, decision, before, map) {
 		current = await abortFirst(session, before, map, decision.because);
 		record = (await readRecord(deps.client, before.app, before.namespace))?.record;
 	}
-	const release = await shaped(session, plain);
+	const release = await shaped(session, plain, record);
 	reporter.emit({
 		kind: "phase",
 		title: "Preflight"
@@ -26458,7 +29669,7 @@ async function refusedAnyway({ deps }, plain, record) {
 				payload
 			} }
 		};
-		const look = await preflight(session, await shaped(session, plain), record, known);
+		const look = await preflight(session, await shaped(session, plain, record), record, known);
 		const found = refusal(look.findings.filter(({ id }) => id !== "conflict"));
 		if (found === void 0) return void 0;
 		deps.reporter.emit({
@@ -26500,15 +29711,15 @@ async function abortFirst(session, record, map, because) {
 async function adoptWorkloads({ deps, world }, release, seen) {
 	const { client, settings } = deps;
 	for (const object of release.parts.workloads) {
-		const key = keyOf$1(refOf(object));
+		const key = keyOf$2(refOf$1(object));
 		const live = seen.live.get(key);
 		if (live === void 0 || migratedManagers(live).length === 0) continue;
 		const migrated = await adopt(client, live, { autoscaled: seen.autoscaled.has(key) });
 		world.put(migrated);
 		seen.live.set(key, migrated);
 		const again = await dryRunOne(client, object, seen, settings.takeOver);
-		if (again.kind === "error") throw refuse("dry-run", `the cluster took back its yes to ${nameOf(refOf(object))}: ${again.message}`, {
-			object: refOf(object),
+		if (again.kind === "error") throw refuse("dry-run", `the cluster took back its yes to ${nameOf(refOf$1(object))}: ${again.message}`, {
+			object: refOf$1(object),
 			done: "no pod was touched",
 			next: "deploy again; if it stays, look at what changes this object, and at its admission webhooks"
 		});
@@ -26527,6 +29738,8 @@ async function open(session, release, seen, before, map) {
 		world,
 		live: seen.live,
 		dryRuns: seen.dryRuns,
+		...seen.routes.found[0] === void 0 ? {} : { routes: seen.routes.found[0] },
+		settleMs: deps.settleMs,
 		now: clock.now()
 	});
 	const payloads = [...(before?.payloads ?? []).filter(({ rollout }) => rollout !== payload.rollout), {
@@ -26587,7 +29800,8 @@ async function decided(session, release, record, map) {
 }
 async function unchanged(session, release, message, record, map) {
 	const { deps } = session;
-	const other = await differs$1(session, release);
+	const other = await differs$1(session, release, record);
+	if (other === void 0) await expired(session, record, map);
 	if (other === void 0) return resultOf(deps, {
 		outcome: "unchanged",
 		message,
@@ -26603,6 +29817,20 @@ async function unchanged(session, release, message, record, map) {
 		abortFirst: false,
 		because
 	}, record, map);
+}
+async function expired({ deps }, record, map) {
+	if (record?.kept === void 0 || map === void 0) return;
+	const { client, clock, settleMs, reporter } = deps;
+	await expireKept({
+		client,
+		clock,
+		book: new Book(deps, record, await readPayload(client, record, record.rollout), map),
+		settleMs,
+		tell: (text) => reporter.emit({
+			kind: "line",
+			text
+		})
+	});
 }
 async function resume(session, record, map) {
 	const { deps } = session;
@@ -26690,7 +29918,7 @@ async function plan(deps) {
 		const { checks, steps } = deps.settings;
 		const unset = unsetVariables(deps, checks, steps);
 		const notes = unset === void 0 ? known.notes : [...known.notes, `A deploy as here would be refused: ${unset.message}.`];
-		const look = await preflight(session, await shaped(session, release), found?.record, {
+		const look = await preflight(session, await shaped(session, release, found?.record), found?.record, {
 			...known,
 			notes
 		});
@@ -26823,8 +30051,10 @@ async function statusLines(client, record, now, cluster) {
 		lines.push(...await workloadLines(client, record, workload, now));
 	}
 	for (const service of record.services) lines.push(await serviceLine(client, record, service));
+	if (!over) lines.push(...await routeLines(client, record));
+	for (const { id, until, deployments } of record.kept ?? []) lines.push(info(`version ${id} is kept until ${until.slice(0, 16)}Z: ${deployments.map((name) => `Deployment/${name}`).join(", ")}`));
 	const next = nextCommand(record);
-	for (const way of waysOf(record)) if (commandOf$1(way) !== next) lines.push(info(`${way.text.toLowerCase()}: ${commandOf$1(way, cluster)}`));
+	for (const way of waysOf$1(record)) if (commandOf$1(way) !== next) lines.push(info(`${way.text.toLowerCase()}: ${commandOf$1(way, cluster)}`));
 	if (!over) lines.push(info(`back by hand: ${undoCommand(record)}`));
 	return lines;
 }
@@ -26872,6 +30102,46 @@ async function serviceLine(client, record, service) {
 	const workload = record.workloads.find((each) => each.name === service.workload);
 	const version = pin === workload?.stableHash ? workload.stableVersion : workload?.newVersion;
 	return info(`Service/${name}: pinned to ${version === void 0 ? pin : `${version} (${pin})`}`);
+}
+async function routeLines(client, record) {
+	const payload = await readPayload(client, record, record.rollout).catch(() => void 0);
+	const traffic = payload === void 0 ? void 0 : trafficOf$2(record, payload);
+	if (traffic === void 0) return [];
+	const lines = [];
+	for (const route of traffic.routes) {
+		const carriers = traffic.router.wanted(route, {
+			...traffic.split,
+			percent: 0,
+			mirror: 0
+		});
+		for (const { apiVersion, kind, metadata } of carriers) {
+			const ref = refOf$1({
+				apiVersion,
+				kind,
+				metadata
+			});
+			lines.push(routeLine(record, traffic, route, ref, await client.get(ref)));
+		}
+	}
+	return lines;
+}
+function routeLine({ rollout }, { router, split }, route, ref, live) {
+	if (live === void 0) return {
+		text: `${nameOf(ref)} does not exist`,
+		level: "warning"
+	};
+	const share = shareOf(live, rollout);
+	if (share === void 0) return info(`${nameOf(ref)}: carries no share of this rollout`);
+	const wanted = router.wanted(route, {
+		...split,
+		...share
+	}).find((object) => keyOf$2(refOf$1(object)) === keyOf$2(ref));
+	const copied = share.mirror === 0 ? "" : `, ${share.mirror}% copied`;
+	if (wanted === void 0 || isAsWanted(live, wanted)) return info(`${nameOf(ref)}: ${share.percent}% to the new version${copied}`);
+	return {
+		text: `DRIFT: ${nameOf(ref)} was changed by ${lastWriter(live)} while rollout ${rollout} rests`,
+		level: "warning"
+	};
 }
 async function workloadLines(client, record, workload, now) {
 	const { name, namespace } = workload;
@@ -28040,7 +31310,7 @@ var before_after_hook_default = {
 	Collection
 };
 // node_modules/@octokit/endpoint/dist-bundle/index.js
-var DEFAULTS = {
+var DEFAULTS$1 = {
 	method: "GET",
 	baseUrl: "https://api.github.com",
 	headers: {
@@ -28260,7 +31530,7 @@ function withDefaults$2(oldDefaults, newDefaults) {
 		parse: parse$3
 	});
 }
-var endpoint = withDefaults$2(null, DEFAULTS);
+var endpoint = withDefaults$2(null, DEFAULTS$1);
 // node_modules/@octokit/request/node_modules/content-type/dist/index.js
 const SP = 32;
 const HTAB = 9;
@@ -32112,6 +35382,21 @@ function maxValue(requirement, message$1) {
 		}
 	};
 }
+function minLength(requirement, message$1) {
+	return {
+		kind: "validation",
+		type: "min_length",
+		reference: minLength,
+		async: false,
+		expects: `>=${requirement}`,
+		requirement,
+		message: message$1,
+		"~run"(dataset, config$1) {
+			if (dataset.typed && dataset.value.length < this.requirement) _addIssue(this, "length", dataset, config$1, { received: `${dataset.value.length}` });
+			return dataset;
+		}
+	};
+}
 function minValue(requirement, message$1) {
 	return {
 		kind: "validation",
@@ -32528,6 +35813,59 @@ const httpCheck = section({
 	timeout: optional(duration("Longest time for one request, default 5s.")),
 	times: optional(whole(1, 1e3, "How often in a row it must pass, default 1."))
 });
+const TOKEN = /^[A-Za-z0-9!#$%&'*+.^_`|~-]+$/;
+const LITERAL = /^[\x21-\x7e]+(?: [\x21-\x7e]+)*$/;
+const literal = (describe) => pattern(LITERAL, "text of printable ASCII, taken literally; a number is written in quotes", describe);
+const matched = (what) => pipe(record(pipe(string(), regex(TOKEN, ({ input }) => `"${input}" is not a name of a ${what}`)), union([literal("The value."), pipe(array(literal("One of the values.")), minLength(1, "must not be empty"))], "must be text or a list of texts, taken literally; a number is written in quotes"), `must be a mapping from names of a ${what}`), description(`Values by the name of a ${what}; a list means any of them.`));
+const language = pattern(/^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$/, "a language such as de or de-CH", "Language that the browser prefers.");
+const match = section({
+	header: optional(matched("header")),
+	cookie: optional(matched("cookie")),
+	query: optional(matched("query")),
+	language: optional(union([language, array(language)], "must be a language such as de or de-CH, or a list")),
+	port: optional(whole(1, 65535, "Port that was asked; meshes.")),
+	source: optional(pipe(record(string(), string(), "must be a mapping of labels"), description("Labels of the pod that asks; meshes.")))
+});
+const token = (what, describe) => pattern(TOKEN, `the name of a ${what}`, describe);
+const sticky = section({
+	cookie: optional(token("cookie", "Cookie with an id whose last two characters are random lower-case hex digits.")),
+	header: optional(token("header", "Header with such an id.")),
+	router: optional(token("cookie", "Name of the router's own cookie; Traefik."))
+});
+const WEIGHT_PATH = /^[A-Za-z_][\w-]*(\[\d+\]|\.[A-Za-z_][\w-]*)*$/;
+const weightPath = (describe) => pattern(WEIGHT_PATH, "a path such as spec.http[0].backends[1].weight", describe);
+const keepVersions = section({
+	count: optional(whole(1, 3, "How many older versions, default 1.")),
+	for: duration("How long; the next run after that takes one away."),
+	replicas: optional(whole(1, 100, "Pods of each, default 1.")),
+	header: optional(token("header", "Header that carries the id, e.g. x-deployment-id.")),
+	query: optional(token("query", "Query that carries the id, e.g. dpl.")),
+	cookie: optional(token("cookie", "Cookie that carries the id.")),
+	env: optional(pattern(/^[A-Za-z_][A-Za-z0-9_]*$/, "the name of a variable", "Environment variable that tells the pods their id."))
+});
+const traffic = section({
+	router: optional(choice([
+		"auto",
+		"none",
+		...ROUTERS
+	], "Which router parts the requests; default auto.")),
+	routes: optional(pipe(array(pattern(/^[A-Z]\w*\/[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/, "Kind/name, such as HTTPRoute/web", "One route.")), description("Routes that are meant; default: all that lead to the Services."))),
+	match: optional(pipe(union([match, array(match)], "must be a mapping, or a list of mappings"), description("Who is on the new version whatever the weight."))),
+	sticky: optional(sticky),
+	pods: optional(choice(["share", "full"], "New pods as the weight asks, or a full set from the first step.")),
+	"on-drift": optional(choice(["stop", "reassert"], "When somebody else writes the route: end, or write it again.")),
+	settle: optional(duration("What a change of the route needs to reach every proxy.")),
+	"annotations-prefix": optional(pattern(/^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/, "what annotations begin with, without the /", "nginx: the prefix.")),
+	weights: optional(array(section({
+		apiVersion: text("API version of the kind, e.g. apisix.apache.org/v2."),
+		kind: text("Its kind."),
+		name: text("Its name."),
+		stable: weightPath("Path of the weight of the version that serves."),
+		canary: weightPath("Path of the weight of the new version."),
+		total: optional(whole(1, 1e6, "What both sum up to, default 100."))
+	}), "must be a list of routes with the paths of their weights")),
+	"keep-versions": optional(keepVersions)
+});
 const CONFIG_SCHEMA = section({
 	app: optional(text("Name of what is delivered as one: a DNS label of at most 40 characters.")),
 	namespace: optional(text("Namespace for objects that name none, and the home of record and lease.")),
@@ -32539,6 +35877,7 @@ const CONFIG_SCHEMA = section({
 	workloads: optional(named$1(section({ strategy: choice(["plain"], "plain: applied and awaited, without steps.") }), "Strategy of one workload, by the name of its Deployment, where it differs.")),
 	capacity: optional(choice(["keep", "replace"], "Canary: new pods first, or no more pods than replicas where there is no room.")),
 	checks: optional(named$1(section({ http: httpCheck }), "Checks that steps ask, by name.")),
+	traffic: optional(traffic),
 	accept: optional(list("Ids of findings that are accepted.")),
 	"take-over": optional(list("Field managers whose fields may be taken over.")),
 	timeout: optional(duration("Longest time for one step, waits not counted.")),
@@ -32554,6 +35893,162 @@ const CONFIG_SCHEMA = section({
 	environment: optional(text("GitHub environment, for people.")),
 	"environment-url": optional(text("Address of what was deployed."))
 });
+// src/input/traffic.ts
+const DEFAULTS = {
+	router: "auto",
+	routes: [],
+	match: [],
+	pods: "share",
+	onDrift: "stop",
+	weights: []
+};
+const TOTAL = 100;
+function trafficSettings(values, place) {
+	if (values === void 0) return DEFAULTS;
+	const { router, routes, sticky, pods, settle, weights, "keep-versions": keep, "annotations-prefix": prefix } = values;
+	const settleMs = settle === void 0 ? void 0 : parseDuration(settle);
+	return {
+		router: router ?? "auto",
+		routes: routes ?? [],
+		match: matchesOf(values.match),
+		...sticky === void 0 ? {} : { sticky: stickyOf(sticky) },
+		pods: pods ?? "share",
+		onDrift: values["on-drift"] ?? "stop",
+		...settleMs === void 0 ? {} : { settleMs },
+		...prefix === void 0 ? {} : { prefix },
+		weights: (weights ?? []).map((each) => ({
+			...each,
+			total: each.total ?? TOTAL
+		})),
+		...keep === void 0 ? {} : { keep: keepOf(keep) },
+		...place === void 0 ? {} : { place }
+	};
+}
+function matchesOf(match) {
+	if (match === void 0) return [];
+	return (Array.isArray(match) ? match : [match]).map((each) => conditionsOf(each));
+}
+function conditionsOf({ header, cookie, query, language, port, source }) {
+	const named = (kind, values = {}) => Object.entries(values).map(([name, value]) => ({
+		kind,
+		name,
+		values: listOf(value)
+	}));
+	return [
+		...named("header", header),
+		...named("cookie", cookie),
+		...named("query", query),
+		...language === void 0 ? [] : [{
+			kind: "language",
+			values: listOf(language)
+		}],
+		...port === void 0 ? [] : [{
+			kind: "port",
+			port
+		}],
+		...source === void 0 ? [] : [{
+			kind: "source",
+			labels: source
+		}]
+	];
+}
+function listOf(value) {
+	return typeof value === "string" ? [value] : value;
+}
+function stickyOf({ cookie, header, router }) {
+	if (router !== void 0) return {
+		by: "router",
+		name: router
+	};
+	return cookie === void 0 ? {
+		by: "bucket",
+		source: "header",
+		name: header ?? ""
+	} : {
+		by: "bucket",
+		source: "cookie",
+		name: cookie
+	};
+}
+function keepOf(keep) {
+	const { count, replicas, header, query, cookie, env } = keep;
+	return {
+		count: count ?? 1,
+		forMs: parseDuration(keep.for) ?? 0,
+		replicas: replicas ?? 1,
+		...header === void 0 ? {} : { header },
+		...query === void 0 ? {} : { query },
+		...cookie === void 0 ? {} : { cookie },
+		...env === void 0 ? {} : { env }
+	};
+}
+function trafficProblems(values) {
+	return [
+		...routerProblems(values),
+		...stickyProblems(values),
+		...keepProblems(values),
+		...matchProblems(values)
+	];
+}
+function routerProblems(values) {
+	const { router = "auto", weights = [], "annotations-prefix": prefix } = values;
+	const found = [];
+	if (router === "generic" && weights.length === 0) found.push({
+		key: "router",
+		message: "the generic router needs weights: the paths of the two numbers in its routes"
+	});
+	if (router !== "generic" && weights.length > 0) found.push({
+		key: "weights",
+		message: "is read with router: generic only"
+	});
+	const [first, ...others] = weights.map(({ stable, canary, total = TOTAL }) => `${stable} ${canary} ${total}`);
+	if (others.some((other) => other !== first)) found.push({
+		key: "weights",
+		message: "all routes must have their weights at the same paths, with the same total"
+	});
+	if (prefix !== void 0 && router !== "nginx" && router !== "auto") found.push({
+		key: "annotations-prefix",
+		message: `has no meaning with router: ${router}`
+	});
+	if (router !== "none") return found;
+	const beside = [
+		"routes",
+		"match",
+		"sticky",
+		"keep-versions"
+	].filter((key) => values[key] !== void 0);
+	return [...found, ...beside.map((key) => ({
+		key,
+		message: "needs a router, and router is none"
+	}))];
+}
+function stickyProblems({ sticky }) {
+	if (sticky === void 0 || Object.keys(sticky).length === 1) return [];
+	return [{
+		key: "sticky",
+		message: "has exactly one of cookie, header and router"
+	}];
+}
+function keepProblems({ "keep-versions": keep }) {
+	if (keep === void 0) return [];
+	const found = [];
+	if (keep.header === void 0 && keep.query === void 0 && keep.cookie === void 0) found.push({
+		key: "keep-versions",
+		message: "needs header, query or cookie: how a request names its version"
+	});
+	if (parseDuration(keep.for) === 0) found.push({
+		key: "keep-versions.for",
+		message: "must be above 0"
+	});
+	return found;
+}
+function matchProblems({ match }) {
+	if (match === void 0) return [];
+	return (Array.isArray(match) ? match : [match]).some((each) => conditionsOf(each).length === 0) ? [{
+		key: "match",
+		message: "is empty: every request would match"
+	}] : [];
+}
 // src/input/config.ts
 const TIMEOUT_MS$1 = 5e3;
 function parseConfig(text, file) {
@@ -32569,7 +36064,6 @@ function parseConfig(text, file) {
 		file,
 		line: document?.line ?? 1
 	} });
-	refuseTraffic(mapOf(value)?.["traffic"], placeOf);
 	const result = safeParse(CONFIG_SCHEMA, value);
 	if (!result.success) throw refuseProblems("config", inOrder(result.issues.map((issue) => problemOf(issue, placeOf))));
 	const lists = listsForMappings(value, result.output, []);
@@ -32586,7 +36080,12 @@ function parseConfig(text, file) {
 			key
 		])
 	})));
-	if (problems.length > 0) throw refuseProblems("config", problems);
+	const traffic = trafficProblems(result.output.traffic ?? {}).map(({ key, message }) => ({
+		message: `traffic${key === "" ? "" : `.${key}`}: ${message}`,
+		place: placeOf(["traffic", ...key.split(".").filter((part) => part !== "")])
+	}));
+	const all = [...problems, ...traffic];
+	if (all.length > 0) throw refuseProblems("config", all);
 	return {
 		file,
 		values: result.output,
@@ -32594,13 +36093,6 @@ function parseConfig(text, file) {
 		placeOf,
 		textPlaceOf
 	};
-}
-function refuseTraffic(traffic, placeOf) {
-	if (traffic === void 0) return;
-	throw refuse("config", "traffic: routing by a mesh or gateway is not available yet", {
-		place: placeOf(["traffic"]),
-		next: "Leave the key out: the weight is then the share of pods."
-	});
 }
 function problemOf(issue, placeOf) {
 	const deepest = deepestOf(issue);
@@ -39976,6 +43468,7 @@ function change(config, changes) {
 // src/input/steps.ts
 const FORMS = {
 	weight: "N%",
+	mirror: "mirror N%",
 	wait: "wait D",
 	check: "check NAME",
 	job: "job NAME",
@@ -39983,6 +43476,7 @@ const FORMS = {
 	switch: "switch"
 };
 const WORDS$1 = [
+	"mirror",
 	"wait",
 	"check",
 	"job",
@@ -40064,6 +43558,7 @@ function stepOf(text, strategy) {
 	if (!allowed.includes(known)) return `${strategy} has no such step; ${allowedText(strategy)}`;
 	switch (known) {
 		case "weight": return weightOf(word, rest);
+		case "mirror": return mirrorOf(rest);
 		case "wait": return waitOf(rest);
 		case "check":
 		case "job": return namedOf(known, rest);
@@ -40085,11 +43580,20 @@ function weightOf(word, rest) {
 	if (rest.length > 0) return "a weight stands alone";
 	if (!word.endsWith("%")) return `a weight is written in percent; did you mean ${word}%?`;
 	const percent = Number(word.slice(0, -1));
-	if (!Number.isInteger(percent) || percent < 1 || percent > 100 || !/^\d+%$/.test(word)) return "a weight is a whole number from 1% to 100%";
+	if (!Number.isInteger(percent) || percent < 0 || percent > 100 || !/^\d+%$/.test(word)) return "a weight is a whole number from 1% to 100%, or 0% first with a router";
 	return {
 		kind: "weight",
 		percent
 	};
+}
+function mirrorOf(rest) {
+	const [text = ""] = rest;
+	const percent = Number(text.slice(0, -1));
+	if (rest.length === 1 && /^\d{1,3}%$/.test(text) && percent <= 100) return {
+		kind: "mirror",
+		percent
+	};
+	return `a mirror needs a whole number from 0% to 100%, such as mirror 10%${/^\d{1,3}$/.test(text) && Number(text) <= 100 ? `; did you mean mirror ${text}%?` : ""}`;
 }
 function waitOf(rest) {
 	const text = rest.join("");
@@ -40113,26 +43617,30 @@ function namedOf(kind, names) {
 	} : `"${twice}" is named twice`;
 }
 function checkOrder(reads, strategy, add, missing) {
-	let reached = 0;
+	let reached;
+	let stands = false;
 	let switched = false;
 	const jobs = new Set();
 	for (const { piece, step } of reads) if (step.kind === "weight") {
-		if (step.percent <= reached) add(piece, `weights rise, and ${reached}% stands before it`);
-		reached = Math.max(reached, step.percent);
-	} else if (step.kind === "switch") {
+		if (reached !== void 0 && step.percent <= reached) add(piece, `weights rise, and ${reached}% stands before it`);
+		reached = Math.max(reached ?? 0, step.percent);
+		stands = true;
+	} else if (step.kind === "mirror") stands = true;
+	else if (step.kind === "switch") {
 		if (switched) add(piece, "blue-green switches once");
 		switched = true;
 	} else if (step.kind === "job") for (const name of step.names) {
 		if (jobs.has(name)) add(piece, `the job "${name}" runs in a step before it already`);
 		jobs.add(name);
 	}
-	else if (step.kind === "check" && strategy === "canary" && reached === 0) add(piece, "no pod of the new version runs before the first weight");
-	if (strategy === "canary" && reached === 0) missing("steps: a canary needs a weight, such as 25%");
+	else if (step.kind === "check" && strategy === "canary" && !stands) add(piece, "no pod of the new version runs before the first weight");
+	if (strategy === "canary" && !stands) missing("steps: a canary needs a weight, such as 25%");
 	if (strategy === "blue-green" && !switched) missing("steps: blue-green needs the step \"switch\", once");
 }
 // src/input/values.ts
 const CONFIG_ONLY = {
 	capacity: ["deploy", "plan"],
+	traffic: ["deploy", "plan"],
 	accept: [
 		"deploy",
 		"plan",
@@ -40162,6 +43670,9 @@ var Values = class {
 	}
 	ignore(key) {
 		this.leftOut.add(key);
+	}
+	configured(key) {
+		return readsKey(this.command, key) && !this.leftOut.has(key) && this.config?.values[key] !== void 0;
 	}
 	find(key) {
 		if (!readsKey(this.command, key)) return void 0;
@@ -40241,7 +43752,8 @@ const TIMEOUT_MS = 6e5;
 const OF_STRATEGY = [
 	"steps",
 	"pods",
-	"capacity"
+	"capacity",
+	"traffic"
 ];
 function readSettings(raw, config) {
 	const values = new Values(raw, config, commandOf(raw));
@@ -40270,7 +43782,7 @@ function foreignStrategy(values, config) {
 	const own = config?.values.strategy;
 	const asked = values.find("strategy");
 	if (config === void 0 || own === void 0 || asked?.from !== "input" || asked.value === own) return [];
-	const dropped = OF_STRATEGY.filter((key) => values.find(key)?.from === "config");
+	const dropped = OF_STRATEGY.filter((key) => values.find(key)?.from === "config" || key === "traffic" && values.configured(key));
 	for (const key of dropped) values.ignore(key);
 	if (dropped.length === 0) return [];
 	return [`${config.file}: ${dropped.join(", ")} left out, for the input asks for ${String(asked.value)} and not ${own}`];
@@ -40297,12 +43809,23 @@ function settingsOf$1(raw, values, config) {
 		images: imagesOf(values),
 		workloads: workloadsOf(config),
 		checks: config?.checks ?? {},
+		traffic: trafficOf(values, strategy, config),
 		accept: values.lines("accept"),
 		takeOver: values.lines("take-over"),
 		...failureSettings(values),
 		prune: values.flag("prune"),
 		...reporting(values)
 	};
+}
+function trafficOf(values, strategy, config) {
+	const given = config?.values.traffic;
+	if (config === void 0 || given === void 0 || !values.configured("traffic")) return trafficSettings(void 0);
+	const place = config.placeOf(["traffic"]);
+	if (strategy !== "canary" && given.router !== "none") values.problems.push({
+		message: `traffic: belongs to the strategy canary, not to ${strategy}`,
+		place
+	});
+	return trafficSettings(given, place);
 }
 function failureSettings(values) {
 	return {
@@ -40440,6 +43963,7 @@ var Discovery = class {
 	#fetch;
 	#known = new Map();
 	#asked = new Map();
+	#whole = false;
 	constructor(fetch) {
 		this.#fetch = fetch;
 		for (const resource of builtinResources()) this.#add(resource);
@@ -40451,6 +43975,12 @@ var Discovery = class {
 		const found = this.known(apiVersion, kind);
 		if (found === void 0) throw this.#unknown(apiVersion, kind);
 		return found;
+	}
+	async serves(apiVersion, kind) {
+		if (this.known(apiVersion, kind) !== void 0) return true;
+		await this.#askGroups("/apis");
+		if (!this.#whole) await this.#askOne(apiVersion);
+		return this.known(apiVersion, kind) !== void 0;
 	}
 	known(apiVersion, kind) {
 		return this.#known.get(idOf(apiVersion, kind));
@@ -40485,12 +44015,16 @@ var Discovery = class {
 		this.#known.set(idOf(resource.apiVersion, resource.kind), resource);
 	}
 	async #ask(apiVersion) {
-		await this.#once(apiVersion.includes("/") ? "/apis" : "/api", async (path) => {
+		await this.#askGroups(apiVersion.includes("/") ? "/apis" : "/api");
+		if (!this.#serves(apiVersion)) await this.#askOne(apiVersion);
+	}
+	#askGroups(tree) {
+		return this.#once(tree, async (path) => {
 			const answer = await this.#fetch(path, AGGREGATED);
 			if (answer.kind !== "APIGroupDiscoveryList") return;
+			if (tree === "/apis") this.#whole = true;
 			for (const group of answer.items ?? []) this.#addGroup(group);
 		});
-		if (!this.#serves(apiVersion)) await this.#askOne(apiVersion);
 	}
 	#serves(apiVersion) {
 		return [...this.#known.values()].some((each) => each.apiVersion === apiVersion && each.verbs !== void 0);
@@ -40709,7 +44243,7 @@ var Client = class {
 		};
 	}
 	async create(object, options) {
-		const ref = refOf(object);
+		const ref = refOf$1(object);
 		const path = collectionPath(await this.discovery.resourceOf(ref.apiVersion, ref.kind), ref.namespace);
 		const query = {
 			fieldManager: options.fieldManager,
@@ -40725,7 +44259,7 @@ var Client = class {
 		});
 	}
 	async replace(object, options) {
-		const path = await this.#path(refOf(object));
+		const path = await this.#path(refOf$1(object));
 		const query = {
 			fieldManager: options.fieldManager,
 			fieldValidation: "Strict"
@@ -40749,7 +44283,7 @@ var Client = class {
 		};
 		const request = {
 			method: "PATCH",
-			path: await this.#path(refOf(object)),
+			path: await this.#path(refOf$1(object)),
 			query,
 			body: object,
 			contentType: "application/apply-patch+yaml",
@@ -41681,7 +45215,7 @@ function rolloutJson(view, record) {
 		strategy: record.strategy,
 		pods: record.pods,
 		step: stepLabel(record),
-		weight: weightOf$1(record),
+		weight: weightOf$3(record),
 		steps: stepRows(record, view.mixes.at(-1)).map(({ text, mark, ms, share, pods }) => ({
 			text,
 			state: mark,
@@ -41714,12 +45248,13 @@ function outputsOf(result, paths = {}) {
 		release: record === void 0 ? "" : shortDigest(record.release.digest),
 		rollout: record === void 0 ? "" : String(record.rollout),
 		step: record === void 0 || record.phase === "succeeded" || record.phase === "aborted" ? "" : stepLabel(record),
-		weight: record === void 0 ? "" : String(weightOf$1(record)),
+		weight: record === void 0 ? "" : String(weightOf$3(record)),
 		images: JSON.stringify(record?.release.images ?? []),
 		report: paths.report ?? "",
 		plan: paths.plan ?? "",
 		"comment-url": paths.commentUrl ?? "",
-		next: result.next
+		next: result.next,
+		"deployment-id": record === void 0 ? "" : record.release.id ?? shortDigest(record.release.digest)
 	};
 }
 // src/shared/clock.ts
@@ -42080,7 +45615,8 @@ async function rbac(files, settings, namespace) {
 		})
 	});
 	requireWorkloads(release, settings);
-	const { strategy, pods, prune, steps } = settings;
+	const { strategy, pods, prune, steps, traffic } = settings;
+	const router = traffic.router === "auto" || traffic.router === "none" ? void 0 : routerNamed(traffic.router);
 	const objects = release.objects.map(({ object }) => object);
 	const { app } = release;
 	return roleFor(neededRights({
@@ -42091,7 +45627,14 @@ async function rbac(files, settings, namespace) {
 		pods,
 		prune,
 		objects,
-		steps
+		steps,
+		...strategy === "canary" && router !== void 0 ? {
+			routing: {
+				router,
+				routes: []
+			},
+			keeps: traffic.keep !== void 0
+		} : {}
 	}), `headgate-${app}`);
 }
 export { summary as _, VERSION as a, renderSummary as c, getState as d, notice as f, setSecret as g, setOutput as h, start as i, readAction as l, setFailed as m, readCommandLine as n, readManifestFiles as o, saveState as p, settingsOf as r, placeText as s, rbac as t, failureOf as u };
