@@ -99,6 +99,19 @@ describe('the second Ingress', () => {
     expect(object?.['spec']).toEqual(ingress({ '/': 'web-canary', '/api': 'api-canary' })['spec'])
   })
 
+  it('chooses pods as the first one does', () => {
+    const first = ingress(
+      { '/': 'web' },
+      { [`${PREFIX}/upstream-hash-by`]: '$remote_addr', [`${PREFIX}/rewrite-target`]: '/' },
+      CLASS,
+    )
+    expect(second(first)[0]?.metadata.annotations).toEqual({
+      [`${PREFIX}/canary`]: 'true',
+      [`${PREFIX}/canary-weight`]: '10',
+      [`${PREFIX}/upstream-hash-by`]: '$remote_addr',
+    })
+  })
+
   it('has annotations of the prefix that the controller is told', () => {
     const [object] = second(given, { prefix: 'ingress.example.com' })
     expect(object?.metadata.annotations).toEqual({
@@ -157,6 +170,24 @@ describe('annotations', () => {
     expect(said({ match: [match], percent: 100 })).toEqual(weight(100))
   })
 
+  it('one header by several ways, and a cookie beside it', () => {
+    const staff = String.raw`^(?:.*\x3b\s*)?staff=1(?:\x3b.*)?$`
+    const ids = String.raw`^(?:.*\x3b\s*)?uid=[0-9a-f-]*[0123][0-9a-f](?:\x3b.*)?$`
+    expect(
+      said({ match: [[cookie('staff', '1')], [cookie('beta', 'always')]], sticky: bucket(), percent: 25 }),
+    ).toEqual({
+      ...weight(0),
+      'canary-by-header': 'Cookie',
+      'canary-by-header-pattern': `${staff}|${ids}`,
+      'canary-by-cookie': 'beta',
+    })
+    expect(said({ match: [[header('X-Team', 'a')], [header('x-team', 'b')]] })).toEqual({
+      ...weight(10),
+      'canary-by-header': 'X-Team',
+      'canary-by-header-pattern': '^a$|^b$',
+    })
+  })
+
   it('users with an id come by their pattern alone', () => {
     const sticky = bucket('uid', 16)
     expect(said({ sticky, percent: 0 })).toEqual(weight(0))
@@ -174,24 +205,31 @@ describe('annotations', () => {
 describe('problems', () => {
   const problems = (values: Partial<Split>, object = given, ...related: KubeObject[]): string[] =>
     nginx.problems(route(object, ...related), split(values)).map(({ reason }) => reason)
-  const room = 'canary annotations have room for one condition'
+  const room = 'canary annotations have room for one header beside a cookie whose value is always'
 
-  it('has none with a weight, one condition, or an id', () => {
-    for (const each of [{}, { match: [[header('x', '1')]] }, { match: [[language('de')]] }, { sticky: bucket() }])
-      expect(problems(each)).toEqual([])
+  it.each<[string, Partial<Split>]>([
+    ['a weight', {}],
+    ['a header', { match: [[header('x', '1')]] }],
+    ['a language', { match: [[language('de')]] }],
+    ['an id', { sticky: bucket() }],
+    ['cookies', { sticky: bucket(), match: [[cookie('staff', '1')], [cookie('beta', 'always')]] }],
+    ['a header and a cookie that it knows', { match: [[header('x', '1')], [cookie('beta', 'always')]] }],
+  ])('has none with %s', (_, values) => {
+    expect(problems(values)).toEqual([])
   })
 
   it.each<[string, Partial<Split>, string]>([
     ['a mirror', { mirror: 20 }, 'canary annotations cannot copy requests'],
     ['kept versions', { pins: [pin] }, 'there is one canary Ingress for a path, so that older versions cannot be kept'],
     ['its own cookie', { sticky: ownCookie }, 'its cookie outranks the weight, also on the way back'],
+    ['an id and a match', { sticky: bucket(), match: [[header('x', '1')]] }, `${room}: x, Cookie are 2`],
+    ['two matches', { match: [[header('a', '1')], [header('b', '1')]] }, `${room}: a, b are 2`],
     [
-      'an id and a match',
-      { sticky: bucket(), match: [[cookie('staff', '1')]] },
-      'canary annotations have room for one header: match and sticky need two',
+      'two conditions',
+      { match: [[header('a', '1'), cookie('b', '1')]] },
+      'canary annotations cannot ask for two things at once',
     ],
-    ['two matches', { match: [[header('a', '1')], [header('b', '1')]] }, room],
-    ['two conditions', { match: [[header('a', '1'), cookie('b', '1')]] }, room],
+    ['half a percent', { percent: 0.5 }, 'a share of 0.5% is no whole percent'],
     ['a query', { match: [[query('new', '1')]] }, 'canary annotations cannot match a query'],
     ['a port', { match: [[port]] }, 'canary annotations cannot match a port'],
     ['who asks', { match: [[source]] }, 'canary annotations cannot match a source'],
@@ -215,6 +253,36 @@ describe('problems', () => {
     expect(problems({ sticky: bucket() }, bound)).toEqual([reason])
     expect(problems({ match: [[header('x', '1')]] }, bound)).toEqual([reason])
     expect(problems({}, bound)).toEqual([])
+  })
+
+  it('requests that it does not read', () => {
+    const unread = ingress({ '/': 'web' }, { [`${PREFIX}/ssl-passthrough`]: 'true' }, CLASS)
+    expect(problems({}, unread)).toEqual([
+      'its annotation ssl-passthrough lets requests through unread, so that they cannot be parted',
+    ])
+  })
+
+  it('a default backend', () => {
+    const rest = ingress({ '/': 'web' }, undefined, {
+      defaultBackend: { service: { name: 'web', port: { number: 80 } } },
+    })
+    expect(problems({}, rest)).toEqual([
+      'its default backend leads to the Service, and only paths of rules can be parted',
+    ])
+  })
+
+  it('a backend that is the new version already', () => {
+    const old = ingress({ '/': 'web', '/new': 'web-canary' }, undefined, CLASS)
+    expect(problems({}, old)).toEqual(['it leads to web-canary already, which somebody else has put there'])
+    const other = ingress({ '/new': 'web-canary' }, undefined, CLASS)
+    const named = { ...other, metadata: { ...other.metadata, name: 'preview' } }
+    expect(problems({}, given, named)).toEqual(["Ingress/preview leads to the new version's Service by itself"])
+  })
+
+  it('another Ingress of its name', () => {
+    const other = ingress({ '/other': 'blue' }, undefined, CLASS)
+    const named = { ...other, metadata: { ...other.metadata, name: 'web-canary' } }
+    expect(problems({}, given, named)).toEqual(['Ingress/web-canary is there already, and the canary needs its name'])
   })
 
   it('another canary of the same path', () => {
