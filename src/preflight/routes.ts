@@ -20,7 +20,7 @@ export interface RouteInput {
   found: readonly { router: Router; routes: Route[] }[]
   /** kinds that could not be listed */
   unread: readonly { kind: { apiVersion: string; kind: string }; why: 'not-served' | 'forbidden' }[]
-  /** routes of the settings that are there */
+  /** routes that are there and that the settings name, or could have meant */
   named: readonly string[]
   split: Omit<Split, 'percent' | 'mirror'>
   /** a rollout of this app rests on the routes, and goes back before */
@@ -114,7 +114,7 @@ function unnamedFindings({ settings, named, found, services }: RouteInput): Find
   return settings.routes
     .filter((name) => !leading.includes(name))
     .map((name): Finding => {
-      const near = nearest(name, [...leading])
+      const near = nearest(name, [...leading, ...named])
       return {
         id: named.includes(name) ? 'route-service' : 'route-missing',
         severity: 'error',

@@ -17,7 +17,7 @@ export interface RouteSearch {
   found: FoundRoutes[]
   /** kinds that the cluster does not serve, or that may not be listed */
   unread: { kind: ObjectKind; why: 'not-served' | 'forbidden' }[]
-  /** `Kind/name` of those that the settings name and that are there, whether they lead to the Services or not */
+  /** `Kind/name` of those that are there and that the settings name, or that lead to the Services without being named */
   named: string[]
 }
 
@@ -66,10 +66,15 @@ export async function findRoutes(
   const kinds = new Kinds(client, namespace)
   for (const router of routers) {
     const routes = await routesOf(kinds, router, traffic, search)
-    const own = routes.filter((route) => {
-      if (traffic.routes.length > 0 && !traffic.routes.includes(nameOf(refOf(route.object)))) return false
-      return services.some((service) => router.leadsTo(route, service)) && (!auto || router.mine?.(route) !== false)
-    })
+    const leading = routes.filter(
+      (route) =>
+        services.some((service) => router.leadsTo(route, service)) && (!auto || router.mine?.(route) !== false),
+    )
+    const names = traffic.routes.length === 0 ? [] : leading.map(({ object }) => nameOf(refOf(object)))
+    search.named = [...new Set([...search.named, ...names])]
+    const own = leading.filter(
+      ({ object }) => traffic.routes.length === 0 || traffic.routes.includes(nameOf(refOf(object))),
+    )
     if (own.length > 0) search.found.push({ router, routes: own })
   }
   return search

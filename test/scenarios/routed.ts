@@ -100,14 +100,16 @@ export class Gateway {
   answer: Answer = 'takes it'
   /** whose gateway it is: not all of them can copy requests */
   readonly #controller: string
+  readonly #name: string
   readonly #world: World
   #tables: { spec: unknown; until: number }[] = []
   #spec: unknown
   #seen = ''
   #told = ''
 
-  constructor(world: World, controller = 'traefik.io/gateway-controller') {
+  constructor(world: World, controller = 'traefik.io/gateway-controller', name = 'shop') {
     this.#world = world
+    this.#name = name
     this.#controller = controller
     world.emulator.observe(() => this.#look())
   }
@@ -115,7 +117,7 @@ export class Gateway {
   /** The route, with its status, once the kind is served. */
   static async standing(world: World, object = routeObject(), controller?: string): Promise<Gateway> {
     world.emulator.registerKind(DEFINITION)
-    const gateway = new Gateway(world, controller)
+    const gateway = new Gateway(world, controller, object.metadata.name)
     world.kubectlApply(object)
     await world.clock.advance(LAG_MS)
     return gateway
@@ -128,7 +130,7 @@ export class Gateway {
   }
 
   get #route(): KubeObject | undefined {
-    return this.#world.emulator.get('httproutes', NAMESPACE, 'shop')
+    return this.#world.emulator.get('httproutes', NAMESPACE, this.#name)
   }
 
   get rules(): Rule[] {
@@ -218,7 +220,7 @@ export class Gateway {
           : condition('ResolvedRefs', 'BackendNotFound', `service ${missing} not found`),
       ],
     }))
-    this.#world.emulator.patch('httproutes', NAMESPACE, 'shop', { status: { parents } }, 'traefik', 'status')
+    this.#world.emulator.patch('httproutes', NAMESPACE, this.#name, { status: { parents } }, 'traefik', 'status')
   }
 }
 
