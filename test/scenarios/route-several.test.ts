@@ -3,7 +3,7 @@ import type { JsonMap, KubeObject } from '../../src/shared/objects.ts'
 import { remains } from '../invariants/remains.ts'
 import type { Expectations } from '../invariants/rules.ts'
 import { V1, V2 } from './given.ts'
-import { expectNothingLost, routed, type Routed, routedCanary, routeObject } from './routed.ts'
+import { expectNothingLost, routed, type Routed, routedCanary, routeObject, trafficOf } from './routed.ts'
 import { APP, manifestsOf, NAMESPACE, type Ran, type World } from './world.ts'
 
 /** The sample app under another name and image. */
@@ -169,6 +169,22 @@ describe('a worker without a Service beside the one on the route', () => {
     expect([serving(world, APP), serving(world, 'worker')]).toEqual([{ [V2]: 3 }, { [V2]: 3 }])
     await world.clock.advance(40_000)
     expect(remains(world.snapshot(), NAMESPACE, APP)).toEqual([])
+    expectNothingLost(given)
+  })
+
+  it('stays as it is while the other has a cohort alone', async () => {
+    const given = await routed({ judged: expectations([APP, 'worker'], [APP], 3), app: { more: worker(V1) } })
+    const { world, gateway } = given
+    const traffic = trafficOf({ match: [[{ kind: 'header', name: 'x-canary', values: ['always'] }]] })
+    const all = manifestsOf({ version: V2, more: worker(V2) })
+    const { result } = await world.run('deploy', routedCanary('0%, approve, 50%, approve', { objects: all, traffic }))
+    expect(result, result?.message).toMatchObject({ outcome: 'paused' })
+    expect(gateway.weights).toEqual({ [APP]: 100, [`${APP}-canary`]: 0 })
+    expect([serving(world, APP), serving(world, 'worker')]).toEqual([{ [V1]: 3, [V2]: 1 }, { [V1]: 3 }])
+    await world.run('promote')
+    expect(serving(world, 'worker')).toEqual({ [V1]: 1, [V2]: 2 })
+    expect((await world.run('promote')).result).toMatchObject({ outcome: 'succeeded' })
+    expect([serving(world, APP), serving(world, 'worker')]).toEqual([{ [V2]: 3 }, { [V2]: 3 }])
     expectNothingLost(given)
   })
 
