@@ -1,7 +1,7 @@
 import type { JsonMap, KubeObject } from '../shared/objects.ts'
 import type { HeaderRule } from './patterns.ts'
 import { mapAt, mapsIn, type Pin, type Route, type Side, type Split } from './router.ts'
-import { canaryWays, parted, pinWays, type Way, weightPercent } from './ways.ts'
+import { canaryWays, parted, pinWays, twice, type Way, weightPercent } from './ways.ts'
 
 export function withRules(object: KubeObject, rules: JsonMap[]): KubeObject {
   return { ...object, spec: { ...mapAt(object, 'spec'), rules } }
@@ -38,15 +38,31 @@ export function newRules({ object }: Route, split: Split): JsonMap[] {
   return rulesOf(object).flatMap((rule) => {
     const side = sideOf(rule, split, object)
     if (side === undefined) return [rule]
-    const pins = split.pins.flatMap((pin) => pinRules(rule, side, pin, object))
-    const special = leadingTo(rule, canaryWays(split), side, side.canary, object)
-    return [...pins, ...special, mainRule(rule, side, split, object)]
+    const ways = canaryWays(split)
+    const pins = split.pins.flatMap((pin) => pinRules(rule, side, pin, object, ways))
+    return [...pins, ...leadingTo(rule, ways, side, side.canary, object), mainRule(rule, side, split, object)]
   })
 }
 
-export function pinRules(rule: JsonMap, side: Side, pin: Pin, object: KubeObject): JsonMap[] {
+/** @param others ways of rules beside it, against which it has to win */
+export function pinRules(rule: JsonMap, side: Side, pin: Pin, object: KubeObject, others: Way[] = []): JsonMap[] {
   const service = pin.services[side.stable]
-  return service === undefined ? [] : leadingTo(rule, pinWays(pin), side, service, object)
+  if (service === undefined) return []
+  const ways = pinWays(pin).flatMap((way) => [way, ...others.flatMap((other) => above(way, other))])
+  return leadingTo(rule, ways, side, service, object)
+}
+
+/**
+ * The match that asks for more wins: headers count first, then queries, and of equals the earlier rule. Where another way
+ * would win, one more match asks for both.
+ */
+function above(way: Way, other: Way): Way[] {
+  const more = other.headers.length - way.headers.length || other.queries.length - way.queries.length
+  if (more <= 0) return []
+  const both = { ...way, headers: [...other.headers, ...way.headers], queries: [...other.queries, ...way.queries] }
+  // Named twice, it cannot be said in one match.
+  const names = twice(both.headers.map(({ name }) => name)) ?? twice(both.queries.map(({ name }) => name))
+  return names === undefined ? [both] : []
 }
 
 /**
