@@ -10,6 +10,8 @@ import type { RouteObject, Routing, Share, WorkloadView } from './view.ts'
 
 /** A router that says no may mean not yet: its Service or Gateway is a moment old. */
 const REFUSED_AFTER_MS = 10_000
+/** Longest wait for a router's word on the way back, and at the end. */
+const TAKEN_BACK_MS = 30_000
 
 /** What is known of one rollout on its routes. */
 export interface Asked {
@@ -270,11 +272,8 @@ function endMove(asked: Asked, ends: Ends): Move | undefined {
     const move = restoreRoute(asked, route, endOf(ends, route))
     if (move !== undefined) return move
   }
-  const settled = settling(
-    routing,
-    routes.map(({ object }) => object),
-    now,
-  )
+  const objects = routes.map(({ object }) => object)
+  const settled = takenBack(asked, objects) ?? settling(routing, objects, now)
   const left = routes.flatMap((route) => madeFor(routing, route).toReversed()).filter((object) => isOwn(asked, object))
   const [first] = left
   const made = routes.flatMap((route) => madeFor(routing, route))
@@ -283,6 +282,17 @@ function endMove(asked: Asked, ends: Ends): Move | undefined {
   const uid = liveOf(routing, first).live?.metadata.uid
   const write = { verb: 'delete' as const, ref, ...(uid === undefined ? {} : { uid }) }
   return { kind: 'write', write, text: `${nameOf(ref)} removed` }
+}
+
+/** A slow gateway still sends users where the route led before; one that is gone for good keeps nobody for ever. */
+function takenBack({ routing, now }: Asked, objects: readonly KubeObject[]): Move | undefined {
+  for (const object of objects) {
+    const { live, changedAt } = liveOf(routing, object)
+    const verdict = live === undefined ? undefined : routing.router.verify(live)
+    const until = changedAt + TAKEN_BACK_MS
+    if (verdict?.kind === 'waiting' && now < until) return wait(verdict.text, until)
+  }
+  return undefined
 }
 
 /** What carries the app's label was made by Headgate. */

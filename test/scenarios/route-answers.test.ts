@@ -148,6 +148,24 @@ describe('a gateway that does not answer', () => {
   })
 })
 
+describe('a gateway that takes its time', () => {
+  it.each([['promote'], ['abort']] as const)(
+    'is waited for, so that no request meets what is gone: %s',
+    async (command) => {
+      const given = await routed()
+      const { world, gateway } = given
+      gateway.statusMs = 15_000
+      const ran = await world.run('deploy', routedCanary('25%, approve'))
+      expect(ran.result, ran.result?.message).toMatchObject({ outcome: 'paused' })
+      expect((await world.run(command)).result?.exitCode).toBe(0)
+      expect(world.serving()).toEqual({ [command === 'promote' ? V2 : V1]: 3 })
+      await world.clock.advance(40_000)
+      expect(remains(world.snapshot(), NAMESPACE, APP)).toEqual([])
+      expectNothingLost(given)
+    },
+  )
+})
+
 describe('a server that does not keep what was written', () => {
   const controller = 'gateway.envoyproxy.io/gatewayclass-controller'
   /** RequestMirror came with the type, its percent only later. */

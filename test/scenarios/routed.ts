@@ -8,7 +8,7 @@ import { APP, type AppOptions, manifestsOf, NAMESPACE, type RunOptions, type Wor
 
 /** Time in ms that a proxy may lag behind a route: Traefik's default throttle. */
 const LAG_MS = 2_000
-/** Time in ms until the gateway writes the route's status, always sooner than it routes that way. */
+/** Time in ms until the gateway writes the route's status, always sooner than all of its proxies route that way. */
 const STATUS_MS = 30
 
 const LAST_APPLIED = 'kubectl.kubernetes.io/last-applied-configuration'
@@ -98,6 +98,8 @@ export class Gateway {
   /** instants at which one Service led to pods of several versions */
   readonly mixed = new Set<string>()
   answer: Answer = 'takes it'
+  /** ms from a change of the route to its status; its proxies have it up to two seconds later */
+  statusMs = STATUS_MS
   /** whose gateway it is: not all of them can copy requests */
   readonly #controller: string
   readonly #name: string
@@ -152,7 +154,7 @@ export class Gateway {
     const live = this.#route
     const seen = live === undefined ? '' : `${live.metadata.uid ?? ''}/${live.metadata.generation ?? 0}`
     if (seen !== this.#seen) {
-      if (this.#spec !== undefined) this.#tables.push({ spec: this.#spec, until: clock.now() + LAG_MS })
+      if (this.#spec !== undefined) this.#tables.push({ spec: this.#spec, until: clock.now() + this.statusMs + LAG_MS })
       this.#spec = live === undefined ? undefined : structuredClone(live['spec'])
       this.#seen = seen
     }
@@ -160,7 +162,7 @@ export class Gateway {
     const tell = `${seen} ${this.answer} ${missing.join(' ')}`
     if (live !== undefined && tell !== this.#told && this.answer !== 'says nothing') {
       this.#told = tell
-      clock.timer(STATUS_MS, () => this.#report(live, tell))
+      clock.timer(this.statusMs, () => this.#report(live, tell))
     }
     this.#judge()
   }
