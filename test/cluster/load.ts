@@ -55,6 +55,8 @@ export interface LoadResult {
   statuses: Record<string, number>
   /** by the name of the user: versions that answered well, and reasons of what failed */
   users: Record<string, Record<string, number>>
+  /** by the name of the user: versions in the order in which they answered, each only once while it goes on */
+  turns: Record<string, string[]>
   /** good answers by the header x-version, else by what looks like a version in the answer */
   versions: Record<string, Share>
   /** good answers by the header x-pod */
@@ -110,7 +112,7 @@ class Generator {
       : new http.Agent({ keepAlive: false, maxSockets: LIMITS.connections })
     const latency = { p50: 0, p95: 0, p99: 0, max: 0 }
     const counts = { sent: 0, ok: 0, failed: 0, reasons: {}, failures: [], statuses: {}, versions: {}, pods: {} }
-    this.result = { started: Date.now(), ended: 0, ...counts, users: {}, latency }
+    this.result = { started: Date.now(), ended: 0, ...counts, users: {}, turns: {}, latency }
   }
 
   stop(): void {
@@ -148,6 +150,12 @@ class Generator {
     answers[what] = (answers[what] ?? 0) + 1
   }
 
+  #turn(user: string | undefined, version: string): void {
+    if (user === undefined) return
+    const turns = (this.result.turns[user] ??= [])
+    if (turns.at(-1) !== version) turns.push(version)
+  }
+
   #fail(user: string | undefined, reason: string): void {
     const { result } = this
     this.#note(user, reason)
@@ -165,6 +173,7 @@ class Generator {
     share.answers++
     share.last = now
     this.#note(user, version)
+    this.#turn(user, version)
     result.pods[pod] = (result.pods[pod] ?? 0) + 1
     result.ok++
     this.#times.push(took)

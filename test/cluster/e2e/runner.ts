@@ -75,9 +75,13 @@ export class Workspace {
 
   /** Objects as one file of several documents. */
   write(name: string, objects: readonly Manifest[]): string {
+    return this.writeText(name, objects.map((object) => JSON.stringify(object, undefined, 2)).join('\n---\n'))
+  }
+
+  writeText(name: string, text: string): string {
     const path = this.path(name)
     mkdirSync(dirname(path), { recursive: true })
-    writeFileSync(path, objects.map((object) => JSON.stringify(object, undefined, 2)).join('\n---\n'))
+    writeFileSync(path, text)
     return path
   }
 

@@ -3,6 +3,7 @@
  * side by side, so each has its own stage.
  */
 import { expect } from 'vitest'
+import type { RolloutRecord } from '../../../src/rollout/record.ts'
 import type { Deployment, KubeObject, ManagedFieldsEntry, Pod, Service } from '../../../src/shared/objects.ts'
 import { describeBreach } from '../../invariants/ledger.ts'
 import { remains } from '../../invariants/remains.ts'
@@ -16,6 +17,7 @@ import { type Door, type Manifest, openWorld, ownCluster, type World } from './w
 
 export const APP = 'echo-version'
 const FILE = 'k8s/app.yaml'
+const CONFIG = '.github/headgate.yaml'
 /**
  * A server that ends as one should: it asks its clients to close, and goes on until none of them can still hold an idle
  * connection. One that closes a kept connection just when the next request is on its way cuts that request off, whoever
@@ -82,6 +84,11 @@ export class Stage {
     return this.workspace.write(FILE, this.app(version, more))
   }
 
+  /** Puts a config file into the workspace, which every run reads. */
+  configure(config: object): void {
+    this.workspace.writeText(CONFIG, JSON.stringify(config))
+  }
+
   /** Given: a version runs, brought by `kubectl apply` as before Headgate. */
   async runs(version: string, ...applyArgs: string[]): Promise<void> {
     await this.world.kubectl('apply', '-f', this.checkout(version), ...applyArgs)
@@ -142,6 +149,15 @@ export class Stage {
   get versionsSeen(): string[] {
     const { fresh, kept } = this.#users
     return [...new Set([...Object.keys(fresh.counts.versions), ...Object.keys(kept.counts.versions)])].sort()
+  }
+
+  /** Good answers so far by version, of both kinds of users. */
+  get answers(): Record<string, number> {
+    const { fresh, kept } = this.#users
+    const counts: Record<string, number> = { ...fresh.counts.versions }
+    for (const [version, answers] of Object.entries(kept.counts.versions))
+      counts[version] = (counts[version] ?? 0) + answers
+    return counts
   }
 
   /** One answer of a Service that users do not use. */
@@ -239,11 +255,11 @@ export class Stage {
     expect(remains(this.observer.snapshot(), this.world.namespace, APP)).toEqual([])
   }
 
-  async record(): Promise<{ phase: string; rollout: number; step: number; downtimeSeconds?: number }> {
+  async record(): Promise<RolloutRecord> {
     const map = await this.world.api.get<KubeObject & { data: { record: string } }>(
       this.world.path('configmaps', `headgate-${APP}`),
     )
-    return JSON.parse(map.data.record) as { phase: string; rollout: number; step: number }
+    return JSON.parse(map.data.record) as RolloutRecord
   }
 
   tell(figure: string): void {

@@ -28,7 +28,7 @@ export type Door = string | { host: string; path?: string; headers?: Record<stri
 export interface Manifest {
   apiVersion: string
   kind: string
-  metadata: { name: string; annotations?: Record<string, string> }
+  metadata: { name: string; annotations?: Record<string, string>; labels?: Record<string, string> }
   [field: string]: unknown
 }
 
@@ -109,11 +109,15 @@ export class World {
     return `/${group}/namespaces/${this.namespace}/${resource}${name === undefined ? '' : `/${name}`}`
   }
 
+  /** Path of objects of a kind in this namespace. */
+  pathOf({ apiVersion, kind }: { apiVersion: string; kind: string }, name?: string): string {
+    const plural = `${kind.toLowerCase()}${kind.endsWith('s') ? 'es' : 's'}`
+    return this.path(plural, name, apiVersion.includes('/') ? `apis/${apiVersion}` : `api/${apiVersion}`)
+  }
+
   /** Server-side apply of one object, as a person who is not Headgate. */
   async apply(object: Manifest): Promise<void> {
-    const group = object.apiVersion.includes('/') ? `apis/${object.apiVersion}` : `api/${object.apiVersion}`
-    const kind = object.kind.toLowerCase()
-    const path = this.path(`${kind}${kind.endsWith('s') ? 'es' : 's'}`, object.metadata.name, group)
+    const path = this.pathOf(object, object.metadata.name)
     await this.api.call('PATCH', `${path}?fieldManager=somebody&force=true`, { body: object, type: APPLY_PATCH })
   }
 
