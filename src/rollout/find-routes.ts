@@ -81,9 +81,6 @@ export async function findRoutes(
 }
 
 async function routesOf(kinds: Kinds, router: Router, traffic: Traffic, search: RouteSearch): Promise<Route[]> {
-  const related = (await Promise.all(router.related.map((kind) => kinds.list(kind)))).flatMap((list) =>
-    typeof list === 'string' ? [] : list,
-  )
   const wanted = router.name === 'generic' ? traffic.weights : router.kinds
   const objects = new Map<string, KubeObject>()
   for (const kind of wanted) {
@@ -97,6 +94,10 @@ async function routesOf(kinds: Kinds, router: Router, traffic: Traffic, search: 
     const name = nameOf(refOf(object))
     if (traffic.routes.includes(name) && !search.named.includes(name)) search.named.push(name)
   }
+  if (objects.size === 0) return []
+  const related = (await Promise.all(router.related.map((kind) => kinds.list(kind)))).flatMap((list) =>
+    typeof list === 'string' ? [] : list,
+  )
   return [...objects.values()].map((object) => ({ object, related }))
 }
 
