@@ -169,7 +169,12 @@ const match = section({
 const token = (what: string, describe: string) => pattern(TOKEN, `the name of a ${what}`, describe)
 
 const sticky = section({
-  cookie: v.optional(token('cookie', 'Cookie with an id whose last two characters are random lower-case hex digits.')),
+  cookie: v.optional(
+    token(
+      'cookie',
+      'Cookie with an id of lower-case hex digits and hyphens whose last two are random, such as a UUID.',
+    ),
+  ),
   header: v.optional(token('header', 'Header with such an id.')),
   router: v.optional(token('cookie', "Name of the router's own cookie; Traefik.")),
 })

@@ -3,6 +3,7 @@ import type { Route } from '../routers/router.ts'
 import { keyOf, type KubeObject, refOf } from '../shared/objects.ts'
 import type { Step } from '../strategies/step.ts'
 import type { DraftInput } from './draft.ts'
+import type { FoundRoutes } from './find-routes.ts'
 import type { ServiceRecord, TrafficRecord, WorkloadRecord } from './record.ts'
 
 /** Step of the offset from one rollout to the next: odd, so that 256 rollouts begin with 256 different users. */
@@ -37,11 +38,11 @@ export function trafficRecord(
   }
 }
 
-export function routesByKey(routes: Route[]): Record<string, Route> {
+export function routesByKey({ router, routes }: FoundRoutes): Record<string, Route> {
   return Object.fromEntries(
     routes.map(({ object, related }) => [
       keyOf(refOf(object)),
-      { object: withoutStatus(object), related: related.map(withoutStatus) },
+      { object: withoutStatus(object), related: router.copiesRelated === true ? related.map(withoutStatus) : [] },
     ]),
   )
 }

@@ -83,7 +83,7 @@ export function draftRollout(input: DraftInput): Draft {
     if (workload.mode === 'steps') services.push(...draftServices(input, manifest))
   }
   const traffic = trafficRecord(input, rollout, services)
-  const routes = traffic === undefined ? {} : { routes: routesByKey(input.routes?.routes ?? []) }
+  const routes = traffic === undefined || input.routes === undefined ? {} : { routes: routesByKey(input.routes) }
   const payload: Payload = { ...payloadOf(input, rollout, versions), ...routes }
   const at = new Date(now).toISOString()
   const previousImages = [

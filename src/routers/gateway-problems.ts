@@ -1,3 +1,4 @@
+import { stringifyJson } from '../shared/json.ts'
 import type { Json, JsonMap, KubeObject } from '../shared/objects.ts'
 import { isService, matchesOf, newRules, refsOf, rulesOf, sideOf, weightOf } from './gateway-rules.ts'
 import { alreadyThere, cannotMatch, notWhole } from './problems.ts'
@@ -19,6 +20,7 @@ export function routeProblems(route: Route, split: Split): Problem[] {
     ...rules.flatMap((rule) => weightProblems(rule, split, object)),
     ...matchProblems(object, rules, split),
     ...sizeProblems(route, split),
+    ...narrowerProblems(object, split),
     ...(split.mirror > 0 ? mirrorProblems(object) : []),
     ...rules.flatMap((rule) => (rule['sessionPersistence'] === undefined ? [] : [SESSION])),
   ]
@@ -106,6 +108,33 @@ function askedTwice(match: JsonMap, { headers, queries }: Way): Problem[] {
     {
       reason: `a match of the Gateway API can name the ${found} only once${header === 'cookie' ? ', and cookies are one header' : ''}`,
       mend: 'ask for one of them, or for another header',
+    },
+  ]
+}
+
+/**
+ * Of two rules for one path and method the one with more headers wins, then the one with more queries. A rule with one
+ * more condition for cohort, sticky users or kept versions could so take requests that a narrower rule to another Service
+ * has, or tie with it.
+ */
+function narrowerProblems(object: KubeObject, split: Split): Problem[] {
+  if (allWays(split).length === 0) return []
+  const place = ({ path, method }: JsonMap): string => stringifyJson({ path: path ?? null, method: method ?? null })
+  const own = rulesOf(object).filter((rule) => sideOf(rule, split, object) !== undefined)
+  const places = new Set(own.flatMap((rule) => matchesOf(rule).map(place)))
+  const narrower = rulesOf(object)
+    .filter((rule) => !own.includes(rule))
+    .flatMap((rule) => matchesOf(rule))
+    .find(
+      (match) =>
+        places.has(place(match)) && [match['headers'], match['queryParams']].some((list) => mapsIn(list).length > 0),
+    )
+  if (narrower === undefined) return []
+  return [
+    {
+      reason:
+        'another rule for the same path matches headers or a query, and requests of match, sticky and kept versions could no longer reach its Service',
+      mend: 'put that rule into a route of its own with a path or host of its own, or leave match, sticky and keep-versions out',
     },
   ]
 }

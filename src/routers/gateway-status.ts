@@ -5,6 +5,8 @@ import { isMap, mapAt, mapsIn, type Verdict, textOf } from './router.ts'
 export function routeStatus(live: KubeObject): Verdict {
   const parents = mapsIn(mapAt(live, 'spec')['parentRefs'])
   const statuses = mapsIn(mapAt(live, 'status')['parents'])
+  if (parents.length === 0)
+    return { kind: 'waiting', text: 'a parent: its parentRefs are empty, so that nobody reads it' }
   for (const parent of parents) {
     const own = statuses.filter(({ parentRef }) => isSame(parent, isMap(parentRef) ? parentRef : {}))
     if (own.length === 0) return { kind: 'waiting', text: `${parentName(parent)} to take the route` }
@@ -38,7 +40,8 @@ function accepted(status: JsonMap, parent: JsonMap, generation: number): Verdict
     const condition = conditions.find((each) => each.type === type)
     if (condition === undefined && good === 'False') continue
     const seen: Json | undefined = condition?.['observedGeneration']
-    if (condition === undefined || typeof seen !== 'number' || seen < generation)
+    const open = condition === undefined || condition.status === 'Unknown'
+    if (open || typeof seen !== 'number' || seen < generation)
       return { kind: 'waiting', text: `${parentName(parent)} to take the route` }
     if (condition.status !== good)
       return {

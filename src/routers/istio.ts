@@ -24,6 +24,7 @@ export const istio: Router = {
   name: 'istio',
   kinds: kindsOf('VirtualService'),
   related: kindsOf('DestinationRule'),
+  copiesRelated: true,
   makes: [{ apiVersion: `${GROUP}/v1`, kind: 'DestinationRule' }],
   settleMs: 3_000,
   leadsTo: ({ object }, service) => destinationsOf(object).some((host) => isHost(host, service, object)),

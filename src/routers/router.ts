@@ -116,6 +116,8 @@ export interface Router {
   readonly kinds: readonly ObjectKind[]
   /** other kinds that belong to a route */
   readonly related: readonly ObjectKind[]
+  /** `wanted` reads them too, so that they are kept with the route as they were */
+  readonly copiesRelated?: true
   /** kinds of what `wanted` makes beside the route */
   readonly makes?: readonly ObjectKind[]
   /** ms from a write until every proxy has it, once nothing says more */

@@ -111,8 +111,10 @@ function freshService(
   extra: Record<string, string>,
 ): KubeObject {
   const source = service.desired ?? service.live
-  const ports = (source?.spec.ports ?? []).map(({ name, port, targetPort, protocol }) => ({
+  const ports = (source?.spec.ports ?? []).map(({ name, port, targetPort, protocol, appProtocol }) => ({
     ...(name === undefined ? {} : { name }),
+    // A proxy speaks HTTP/2 to one and HTTP/1.1 to the other without it.
+    ...(appProtocol === undefined ? {} : { appProtocol }),
     port,
     targetPort: targetPort ?? port,
     protocol: protocol ?? 'TCP',
