@@ -14921,8 +14921,9 @@ function canaryService(view, service, extra) {
 }
 function freshService(view, service, name, extra) {
 	const source = service.desired ?? service.live;
-	const ports = (source?.spec.ports ?? []).map(({ name, port, targetPort, protocol }) => ({
+	const ports = (source?.spec.ports ?? []).map(({ name, port, targetPort, protocol, appProtocol }) => ({
 		...name === void 0 ? {} : { name },
+		...appProtocol === void 0 ? {} : { appProtocol },
 		port,
 		targetPort: targetPort ?? port,
 		protocol: protocol ?? "TCP"
@@ -14998,6 +14999,7 @@ function dropPreviewMove(view) {
 }
 // src/strategies/routes.ts
 const REFUSED_AFTER_MS = 1e4;
+const TAKEN_BACK_MS = 3e4;
 function routesAt(view, to) {
 	if (view.routing === void 0) return void 0;
 	return routeMove({
@@ -15243,7 +15245,8 @@ function endMove(asked, ends) {
 		const move = restoreRoute(asked, route, endOf(ends, route));
 		if (move !== void 0) return move;
 	}
-	const settled = settling(routing, routes.map(({ object }) => object), now);
+	const objects = routes.map(({ object }) => object);
+	const settled = takenBack(asked, objects) ?? settling(routing, objects, now);
 	const [first] = routes.flatMap((route) => madeFor(routing, route).toReversed()).filter((object) => isOwn$1(asked, object));
 	const made = routes.flatMap((route) => madeFor(routing, route));
 	if (first === void 0 || settled !== void 0) return settled ?? settling(routing, made, now);
@@ -15258,6 +15261,14 @@ function endMove(asked, ends) {
 		},
 		text: `${nameOf(ref)} removed`
 	};
+}
+function takenBack({ routing, now }, objects) {
+	for (const object of objects) {
+		const { live, changedAt } = liveOf(routing, object);
+		const verdict = live === void 0 ? void 0 : routing.router.verify(live);
+		const until = changedAt + TAKEN_BACK_MS;
+		if (verdict?.kind === "waiting" && now < until) return wait(verdict.text, until);
+	}
 }
 function isOwn$1({ routing, app }, made) {
 	return liveOf(routing, made).live?.metadata.labels?.[APP_LABEL] === app;
@@ -17774,7 +17785,7 @@ const alb = {
 	registersPods: true,
 	mine: ({ object }) => classOf$1(object).includes("alb") || Object.keys(annotationsOf$1(object)).some((key) => key.startsWith(PREFIX$1)),
 	leadsTo: ({ object }, service) => actionsOf(object).some(({ groups }) => groups.some((group) => field(group, "serviceName") === service)) || backendsOf(object).includes(service),
-	problems: problems$2,
+	problems: problems$1,
 	wanted: ({ object }, split) => [edited$2(object, split)],
 	verify: () => ({ kind: "unknown" })
 };
@@ -17863,7 +17874,7 @@ function parted$1(group, groups, side, percent) {
 		[weightKey]: canary
 	}];
 }
-function problems$2(route, split) {
+function problems$1(route, split) {
 	const { object } = route;
 	const found = targetProblems(route, split);
 	const direct = split.sides.filter(({ stable }) => backendsOf(object).includes(stable) && !actionsOf(object).some(({ groups }) => groups.some((group) => field(group, "serviceName") === stable)));
@@ -18106,18 +18117,27 @@ function newRules({ object }, split) {
 	return rulesOf$2(object).flatMap((rule) => {
 		const side = sideOf$2(rule, split, object);
 		if (side === void 0) return [rule];
-		const pins = split.pins.flatMap((pin) => pinRules$1(rule, side, pin, object));
-		const special = leadingTo$1(rule, canaryWays(split), side, side.canary, object);
+		const ways = canaryWays(split);
 		return [
-			...pins,
-			...special,
+			...split.pins.flatMap((pin) => pinRules$1(rule, side, pin, object, ways)),
+			...leadingTo$1(rule, ways, side, side.canary, object),
 			mainRule(rule, side, split, object)
 		];
 	});
 }
-function pinRules$1(rule, side, pin, object) {
+function pinRules$1(rule, side, pin, object, others = []) {
 	const service = pin.services[side.stable];
-	return service === void 0 ? [] : leadingTo$1(rule, pinWays(pin), side, service, object);
+	if (service === void 0) return [];
+	return leadingTo$1(rule, pinWays(pin).flatMap((way) => [way, ...others.flatMap((other) => above(way, other))]), side, service, object);
+}
+function above(way, other) {
+	if ((other.headers.length - way.headers.length || other.queries.length - way.queries.length) <= 0) return [];
+	const both = {
+		...way,
+		headers: [...other.headers, ...way.headers],
+		queries: [...other.queries, ...way.queries]
+	};
+	return (twice(both.headers.map(({ name }) => name)) ?? twice(both.queries.map(({ name }) => name))) === void 0 ? [both] : [];
 }
 function leadingTo$1(rule, ways, side, service, object) {
 	if (ways.length === 0) return [];
@@ -18206,6 +18226,7 @@ function routeProblems(route, split) {
 		...rules.flatMap((rule) => weightProblems$2(rule, split, object)),
 		...matchProblems$2(object, rules, split),
 		...sizeProblems(route, split),
+		...narrowerProblems(object, split),
 		...split.mirror > 0 ? mirrorProblems(object) : [],
 		...rules.flatMap((rule) => rule["sessionPersistence"] === void 0 ? [] : [SESSION])
 	];
@@ -18283,6 +18304,20 @@ function askedTwice(match, { headers, queries }) {
 		mend: "ask for one of them, or for another header"
 	}];
 }
+function narrowerProblems(object, split) {
+	if (allWays(split).length === 0) return [];
+	const place = ({ path, method }) => stringifyJson({
+		path: path ?? null,
+		method: method ?? null
+	});
+	const own = rulesOf$2(object).filter((rule) => sideOf$2(rule, split, object) !== void 0);
+	const places = new Set(own.flatMap((rule) => matchesOf$1(rule).map(place)));
+	if (rulesOf$2(object).filter((rule) => !own.includes(rule)).flatMap((rule) => matchesOf$1(rule)).find((match) => places.has(place(match)) && [match["headers"], match["queryParams"]].some((list) => mapsIn(list).length > 0)) === void 0) return [];
+	return [{
+		reason: "another rule for the same path matches headers or a query, and requests of match, sticky and kept versions could no longer reach its Service",
+		mend: "put that rule into a route of its own with a path or host of its own, or leave match, sticky and keep-versions out"
+	}];
+}
 function sizeProblems(route, split) {
 	const rules = newRules(route, {
 		...split,
@@ -18304,6 +18339,10 @@ function sizeProblems(route, split) {
 function routeStatus(live) {
 	const parents = mapsIn(mapAt(live, "spec")["parentRefs"]);
 	const statuses = mapsIn(mapAt(live, "status")["parents"]);
+	if (parents.length === 0) return {
+		kind: "waiting",
+		text: "a parent: its parentRefs are empty, so that nobody reads it"
+	};
 	for (const parent of parents) {
 		const own = statuses.filter(({ parentRef }) => isSame$1(parent, isMap$1(parentRef) ? parentRef : {}));
 		if (own.length === 0) return {
@@ -18343,7 +18382,7 @@ function accepted(status, parent, generation) {
 		const condition = conditions.find((each) => each.type === type);
 		if (condition === void 0 && good === "False") continue;
 		const seen = condition?.["observedGeneration"];
-		if (condition === void 0 || typeof seen !== "number" || seen < generation) return {
+		if (condition === void 0 || condition.status === "Unknown" || typeof seen !== "number" || seen < generation) return {
 			kind: "waiting",
 			text: `${parentName(parent)} to take the route`
 		};
@@ -18393,7 +18432,7 @@ const generic = {
 	related: [],
 	settleMs: 3e3,
 	leadsTo: () => true,
-	problems: problems$1,
+	problems,
 	wanted: ({ object }, split) => [weighted$1(object, split)],
 	verify: verify$1
 };
@@ -18420,7 +18459,7 @@ function weighted$1(object, { weights, percent }) {
 	const canary = Math.round(weights.total * percent / 100);
 	return withValue(withValue(object, keysOf$1(weights.stable), weights.total - canary), keysOf$1(weights.canary), canary);
 }
-function problems$1({ object }, split) {
+function problems({ object }, split) {
 	const { weights, match, sticky, mirror, pins } = split;
 	if (weights === void 0) return [{
 		reason: "no paths of its weights are known",
@@ -18641,6 +18680,7 @@ const istio = {
 	name: "istio",
 	kinds: kindsOf("VirtualService"),
 	related: kindsOf("DestinationRule"),
+	copiesRelated: true,
 	makes: [{
 		apiVersion: `${GROUP}/v1`,
 		kind: "DestinationRule"
@@ -18773,36 +18813,22 @@ function verify(live) {
 		text: "every proxy to take the VirtualService"
 	};
 }
-// src/routers/nginx.ts
+// src/routers/nginx-ingress.ts
 const INGRESS = {
 	apiVersion: "networking.k8s.io/v1",
 	kind: "Ingress"
 };
-const PREFIX = "nginx.ingress.kubernetes.io";
 const LEGACY_CLASS = "kubernetes.io/ingress.class";
 const PLAIN = /^[A-Za-z0-9\-._~/:]+$/;
-const nginx = {
-	name: "nginx",
-	kinds: [INGRESS],
-	related: [INGRESS],
-	makes: [INGRESS],
-	settleMs: 3e3,
-	notice: "the ingress-nginx controller is retired and gets no more fixes since March 2026; Traefik 3.7 and later read the same annotations",
-	mine: ({ object }) => classOf(object).includes("nginx") || annotationKeys(object).some((key) => key.startsWith(`${PREFIX}/`)),
-	leadsTo: ({ object }, service) => !isCanary(object, PREFIX) && pathsTo(object, service).length > 0,
-	problems,
-	wanted: (route, split) => [second(route, split)],
-	verify: () => ({ kind: "unknown" })
-};
 function annotationsOf({ metadata }) {
 	return metadata.annotations ?? {};
 }
-function annotationKeys(object) {
-	return Object.keys(annotationsOf(object));
-}
 function classOf(object) {
 	const named = mapAt(object, "spec")["ingressClassName"];
-	return typeof named === "string" ? named : annotationsOf(object)[LEGACY_CLASS] ?? "";
+	return typeof named === "string" ? named : annotationsOf(object)["kubernetes.io/ingress.class"] ?? "";
+}
+function prefixOf({ prefix }) {
+	return prefix ?? "nginx.ingress.kubernetes.io";
 }
 function isCanary(object, prefix) {
 	return annotationsOf(object)[`${prefix}/canary`] === "true";
@@ -18811,14 +18837,171 @@ function serviceOf(path) {
 	return mapAt(path, "backend", "service")["name"];
 }
 function pathsTo(object, service) {
-	return placesOf$1(object).flatMap(({ host, path }) => serviceOf(path) === service ? [`${host} ${textOf(path["path"], "/")}`] : []);
+	return placesOf$1(object).flatMap(({ place, path }) => serviceOf(path) === service ? [place] : []);
 }
 function placesOf$1(object) {
 	return mapsIn(mapAt(object, "spec")["rules"]).flatMap((rule) => mapsIn(mapAt(rule, "http")["paths"]).map((path) => ({
-		host: textOf(rule["host"]),
+		place: `${textOf(rule["host"])} ${textOf(path["path"], "/")}`,
 		path
 	})));
 }
+function canaryIngressName({ metadata }) {
+	return `${metadata.name ?? ""}-canary`;
+}
+// src/routers/nginx-rule.ts
+function canaryRule({ match, sticky, percent }) {
+	const conditions = match.flatMap(([first]) => first === void 0 ? [] : [first]);
+	const bucket = sticky?.by === "bucket" ? bucketRule(sticky, percent) : void 0;
+	const cookie = conditions.find(isAlways)?.name;
+	const headers = conditions.flatMap((condition) => isAlways(condition) && condition.name === cookie ? [] : headerRule(condition) ?? []);
+	return {
+		headers: bucket === void 0 ? headers : [...headers, bucket],
+		...cookie === void 0 ? {} : { cookie }
+	};
+}
+function isAlways(condition) {
+	return condition.kind === "cookie" && condition.values.join() === "always" && PLAIN.test(condition.name);
+}
+function headerNames({ headers }) {
+	const names = headers.map(({ name }) => name);
+	return names.filter((name, at) => names.findIndex((other) => other.toLowerCase() === name.toLowerCase()) === at);
+}
+function ruleAnnotations({ headers, cookie }) {
+	const byCookie = cookie === void 0 ? {} : { "canary-by-cookie": cookie };
+	const [first] = headers;
+	if (first === void 0) return byCookie;
+	const name = { "canary-by-header": first.name };
+	if (headers.length === 1 && first.exact !== void 0 && PLAIN.test(first.exact)) return {
+		...name,
+		"canary-by-header-value": first.exact,
+		...byCookie
+	};
+	const patterns = headers.map(({ exact, pattern = "" }) => exact === void 0 ? pattern : wholePattern(anyOf$1([exact])));
+	return {
+		...name,
+		"canary-by-header-pattern": patterns.join("|"),
+		...byCookie
+	};
+}
+// src/routers/nginx-problems.ts
+function canaryProblems(route, split) {
+	const { match, sticky, mirror, pins } = split;
+	const found = [
+		...notWhole(split),
+		...otherProblems(route, split),
+		...ingressProblems(route, split)
+	];
+	if (mirror > 0) found.push({
+		reason: "canary annotations cannot copy requests",
+		mend: "use an HTTPRoute, or leave mirror out"
+	});
+	if (pins.length > 0) found.push({
+		reason: "there is one canary Ingress for a path, so that older versions cannot be kept",
+		mend: "use an HTTPRoute, or leave keep-versions out"
+	});
+	if (sticky?.by === "router") found.push({
+		reason: "its cookie outranks the weight, also on the way back",
+		mend: "use sticky: {cookie: NAME} with an id that the app sets"
+	});
+	return [
+		...found,
+		...matchProblems$1(match),
+		...headerProblems(split)
+	];
+}
+function matchProblems$1(match) {
+	if (match.some((each) => each.length > 1)) return [{
+		reason: "canary annotations cannot ask for two things at once",
+		mend: "match one header, cookie or language, or a list of them"
+	}];
+	return match.flat().flatMap(({ kind }) => [
+		"header",
+		"cookie",
+		"language"
+	].includes(kind) ? [] : [{
+		reason: `canary annotations cannot match a ${kind}`,
+		mend: "match one header, cookie or language"
+	}]);
+}
+function headerProblems(split) {
+	const names = headerNames(canaryRule({
+		...split,
+		percent: 50
+	}));
+	const found = names.filter((name) => !PLAIN.test(name)).map((name) => ({
+		reason: `ingress-nginx refuses the header ${name} in an annotation`,
+		mend: "use another header"
+	}));
+	if (names.length > 1) found.push({
+		reason: `canary annotations have room for one header beside a cookie whose value is always: ${names.join(", ")} are ${names.length}`,
+		mend: "ask for one of them, or all by cookies"
+	});
+	return found;
+}
+function otherProblems({ object, related }, split) {
+	const own = new Set(split.sides.flatMap(({ stable }) => pathsTo(object, stable)));
+	const name = canaryIngressName(object);
+	const [label = ""] = Object.keys(split.labels);
+	return related.filter(({ metadata }) => metadata.name !== object.metadata.name && (metadata.name !== name || metadata.labels?.[label] !== split.labels[label])).flatMap((other) => {
+		const { name: theirs = "" } = other.metadata;
+		const canary = isCanary(other, prefixOf(split));
+		if (canary && placesOf$1(other).some(({ place }) => own.has(place))) return [{
+			reason: `Ingress/${theirs} is a canary for the same path already, and there can be one`,
+			mend: "end that canary and delete its Ingress"
+		}];
+		if (theirs === name) return [{
+			reason: `Ingress/${name} is there already, and the canary needs its name`,
+			mend: "remove or rename it"
+		}];
+		return !canary && leadsToCanary(other, split) ? [{
+			reason: `Ingress/${theirs} leads to the new version's Service by itself`,
+			mend: "take that backend out of it"
+		}] : [];
+	});
+}
+function leadsToCanary(object, { sides }) {
+	return placesOf$1(object).some(({ path }) => sides.some(({ canary }) => serviceOf(path) === canary));
+}
+function ingressProblems({ object }, split) {
+	const found = [];
+	const told = (name) => annotationsOf(object)[`${prefixOf(split)}/${name}`];
+	if (leadsToCanary(object, split)) found.push(alreadyThere(split));
+	if (told("affinity") === "cookie" && (split.match.length > 0 || split.sticky !== void 0)) found.push({
+		reason: "its annotation affinity: cookie outranks headers and cookies of a canary on ingress-nginx",
+		mend: "take the annotation off, or leave match and sticky out"
+	});
+	if (told("ssl-passthrough") === "true") found.push({
+		reason: "its annotation ssl-passthrough lets requests through unread, so that they cannot be parted",
+		mend: "let the controller end TLS, or deploy without a router"
+	});
+	const { name } = mapAt(object, "spec", "defaultBackend", "service");
+	if (split.sides.some(({ stable }) => stable === name)) found.push({
+		reason: "its default backend leads to the Service, and only paths of rules can be parted",
+		mend: "write it as a rule with the path /"
+	});
+	return found;
+}
+// src/routers/nginx.ts
+const BALANCING = [
+	"load-balance",
+	"upstream-hash-by",
+	"upstream-hash-by-subset",
+	"upstream-hash-by-subset-size",
+	"service-upstream"
+];
+const nginx = {
+	name: "nginx",
+	kinds: [INGRESS],
+	related: [INGRESS],
+	makes: [INGRESS],
+	settleMs: 5e3,
+	notice: "the ingress-nginx controller is retired and gets no more fixes since March 2026; Traefik 3.7 and later read the same annotations",
+	mine: ({ object }) => classOf(object).includes("nginx") || Object.keys(annotationsOf(object)).some((key) => key.startsWith(`nginx.ingress.kubernetes.io/`)),
+	leadsTo: ({ object }, service) => !isCanary(object, "nginx.ingress.kubernetes.io") && pathsTo(object, service).length > 0,
+	problems: canaryProblems,
+	wanted: (route, split) => [second(route, split)],
+	verify: () => ({ kind: "unknown" })
+};
 function second(route, split) {
 	const spec = mapAt(route.object, "spec");
 	const rules = mapsIn(spec["rules"]).flatMap((rule) => {
@@ -18846,7 +19029,7 @@ function second(route, split) {
 		}];
 	});
 	const { ingressClassName, tls } = spec;
-	const object = made(INGRESS, `${route.object.metadata.name ?? ""}-canary`, route, split, {
+	const object = made(INGRESS, canaryIngressName(route.object), route, split, {
 		...ingressClassName === void 0 ? {} : { ingressClassName },
 		...tls === void 0 ? {} : { tls },
 		rules
@@ -18855,104 +19038,23 @@ function second(route, split) {
 		...object,
 		metadata: {
 			...object.metadata,
-			annotations: annotations$1(route, split)
+			annotations: annotations$1(route.object, split)
 		}
 	};
 }
-function annotations$1(route, split) {
-	const prefix = split.prefix ?? PREFIX;
-	const legacy = annotationsOf(route.object)[LEGACY_CLASS];
-	const weight = split.sticky === void 0 || split.percent >= 100 ? split.percent : 0;
-	const rule = split.percent >= 100 ? void 0 : ruleOf(split);
+function annotations$1(object, split) {
+	const prefix = prefixOf(split);
+	const before = annotationsOf(object);
+	const kept = [LEGACY_CLASS, ...BALANCING.map((name) => `${prefix}/${name}`)];
+	const own = {
+		canary: "true",
+		"canary-weight": String(weightPercent(split)),
+		...split.percent >= 100 ? {} : ruleAnnotations(canaryRule(split))
+	};
 	return {
-		...legacy === void 0 ? {} : { [LEGACY_CLASS]: legacy },
-		[`${prefix}/canary`]: "true",
-		[`${prefix}/canary-weight`]: String(weight),
-		...Object.fromEntries(Object.entries(rule ?? {}).map(([key, value]) => [`${prefix}/${key}`, value]))
+		...Object.fromEntries(kept.flatMap((key) => before[key] === void 0 ? [] : [[key, before[key]]])),
+		...Object.fromEntries(Object.entries(own).map(([key, value]) => [`${prefix}/${key}`, value]))
 	};
-}
-function ruleOf({ match, sticky, percent }) {
-	if (sticky?.by === "bucket") return byHeader(bucketRule(sticky, percent));
-	const [first] = match;
-	if (first === void 0) return void 0;
-	const [condition] = first;
-	if (condition?.kind === "cookie" && condition.values.join() === "always" && PLAIN.test(condition.name)) return { "canary-by-cookie": condition.name };
-	return byHeader(condition === void 0 ? void 0 : headerRule(condition));
-}
-function byHeader(rule) {
-	if (rule === void 0) return void 0;
-	const name = { "canary-by-header": rule.name };
-	return rule.exact === void 0 ? {
-		...name,
-		"canary-by-header-pattern": rule.pattern ?? ""
-	} : PLAIN.test(rule.exact) ? {
-		...name,
-		"canary-by-header-value": rule.exact
-	} : {
-		...name,
-		"canary-by-header-pattern": wholePattern(anyOf$1([rule.exact]))
-	};
-}
-function problems(route, split) {
-	const { match, sticky, mirror, pins } = split;
-	const found = [...otherCanary(route, split), ...affinity(route, split)];
-	if (mirror > 0) found.push({
-		reason: "canary annotations cannot copy requests",
-		mend: "use an HTTPRoute, or leave mirror out"
-	});
-	if (pins.length > 0) found.push({
-		reason: "there is one canary Ingress for a path, so that older versions cannot be kept",
-		mend: "use an HTTPRoute, or leave keep-versions out"
-	});
-	if (sticky?.by === "router") found.push({
-		reason: "its cookie outranks the weight, also on the way back",
-		mend: "use sticky: {cookie: NAME} with an id that the app sets"
-	});
-	if (sticky !== void 0 && match.length > 0) found.push({
-		reason: "canary annotations have room for one header: match and sticky need two",
-		mend: "leave one of them out"
-	});
-	return [
-		...found,
-		...matchProblems$1(match),
-		...nameProblems(split)
-	];
-}
-function nameProblems({ match, sticky }) {
-	return [...match.flat().flatMap((condition) => condition.kind === "header" ? [condition.name] : []), ...sticky?.by === "bucket" && sticky.source === "header" ? [sticky.name] : []].filter((name) => !PLAIN.test(name)).map((name) => ({
-		reason: `ingress-nginx refuses the header ${name} in an annotation`,
-		mend: "use another header"
-	}));
-}
-function matchProblems$1(match) {
-	if (match.length > 1 || match.some((each) => each.length > 1)) return [{
-		reason: "canary annotations have room for one condition",
-		mend: "match one header, cookie or language"
-	}];
-	return match.flat().flatMap(({ kind }) => [
-		"header",
-		"cookie",
-		"language"
-	].includes(kind) ? [] : [{
-		reason: `canary annotations cannot match a ${kind}`,
-		mend: "match one header, cookie or language"
-	}]);
-}
-function otherCanary({ object, related }, split) {
-	const own = new Set(split.sides.flatMap(({ stable }) => pathsTo(object, stable)));
-	const name = `${object.metadata.name ?? ""}-canary`;
-	const [label = ""] = Object.keys(split.labels);
-	return related.filter((other) => isCanary(other, split.prefix ?? PREFIX)).filter(({ metadata }) => metadata.name !== name || metadata.labels?.[label] !== split.labels[label]).filter((other) => placesOf$1(other).some(({ host, path }) => own.has(`${host} ${textOf(path["path"], "/")}`))).map(({ metadata }) => ({
-		reason: `Ingress/${metadata.name ?? ""} is a canary for the same path already, and there can be one`,
-		mend: "end that canary and delete its Ingress"
-	}));
-}
-function affinity({ object }, split) {
-	if (!(annotationsOf(object)[`${split.prefix ?? PREFIX}/affinity`] === "cookie") || split.match.length === 0 && split.sticky === void 0) return [];
-	return [{
-		reason: "its annotation affinity: cookie outranks headers and cookies of a canary on ingress-nginx",
-		mend: "take the annotation off, or leave match and sticky out"
-	}];
 }
 // src/routers/traefik-entries.ts
 const VERSION$3 = "traefik.io/v1alpha1";
@@ -20858,10 +20960,10 @@ function trafficRecord({ settings, routes, settleMs }, rollout, services) {
 		...settings.traffic.keep === void 0 ? {} : { keep: settings.traffic.keep }
 	};
 }
-function routesByKey(routes) {
+function routesByKey({ router, routes }) {
 	return Object.fromEntries(routes.map(({ object, related }) => [keyOf$2(refOf$1(object)), {
 		object: withoutStatus(object),
-		related: related.map(withoutStatus)
+		related: router.copiesRelated === true ? related.map(withoutStatus) : []
 	}]));
 }
 function withoutStatus(object) {
@@ -20902,7 +21004,7 @@ function draftRollout(input) {
 		if (workload.mode === "steps") services.push(...draftServices(input, manifest));
 	}
 	const traffic = trafficRecord(input, rollout, services);
-	const routes = traffic === void 0 ? {} : { routes: routesByKey(input.routes?.routes ?? []) };
+	const routes = traffic === void 0 || input.routes === void 0 ? {} : { routes: routesByKey(input.routes) };
 	const payload = {
 		...payloadOf(input, rollout, versions),
 		...routes
@@ -27213,10 +27315,10 @@ async function findRoutes(client, namespace, services, traffic) {
 	const routers = asked === "auto" ? ALL_ROUTERS.filter(({ name }) => name !== "generic") : [routerNamed(asked)];
 	const kinds = new Kinds(client, namespace);
 	for (const router of routers) {
-		const own = (await routesOf$1(kinds, router, traffic, search)).filter((route) => {
-			if (traffic.routes.length > 0 && !traffic.routes.includes(nameOf(refOf$1(route.object)))) return false;
-			return services.some((service) => router.leadsTo(route, service)) && (!auto || router.mine?.(route) !== false);
-		});
+		const leading = (await routesOf$1(kinds, router, traffic, search)).filter((route) => services.some((service) => router.leadsTo(route, service)) && (!auto || router.mine?.(route) !== false));
+		const names = traffic.routes.length === 0 ? [] : leading.map(({ object }) => nameOf(refOf$1(object)));
+		search.named = [...new Set([...search.named, ...names])];
+		const own = leading.filter(({ object }) => traffic.routes.length === 0 || traffic.routes.includes(nameOf(refOf$1(object))));
 		if (own.length > 0) search.found.push({
 			router,
 			routes: own
@@ -27225,7 +27327,6 @@ async function findRoutes(client, namespace, services, traffic) {
 	return search;
 }
 async function routesOf$1(kinds, router, traffic, search) {
-	const related = (await Promise.all(router.related.map((kind) => kinds.list(kind)))).flatMap((list) => typeof list === "string" ? [] : list);
 	const wanted = router.name === "generic" ? traffic.weights : router.kinds;
 	const objects = new Map();
 	for (const kind of wanted) {
@@ -27244,6 +27345,8 @@ async function routesOf$1(kinds, router, traffic, search) {
 		const name = nameOf(refOf$1(object));
 		if (traffic.routes.includes(name) && !search.named.includes(name)) search.named.push(name);
 	}
+	if (objects.size === 0) return [];
+	const related = (await Promise.all(router.related.map((kind) => kinds.list(kind)))).flatMap((list) => typeof list === "string" ? [] : list);
 	return [...objects.values()].map((object) => ({
 		object,
 		related
@@ -27694,7 +27797,7 @@ function whatNeedsRouter(match, { sticky, keep }, steps) {
 function unnamedFindings({ settings, named, found, services }) {
 	const leading = found.flatMap(({ routes }) => routes.map(({ object }) => nameOf(refOf$1(object))));
 	return settings.routes.filter((name) => !leading.includes(name)).map((name) => {
-		const near = nearest(name, [...leading]);
+		const near = nearest(name, [...leading, ...named]);
 		return {
 			id: named.includes(name) ? "route-service" : "route-missing",
 			severity: "error",
@@ -35828,7 +35931,7 @@ const match = section({
 });
 const token = (what, describe) => pattern(TOKEN, `the name of a ${what}`, describe);
 const sticky = section({
-	cookie: optional(token("cookie", "Cookie with an id whose last two characters are random lower-case hex digits.")),
+	cookie: optional(token("cookie", "Cookie with an id of lower-case hex digits and hyphens whose last two are random, such as a UUID.")),
 	header: optional(token("header", "Header with such an id.")),
 	router: optional(token("cookie", "Name of the router's own cookie; Traefik."))
 });
