@@ -8,6 +8,9 @@ import { APP, manifestsOf, NAMESPACE, type RunOptions, type World } from './worl
 
 const CANARY = `${APP}-canary`
 
+/** Dozens of rollouts each. */
+const LONG = { timeout: 60_000 }
+
 /** Nothing of any rollout is left, on the route and beside it. */
 async function expectOver({ world, gateway }: Routed, version: string): Promise<void> {
   expect(world.serving()).toEqual({ [version]: 3 })
@@ -51,7 +54,7 @@ function frozenAt(write: number): {
 }
 
 describe('a cancel in the middle of a canary through a route', () => {
-  it('at any moment it rests where it is, users are served, and the next deploy goes on', async () => {
+  it('at any moment it rests where it is, users are served, and the next deploy goes on', LONG, async () => {
     const stopped = new Set<string>()
     for (let ms = 1_000; ms < 60_000; ms += 2_900) {
       const given = await routed()
@@ -71,7 +74,7 @@ describe('a cancel in the middle of a canary through a route', () => {
     expect(stopped.size).toBeGreaterThan(3)
   })
 
-  it('at any moment with on-cancel abort it goes back, at once or by the next command', async () => {
+  it('at any moment with on-cancel abort it goes back, at once or by the next command', LONG, async () => {
     const outcomes = new Set<string>()
     for (let ms = 1_000; ms < 60_000; ms += 2_900) {
       const given = await routed()
@@ -157,35 +160,39 @@ describe('a run that freezes', () => {
     ['from one share to the next', routedCanary('25%, wait 1s, 60%, approve'), 12],
   ]
 
-  it.each(STORIES)('before any write, %s: whatever it wakes up to it harms nobody', async (_name, options, least) => {
-    for (let write = 1; ; write++) {
-      const given = await routed()
-      const { world } = given
-      const line = frozenAt(write)
-      const frozen = world.start('deploy', { ...options, between: line.between })
-      let over = false
-      void frozen.then(() => (over = true))
-      await until(world, () => line.isFrozen() || over)
-      if (!line.isFrozen()) {
-        expect(write).toBeGreaterThan(least)
-        return
+  it.each(STORIES)(
+    'before any write, %s: whatever it wakes up to it harms nobody',
+    LONG,
+    async (_name, options, least) => {
+      for (let write = 1; ; write++) {
+        const given = await routed()
+        const { world } = given
+        const line = frozenAt(write)
+        const frozen = world.start('deploy', { ...options, between: line.between })
+        let over = false
+        void frozen.then(() => (over = true))
+        await until(world, () => line.isFrozen() || over)
+        if (!line.isFrozen()) {
+          expect(write).toBeGreaterThan(least)
+          return
+        }
+        const { result } = await world.run('abort', { app: APP })
+        expect(result?.exitCode, `write ${write}: ${result?.message}`).toBe(0)
+        const serving = world.serving()
+        line.thaw()
+        await world.clock.run(frozen)
+        await world.clock.advance(40_000)
+        expect(world.serving(), `write ${write}`).toEqual(serving)
+        expect(given.gateway.route['spec'], `write ${write}`).toEqual(routeObject()['spec'])
+        const split = given.gateway.route.metadata.annotations?.['headgate.dev/split']
+        expect(split, `write ${write}`).toBeUndefined()
+        expect(world.service()?.spec.selector, `write ${write}`).toEqual({ app: APP })
+        const sets = world.emulator.list('replicasets', NAMESPACE) as ReplicaSet[]
+        const marked = sets.filter(({ spec }) => spec.template.metadata?.annotations !== undefined)
+        expect(marked, `write ${write}`).toEqual([])
+        expect([...given.gateway.lost], `write ${write}`).toEqual([])
+        expect(world.breaches, `write ${write}`).toEqual([])
       }
-      const { result } = await world.run('abort', { app: APP })
-      expect(result?.exitCode, `write ${write}: ${result?.message}`).toBe(0)
-      const serving = world.serving()
-      line.thaw()
-      await world.clock.run(frozen)
-      await world.clock.advance(40_000)
-      expect(world.serving(), `write ${write}`).toEqual(serving)
-      expect(given.gateway.route['spec'], `write ${write}`).toEqual(routeObject()['spec'])
-      const split = given.gateway.route.metadata.annotations?.['headgate.dev/split']
-      expect(split, `write ${write}`).toBeUndefined()
-      expect(world.service()?.spec.selector, `write ${write}`).toEqual({ app: APP })
-      const sets = world.emulator.list('replicasets', NAMESPACE) as ReplicaSet[]
-      const marked = sets.filter(({ spec }) => spec.template.metadata?.annotations !== undefined)
-      expect(marked, `write ${write}`).toEqual([])
-      expect([...given.gateway.lost], `write ${write}`).toEqual([])
-      expect(world.breaches, `write ${write}`).toEqual([])
-    }
-  })
+    },
+  )
 })
