@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { gatewayApi } from '../../../src/routers/gateway-api.ts'
 import type { Pin, Split } from '../../../src/routers/router.ts'
-import { mapsIn, mapAt } from '../../../src/routers/router.ts'
+import { mapsIn, mapAt, textOf } from '../../../src/routers/router.ts'
 import type { JsonMap } from '../../../src/shared/objects.ts'
 import { bucket, cookie, header, httpRoute, query, route, split } from './given.ts'
 
@@ -15,11 +15,11 @@ interface Request {
 }
 
 function holds(condition: JsonMap, values: Record<string, string> = {}): boolean {
-  const value = values[String(condition['name']).toLowerCase()]
+  const value = values[textOf(condition['name']).toLowerCase()]
   if (value === undefined) return false
   return condition['type'] === 'Exact'
     ? value === condition['value']
-    : new RegExp(String(condition['value'])).test(value)
+    : new RegExp(textOf(condition['value'])).test(value)
 }
 
 /** The backend with the largest weight of the rule that the Gateway API says wins. */
