@@ -48,11 +48,11 @@ export function parseConfig(text: string, file: string): Config {
       place: placeOf(['checks', name, 'http', key]),
     })),
   )
-  const traffic = trafficProblems(result.output.traffic ?? {}).map(({ key, message }) => ({
-    message: `traffic${key === '' ? '' : `.${key}`}: ${message}`,
-    place: placeOf(['traffic', ...key.split('.').filter((part) => part !== '')]),
+  const traffic = trafficProblems(result.output.traffic ?? {}).map(({ path, message }) => ({
+    message: `${['traffic', ...path].join('.')}: ${message}`,
+    place: placeOf(['traffic', ...path]),
   }))
-  const all = [...problems, ...traffic]
+  const all = inOrder([...problems, ...traffic])
   if (all.length > 0) throw refuseProblems('config', all)
   return { file, values: result.output, checks: checksOf(result.output), placeOf, textPlaceOf }
 }
@@ -73,10 +73,11 @@ function inOrder(problems: Problem[]): Problem[] {
   return problems.sort((a, b) => at(a) - at(b))
 }
 
-/** Of a union, the branch that came nearest: the one that found fault deeper inside the value. */
+/** Of a union, and of one inside it, the branch that came nearest: the one that found fault deeper inside the value. */
 function deepestOf(issue: v.BaseIssue<unknown>): v.BaseIssue<unknown> {
-  const inner = (issue.issues ?? []).find(({ path }) => path !== undefined)
-  if (inner === undefined) return issue
+  const found = (issue.issues ?? []).find(({ path }) => path !== undefined)
+  if (found === undefined) return issue
+  const inner = deepestOf(found)
   return { ...inner, path: [...(issue.path ?? []), ...(inner.path ?? [])] as v.BaseIssue<unknown>['path'] }
 }
 

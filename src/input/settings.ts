@@ -205,7 +205,10 @@ function stepsOf(values: Values, strategy: Strategy, config: Config | undefined)
   const written = values.find('steps')
   if (written === undefined) return [...DEFAULT_STEPS[strategy]]
   const text = typeof written.value === 'boolean' ? '' : written.value
-  const { steps, problems } = readSteps(text, strategy, placesOf(written, config), Object.keys(config?.checks ?? {}))
+  const { steps, problems } = readSteps(text, strategy, placesOf(written, config), {
+    checks: Object.keys(config?.checks ?? {}),
+    unrouted: values.configured('traffic') && config?.values.traffic?.router === 'none',
+  })
   values.problems.push(...problems)
   return steps
 }

@@ -29,19 +29,26 @@ interface Read {
   step: Step
 }
 
+/** What the config says, as far as steps ask for it. */
+export interface Known {
+  /** names of its checks; left out, names are not looked at */
+  checks?: readonly string[]
+  /** it rules routers out; that none is found is told later, by the survey */
+  unrouted?: boolean
+}
+
 /**
  * Reads steps as written in input or config: separated by newline or comma, names inside a step by spaces. Refuses (`steps`)
  * all wrong ones in one message, each with line and column.
  * @param source where the text begins, or where each entry of a list begins
- * @param checks names that the config has; left out, names are not looked at
  */
 export function parseSteps(
   text: string | readonly string[],
   strategy: Strategy,
   source?: Place | readonly Place[],
-  checks?: readonly string[],
+  known?: Known,
 ): Step[] {
-  const { steps, problems } = readSteps(text, strategy, source, checks)
+  const { steps, problems } = readSteps(text, strategy, source, known)
   if (problems.length > 0) throw refuseProblems('steps', problems)
   return steps
 }
@@ -51,7 +58,7 @@ export function readSteps(
   text: string | readonly string[],
   strategy: Strategy,
   source?: Place | readonly Place[],
-  checks?: readonly string[],
+  { checks, unrouted = false }: Known = {},
 ): { steps: Step[]; problems: Problem[] } {
   const problems: Problem[] = []
   const add = ({ place, where, text }: Piece, message: string): void => {
@@ -64,6 +71,7 @@ export function readSteps(
     return []
   })
   for (const { piece, step } of reads) {
+    if (unrouted && needsRouter(step)) add(piece, 'it needs a router, and traffic: router is none')
     if (step.kind !== 'check' || checks === undefined) continue
     for (const name of step.names.filter((name) => !checks.includes(name)))
       add(piece, `no check "${name}" in the config; ${checks.length === 0 ? 'it has no checks' : hint(name, checks)}`)
@@ -145,6 +153,11 @@ function allowedText(strategy: Strategy): string {
   return forms.length === 0 ? none(strategy) : `allowed: ${oneOf(forms)}`
 }
 
+/** A share of pods is at least one pod, and copies are made by routers. */
+function needsRouter(step: Step): boolean {
+  return step.kind === 'mirror' || (step.kind === 'weight' && step.percent === 0)
+}
+
 function weightOf(word: string, rest: readonly string[]): Step | string {
   if (rest.length > 0) return 'a weight stands alone'
   if (!word.endsWith('%')) return `a weight is written in percent; did you mean ${word}%?`
@@ -203,7 +216,10 @@ function checkOrder(reads: readonly Read[], strategy: Strategy, add: Add, missin
         jobs.add(name)
       }
     } else if (step.kind === 'check' && strategy === 'canary' && !stands)
-      add(piece, 'no pod of the new version runs before the first weight')
+      add(
+        piece,
+        'no pod of the new version runs before the first weight; with a router, 0% or a mirror may stand before it',
+      )
   }
   if (strategy === 'canary' && !stands) missing('steps: a canary needs a weight, such as 25%')
   if (strategy === 'blue-green' && !switched) missing('steps: blue-green needs the step "switch", once')

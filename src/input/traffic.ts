@@ -74,47 +74,78 @@ function keepOf(keep: NonNullable<TrafficValues['keep-versions']>): KeepVersions
   }
 }
 
-/** What contradicts itself under `traffic`: the key below it, and why. */
-export function trafficProblems(values: TrafficValues): { key: string; message: string }[] {
+/** What contradicts itself under `traffic`: the path below it, and why. */
+export interface TrafficProblem {
+  path: (string | number)[]
+  message: string
+}
+
+export function trafficProblems(values: TrafficValues): TrafficProblem[] {
   return [...routerProblems(values), ...stickyProblems(values), ...keepProblems(values), ...matchProblems(values)]
 }
 
-function routerProblems(values: TrafficValues): { key: string; message: string }[] {
-  const { router = 'auto', weights = [], 'annotations-prefix': prefix } = values
-  const found: { key: string; message: string }[] = []
-  if (router === 'generic' && weights.length === 0)
-    found.push({
-      key: 'router',
-      message: 'the generic router needs weights: the paths of the two numbers in its routes',
-    })
-  if (router !== 'generic' && weights.length > 0)
-    found.push({ key: 'weights', message: 'is read with router: generic only' })
-  const [first, ...others] = weights.map(({ stable, canary, total = TOTAL }) => `${stable} ${canary} ${total}`)
-  if (others.some((other) => other !== first))
-    found.push({ key: 'weights', message: 'all routes must have their weights at the same paths, with the same total' })
+/** Keys that say something to a router only. */
+const OF_ROUTER = ['routes', 'match', 'sticky', 'pods', 'on-drift', 'settle', 'keep-versions'] as const
+
+function routerProblems(values: TrafficValues): TrafficProblem[] {
+  const { router = 'auto', weights, 'annotations-prefix': prefix } = values
+  const found: TrafficProblem[] = []
   if (prefix !== undefined && router !== 'nginx' && router !== 'auto')
-    found.push({ key: 'annotations-prefix', message: `has no meaning with router: ${router}` })
+    found.push({ path: ['annotations-prefix'], message: `has no meaning with router: ${router}` })
+  if (weights !== undefined && router !== 'generic')
+    found.push({ path: ['weights'], message: 'is read with router: generic only' })
+  if (router === 'generic') found.push(...weightProblems(weights ?? []))
   if (router !== 'none') return found
-  const beside = (['routes', 'match', 'sticky', 'keep-versions'] as const).filter((key) => values[key] !== undefined)
-  return [...found, ...beside.map((key) => ({ key, message: 'needs a router, and router is none' }))]
+  const beside = OF_ROUTER.filter((key) => values[key] !== undefined)
+  return [...found, ...beside.map((key) => ({ path: [key], message: 'needs a router, and router is none' }))]
 }
 
-function stickyProblems({ sticky }: TrafficValues): { key: string; message: string }[] {
+function weightProblems(weights: NonNullable<TrafficValues['weights']>): TrafficProblem[] {
+  if (weights.length === 0)
+    return [
+      { path: ['router'], message: 'the generic router needs weights: the paths of the two numbers in its routes' },
+    ]
+  const same = weights.flatMap(({ stable, canary }, index) =>
+    stable === canary
+      ? [{ path: ['weights', index, 'canary'], message: 'is the path of stable; each version has a weight of its own' }]
+      : [],
+  )
+  const [first, ...others] = weights.map(({ stable, canary, total = TOTAL }) => `${stable} ${canary} ${total}`)
+  if (others.every((other) => other === first)) return same
+  const message = 'all routes must have their weights at the same paths, with the same total'
+  return [...same, { path: ['weights'], message }]
+}
+
+function stickyProblems({ sticky }: TrafficValues): TrafficProblem[] {
   if (sticky === undefined || Object.keys(sticky).length === 1) return []
-  return [{ key: 'sticky', message: 'has exactly one of cookie, header and router' }]
+  return [{ path: ['sticky'], message: 'has exactly one of cookie, header and router' }]
 }
 
-function keepProblems({ 'keep-versions': keep }: TrafficValues): { key: string; message: string }[] {
+function keepProblems({ 'keep-versions': keep }: TrafficValues): TrafficProblem[] {
   if (keep === undefined) return []
-  const found: { key: string; message: string }[] = []
+  const found: TrafficProblem[] = []
   if (keep.header === undefined && keep.query === undefined && keep.cookie === undefined)
-    found.push({ key: 'keep-versions', message: 'needs header, query or cookie: how a request names its version' })
-  if (parseDuration(keep.for) === 0) found.push({ key: 'keep-versions.for', message: 'must be above 0' })
+    found.push({ path: ['keep-versions'], message: 'needs header, query or cookie: how a request names its version' })
+  if (parseDuration(keep.for) === 0) found.push({ path: ['keep-versions', 'for'], message: 'must be above 0' })
   return found
 }
 
-function matchProblems({ match }: TrafficValues): { key: string; message: string }[] {
+function matchProblems({ match }: TrafficValues): TrafficProblem[] {
   if (match === undefined) return []
-  const empty = (Array.isArray(match) ? match : [match]).some((each) => conditionsOf(each).length === 0)
-  return empty ? [{ key: 'match', message: 'is empty: every request would match' }] : []
+  const each = Array.isArray(match)
+    ? match.map((values, index) => ({ values, path: ['match', index] }))
+    : [{ values: match, path: ['match'] }]
+  return each.flatMap(({ values, path }) => {
+    if (Object.keys(values).length === 0) return [{ path, message: 'is empty: every request would match' }]
+    return doubled(Object.keys(values.header ?? {})).map((name) => ({
+      path: [...path, 'header', name],
+      message: 'stands twice: upper and lower case are one name',
+    }))
+  })
+}
+
+/** Names that stand before already, in whatever case. */
+function doubled(names: readonly string[]): string[] {
+  const lower = names.map((name) => name.toLowerCase())
+  return names.filter((_, index) => lower.indexOf(lower[index] ?? '') < index)
 }

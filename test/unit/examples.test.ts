@@ -163,10 +163,21 @@ describe('the config files', () => {
 
   it('every-key.yaml has every key of the schema', () => {
     const { properties } = JSON.parse(readFileSync(path.join(ROOT, 'schema/headgate.schema.json'), 'utf8')) as {
-      properties: object
+      properties: object & { traffic: { properties: object } }
     }
     const text = readFileSync(path.join(EXAMPLES, 'config/every-key.yaml'), 'utf8')
-    expect(Object.keys(load(text) as object).toSorted()).toEqual(Object.keys(properties).toSorted())
+    const keys = load(text) as { traffic: object }
+    expect(Object.keys(keys).toSorted()).toEqual(Object.keys(properties).toSorted())
+    // Weights are read with the generic router only: they stand in a remark.
+    const ofTraffic = [...Object.keys(keys.traffic), 'weights']
+    expect(ofTraffic.toSorted()).toEqual(Object.keys(properties.traffic.properties).toSorted())
+    const remark =
+      text
+        .slice(text.indexOf('  # weights:'))
+        .replaceAll(/^ {2}# /gm, '  ')
+        .split(/^accept/m)[0] ?? ''
+    const { values } = parseConfig(`traffic:\n  router: generic\n${remark}`, 'every-key.yaml')
+    expect(values.traffic?.weights).toMatchObject([{ kind: 'ApisixRoute', total: 100 }])
   })
 })
 

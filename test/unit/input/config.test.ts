@@ -117,37 +117,7 @@ environment-url: https://shop.example
     ['checks: {a: {http: {expect: {status: 99}}}}', 'must be a whole number from 100 to 599', 1, 30],
     ['checks: {a: {http: {url: https://x, path: /}}}', 'checks.a.http.path: has no meaning beside url', 1, 37],
     ['checks: {a: {http: {target: service, port: web}}}', 'the port of a Service is a number', 1, 38],
-    ['traffic: {gateway: x}', 'unknown key "gateway"', 1, 11],
-    ['traffic: {router: istoi}', 'did you mean istio?', 1, 11],
-    ['traffic: {routes: [web]}', 'must be Kind/name, such as HTTPRoute/web', 1, 20],
-    ['traffic: {match: {user: {x: y}}}', 'unknown key "user"', 1, 19],
-    ['traffic: {match: {}}', 'traffic.match: is empty: every request would match', 1, 11],
-    ['traffic: {match: {header: {"x y": a}}}', '"x y" is not a name of a header', 1, 28],
-    ['traffic: {match: {header: {x-a: 1}}}', 'a number is written in quotes', 1, 28],
-    ['traffic: {match: {language: german}}', 'must be a language such as de or de-CH', 1, 19],
-    ['traffic: {sticky: {}}', 'traffic.sticky: has exactly one of cookie, header and router', 1, 11],
-    ['traffic: {sticky: {cookie: a, header: b}}', 'traffic.sticky: has exactly one of cookie', 1, 11],
-    ['traffic: {sticky: {cookie: "a b"}}', 'must be the name of a cookie', 1, 20],
-    ['traffic: {router: generic}', 'the generic router needs weights', 1, 11],
-    [
-      'traffic: {weights: [{apiVersion: v1, kind: A, name: a, stable: a, canary: b}]}',
-      'is read with router: generic only',
-      1,
-      11,
-    ],
-    [
-      'traffic: {router: generic, weights: [{apiVersion: v1, kind: A, name: a, stable: "a..b", canary: b}]}',
-      'must be a path such as spec.http[0]',
-      1,
-      73,
-    ],
-    ['traffic: {router: istio, annotations-prefix: a.b}', 'has no meaning with router: istio', 1, 26],
-    ['traffic: {router: none, sticky: {cookie: a}}', 'traffic.sticky: needs a router, and router is none', 1, 25],
-    ['traffic: {keep-versions: {header: x-id}}', 'is missing', 1, 11],
-    ['traffic: {keep-versions: {for: 2h}}', 'needs header, query or cookie', 1, 11],
-    ['traffic: {keep-versions: {for: 0m, header: x}}', 'must be above 0', 1, 27],
-    ['traffic: {keep-versions: {for: 2h, count: 9, header: x}}', 'must be a whole number from 1 to 3', 1, 36],
-    ['traffic: {settle: fast}', 'must be a duration such as 30s', 1, 11],
+    ['traffic: {gateway: x}', 'traffic: unknown key "gateway"; allowed: router, routes', 1, 11],
     ['- a', 'a config file is a mapping of keys', 1, 0],
     ['app: a\n---\napp: b', 'one YAML document', 3, 0],
   ])('%s', (text, part, line, column) => {
@@ -164,6 +134,15 @@ environment-url: https://shop.example
         `- ${FILE}:2:1: strategy: unknown value "canery"; did you mean canary?`,
       ].join('\n'),
     )
+  })
+
+  it('tells what contradicts itself in the order of the file as well', () => {
+    const traffic = 'traffic: {sticky: {}}'
+    const checks = 'checks: {a: {http: {url: https://x, port: 1}}}'
+    for (const text of [`${traffic}\n${checks}`, `${checks}\n${traffic}`]) {
+      const lines = wrong(text).message.split('\n').slice(1)
+      expect(lines.map((line) => line.split(':')[1])).toEqual(['1', '2'])
+    }
   })
 
   it('never shows the value of a header', () => {

@@ -139,6 +139,33 @@ prune: true
     expect(read({ strategy: 'rolling' }, 'manifests: a').notices).toEqual([])
   })
 
+  it('reads traffic of a canary, with its place', () => {
+    const text = 'manifests: a\nstrategy: canary\nsteps: [0%, mirror 5%, 10%]\ntraffic: { pods: full }\n'
+    const traffic = { router: 'auto', routes: [], match: [], pods: 'full', onDrift: 'stop', weights: [] }
+    const place = { file: FILE, line: 4, column: 1 }
+    expect(read({}, text).settings.traffic).toEqual({ ...traffic, place })
+    // What a promote goes on with is in the record.
+    expect(read({ command: 'promote' }, text)).toMatchObject({
+      settings: { traffic: { router: 'auto', pods: 'share' } },
+      notices: [],
+    })
+    const none = 'manifests: a\ntraffic: { router: none }\n'
+    expect(read({}, none).settings).toMatchObject({ strategy: 'rolling', traffic: { router: 'none' } })
+  })
+
+  it('drops traffic for another strategy, and says so', () => {
+    const text = 'manifests: a\nstrategy: canary\nsteps: [0%, 10%]\ntraffic: { keep-versions: { for: 1h, query: v } }\n'
+    const { settings, notices } = read({ strategy: 'rolling' }, text)
+    expect(settings.traffic).toEqual(read(base).settings.traffic)
+    expect(notices).toEqual(['c.yaml: steps, traffic left out, for the input asks for rolling and not canary'])
+  })
+
+  it('refuses steps of the input for a router that the config rules out', () => {
+    const { message, place } = wrong({ steps: '0%, 10%' }, 'manifests: a\nstrategy: canary\ntraffic: {router: none}')
+    expect(message).toBe('steps, line 1, column 1: step "0%": it needs a router, and traffic: router is none')
+    expect(place).toBeUndefined()
+  })
+
   it('names inputs that a command does not read, and does not look at them', () => {
     const raw: RawInputs = {
       command: 'promote',
@@ -199,6 +226,19 @@ prune: true
     ['manifests: a\nstrategy: canary\nsteps: [10%, aprove]', 'did you mean approve?', 3, 14],
     ['manifests: a\nstrategy: canary\nsteps: 10%, aprove', 'did you mean approve?', 3, 13],
     ['manifests: a\nstrategy: canary\nsteps: |\n  10%\n  wait 1m, aprove', 'did you mean approve?', 5, 12],
+    ['manifests: a\ntraffic: {pods: full}', 'traffic: belongs to the strategy canary, not to rolling', 2, 1],
+    [
+      'manifests: a\nstrategy: blue-green\ntraffic: {keep-versions: {for: 1h, query: v}}',
+      'traffic: belongs to the strategy canary, not to blue-green',
+      3,
+      1,
+    ],
+    [
+      'manifests: a\nstrategy: canary\nsteps: [0%, 10%]\ntraffic: {router: none}',
+      'step "0%": it needs a router, and traffic: router is none',
+      3,
+      9,
+    ],
   ])('points into the config: %s', (text, part, line, column) => {
     const problem = wrong({}, text)
     expect(problem.message).toContain(part)

@@ -21,6 +21,9 @@ describe('steps', () => {
     ['canary', ['10%', 'wait 30s, 20%', ''], '10%|wait 30s|20%'],
     ['canary', 'job warm-up, 1%, job load.test more', 'job warm-up|1%|job load.test more'],
     ['canary', 'approve, 100%', 'approve|100%'],
+    ['canary', '0%, check a, 10%', '0%|check a|10%'],
+    ['canary', 'mirror 20%, check a, 10%, mirror 5%, mirror 0%', 'mirror 20%|check a|10%|mirror 5%|mirror 0%'],
+    ['canary', 'mirror 100%, 0%, approve', 'mirror 100%|0%|approve'],
     ['blue-green', 'check a, switch, wait 1h, approve', 'check a|switch|wait 1h|approve'],
     ['recreate', 'job migrate', 'job migrate'],
     ['recreate', '', ''],
@@ -42,8 +45,15 @@ describe('steps', () => {
     ['canary', 'mirror', 'a mirror needs a whole number from 0% to 100%, such as mirror 10%'],
     ['canary', 'mirror 10', 'did you mean mirror 10%?'],
     ['canary', 'mirror 101%', 'a mirror needs a whole number from 0% to 100%'],
-    ['blue-green', 'mirror 10%, switch', 'blue-green has no such step'],
-    ['canary', '101%', 'a whole number from 1% to 100%'],
+    ['canary', 'mirror 0.5%', 'a mirror needs a whole number from 0% to 100%'],
+    ['canary', 'mirror 5% 6%', 'a mirror needs a whole number from 0% to 100%'],
+    ['canary', 'miror 10%', 'no such step; did you mean mirror?'],
+    ['canary', '10%, mirror 5%, 10%', 'weights rise, and 10% stands before it'],
+    ['canary', 'check a, 0%', 'with a router, 0% or a mirror may stand before it'],
+    ['blue-green', 'mirror 10%, switch', 'blue-green has no such step; allowed: switch, wait D'],
+    ['blue-green', '0%, switch', 'blue-green has no such step'],
+    ['recreate', 'mirror 10%', 'recreate has no such step'],
+    ['rolling', 'mirror 10%', 'the strategy rolling has no steps'],
     ['canary', '12.5%', 'a whole number from 1% to 100%'],
     ['canary', '-5%', 'a whole number from 1% to 100%'],
     ['canary', '1e1%', 'no such step'],
@@ -104,11 +114,30 @@ describe('steps', () => {
   })
 
   it('knows the checks of the config', () => {
-    expect(parseSteps('10%, check a', 'canary', undefined, ['a'])).toHaveLength(2)
+    expect(parseSteps('10%, check a', 'canary', undefined, { checks: ['a'] })).toHaveLength(2)
     const known = ['home-page', 'login']
-    expect(wrong(() => parseSteps('10%, check home-pag', 'canary', undefined, known)).message).toContain(
+    expect(wrong(() => parseSteps('10%, check home-pag', 'canary', undefined, { checks: known })).message).toContain(
       'no check "home-pag" in the config; did you mean home-page?',
     )
-    expect(wrong(() => parseSteps('10%, check x', 'canary', undefined, [])).message).toContain('it has no checks')
+    expect(wrong(() => parseSteps('10%, check x', 'canary', undefined, { checks: [] })).message).toContain(
+      'it has no checks',
+    )
+  })
+
+  it('knows whether the config rules routers out', () => {
+    const unrouted = { unrouted: true }
+    expect(parseSteps('10%, wait 1m', 'canary', undefined, unrouted)).toHaveLength(2)
+    const place = { file: 'c.yaml', line: 3, column: 9 }
+    expect(wrong(() => parseSteps('1%, mirror 5%', 'canary', place, unrouted))).toEqual({
+      message: 'step "mirror 5%": it needs a router, and traffic: router is none',
+      place: { ...place, column: 13 },
+    })
+    expect(wrong(() => parseSteps('0%, mirror 0%', 'canary', undefined, unrouted)).message).toBe(
+      [
+        '2 things are wrong:',
+        '- steps, line 1, column 1: step "0%": it needs a router, and traffic: router is none',
+        '- steps, line 1, column 5: step "mirror 0%": it needs a router, and traffic: router is none',
+      ].join('\n'),
+    )
   })
 })
