@@ -52,11 +52,19 @@ function withoutStatus(object: KubeObject): KubeObject {
   return rest
 }
 
-/** With a router all old pods stay, and new ones come for the share. */
-export function withShares(workload: WorkloadRecord, traffic: TrafficRecord, steps: readonly Step[]): WorkloadRecord {
+/** Behind the route all old pods stay, and new ones come for the share. */
+export function withShares(
+  workload: WorkloadRecord,
+  traffic: TrafficRecord,
+  services: readonly ServiceRecord[],
+  steps: readonly Step[],
+): WorkloadRecord {
   const weights = steps.flatMap((step) => (step.kind === 'weight' ? [step.percent] : []))
   const { replicas } = workload
-  const led = workload.mode === 'steps'
+  const led = services.some(
+    (service) =>
+      service.workload === workload.name && traffic.services.includes(`${service.namespace}/${service.name}`),
+  )
   const pairs = weights.map((percent): [number, number] => [
     replicas,
     traffic.pods === 'full' ? replicas : Math.max(1, Math.ceil((replicas * percent) / 100)),

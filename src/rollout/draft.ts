@@ -106,7 +106,8 @@ export function draftRollout(input: DraftInput): Draft {
     step: 0,
     release: releaseRef(release, rollout, input.source.sha),
     previousImages,
-    workloads: traffic === undefined ? workloads : workloads.map((each) => withShares(each, traffic, settings.steps)),
+    workloads:
+      traffic === undefined ? workloads : workloads.map((each) => withShares(each, traffic, services, settings.steps)),
     services,
     ...(traffic === undefined ? {} : { traffic }),
     source: input.source,

@@ -213,12 +213,15 @@ export class Engine {
       if (moved !== undefined) throw new HeadgateError(moved)
       if (waits.length === 0) return
       deadline = Math.max(deadline, ...waits.map((move) => (move.wakeAt ?? 0) + limitMs))
+      const vain = waits.find((move) => this.now >= (move.giveUpAt ?? Number.POSITIVE_INFINITY))
+      if (vain !== undefined) throw await this.#judge.inVain(vain.text, diagnosis)
       if (this.now >= deadline) throw await this.#judge.timeout(waits[0]?.text ?? '', limitMs, diagnosis)
       this.#teller.waiting(
         waits.map((move) => move.text),
         diagnosis,
       )
-      await this.sleep(this.#judge.wakeAt(deadline, waits, diagnosis))
+      const end = Math.min(deadline, ...waits.map((move) => move.giveUpAt ?? deadline))
+      await this.sleep(this.#judge.wakeAt(end, waits, diagnosis))
     }
   }
 

@@ -1,3 +1,4 @@
+import { ApiError } from '../kubernetes/errors.ts'
 import { keyOf, type KubeObject, nameOf, type ObjectRef, refOf } from '../shared/objects.ts'
 import { payloadName } from './codec.ts'
 import type { Engine } from './engine.ts'
@@ -22,11 +23,27 @@ export async function finish(engine: Engine): Promise<void> {
 }
 
 async function handOver(engine: Engine, live: KubeObject): Promise<void> {
-  const { book, client, world, apply } = engine.o
-  engine.checkpoint(['lost'])
+  const { client, world } = engine.o
+  world.put(await clean(client, await applied(engine, live), withoutTraces))
+}
+
+const MOST_STALE = 10
+
+/** As the release says it. The object's status changes often enough that the first try may be stale. */
+async function applied(engine: Engine, live: KubeObject): Promise<KubeObject> {
+  const { book, client, apply } = engine.o
   const manifest = book.object(keyOf(refOf(live)))
-  const applied = manifest === undefined ? live : await apply(manifest, live)
-  world.put(await clean(client, applied, withoutTraces))
+  if (manifest === undefined) return live
+  let current = live
+  for (let attempt = 0; ; attempt++) {
+    engine.checkpoint(['lost'])
+    try {
+      return await apply(manifest, current)
+    } catch (error) {
+      if (!(error instanceof ApiError) || error.kind !== 'stale' || attempt >= MOST_STALE) throw error
+      current = (await client.get(refOf(current))) ?? current
+    }
+  }
 }
 
 /** Objects of the release before that this one lacks. */

@@ -56,9 +56,17 @@ export class Judge {
     return new HeadgateError(await gatherEvidence(this.#engine.o.client, symptom, this.#since, others))
   }
 
-  async timeout(what: string, limitMs: number, { symptoms }: Diagnosis): Promise<HeadgateError> {
+  timeout(what: string, limitMs: number, diagnosis: Diagnosis): Promise<HeadgateError> {
+    return this.#late(`timed out after ${Math.round(limitMs / 1000)}s waiting for ${what}`, diagnosis)
+  }
+
+  /** What users must not wait for as long as a step may take. */
+  inVain(what: string, diagnosis: Diagnosis): Promise<HeadgateError> {
+    return this.#late(`waited in vain for ${what}`, diagnosis)
+  }
+
+  async #late(message: string, { symptoms }: Diagnosis): Promise<HeadgateError> {
     const [worst, ...others] = symptoms
-    const message = `timed out after ${Math.round(limitMs / 1000)}s waiting for ${what}`
     const known: Failure | undefined =
       worst === undefined ? undefined : await gatherEvidence(this.#engine.o.client, worst, this.#since, others)
     return new HeadgateError({

@@ -1,4 +1,4 @@
-import { type KubeObject, refOf } from '../shared/objects.ts'
+import { type KubeObject, keyOf, type ObjectRef, refOf } from '../shared/objects.ts'
 import { done, type Move, wait } from '../strategies/move.ts'
 import { type Asked, routeDrifts, routeMove } from '../strategies/routes.ts'
 import { shareAt } from '../strategies/strategy.ts'
@@ -59,12 +59,15 @@ export class Routes {
     return { routing, rollout, app, sentence: book.sentence(), now: clock.now() }
   }
 
-  /** A foreign write to the routes while the rollout rests; none where such are written over. */
+  /** A foreign write to the routes while the rollout rests; where such are written over only a route that is gone. */
   drift(): Move | undefined {
-    return this.routing()?.onDrift === 'stop' ? this.#drifts()[0] : undefined
+    const drifts = this.#drifts()
+    if (this.routing()?.onDrift === 'stop') return drifts[0]
+    const isRoute = (ref: ObjectRef): boolean => this.before(keyOf(ref)) !== undefined
+    return drifts.find(({ object }) => isRoute(object) && this.#o.world.object(object) === undefined)
   }
 
-  #drifts(): Move[] {
+  #drifts(): (Move & { kind: 'drift' })[] {
     const { record } = this.#o.book
     const routing = this.routing()
     const share = shareAt(record.plan, Math.min(record.step, record.plan.length - 1))

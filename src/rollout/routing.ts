@@ -110,8 +110,9 @@ export class RouteClock {
   changedAt(ref: ObjectRef, live: KubeObject | undefined, { changedAt }: World, router: Router, now: number): number {
     const key = keyOf(ref)
     const written = changedAt.get(key)
-    if (live === undefined || router.verify(live).kind !== 'live') return written ?? this.#since
-    const token = String(live.metadata.generation ?? '')
+    // What somebody else has written, or deleted, reaches the proxies no sooner than what this run writes.
+    const taken = live !== undefined && router.verify(live).kind === 'live'
+    const token = live === undefined ? '' : `${live.metadata.uid ?? ''} ${live.metadata.generation ?? ''} ${taken}`
     const known = this.#seen.get(key)
     if (known?.token !== token)
       this.#seen.set(key, { token, at: known === undefined && written === undefined ? this.#since : now })

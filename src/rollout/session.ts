@@ -99,9 +99,10 @@ export async function applyIn(
   takeOver: string[],
   object: KubeObject,
   live: KubeObject | undefined,
+  guarded = false,
 ): Promise<KubeObject> {
   const autoscaled = (await session.autoscaled()).has(keyOf(refOf(object)))
-  const applied = await applyObject(session.deps.client, object, live, { takeOver, autoscaled })
+  const applied = await applyObject(session.deps.client, object, live, { takeOver, autoscaled, guarded })
   if (applied.action !== 'unchanged')
     session.deps.reporter.emit({
       kind: 'change',
@@ -112,7 +113,8 @@ export async function applyIn(
 
 /**
  * Like {@link applyIn}, in the middle of a rollout: who has scaled the workload since preflight is not overruled, and the
- * rollout does not fail for it. The count stays as it is; the next deploy's preflight asks.
+ * rollout does not fail for it. The count stays as it is; the next deploy's preflight asks. Throws `stale` where the object
+ * is no longer as `live` shows it: the late apply of a frozen run would bring its version after an abort.
  */
 async function applyScaled(
   session: Session,
@@ -121,14 +123,14 @@ async function applyScaled(
   live: KubeObject | undefined,
 ): Promise<KubeObject> {
   try {
-    return await applyIn(session, takeOver, object, live)
+    return await applyIn(session, takeOver, object, live, true)
   } catch (error) {
     const [first, ...others] = error instanceof ApiError && error.kind === 'conflict' ? error.causes : []
     if (first?.field !== '.spec.replicas' || others.length > 0 || live === undefined) throw error
     const { client, reporter } = session.deps
     const text = `${nameOf(refOf(object))}: ${first.manager ?? 'somebody'} has set spec.replicas; the count stays as it is now. The next deploy is refused until the manifest leaves the field out, or the config file says take-over: [${first.manager ?? 'the manager'}]`
     reporter.emit({ kind: 'line', level: 'warning', text })
-    return (await applyObject(client, object, live, { takeOver, autoscaled: true })).object
+    return (await applyObject(client, object, live, { takeOver, autoscaled: true, guarded: true })).object
   }
 }
 

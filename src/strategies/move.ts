@@ -19,8 +19,8 @@ export type RouteGoal = Share | 'before' | 'after'
  */
 export type Move =
   | { kind: 'write'; write: Write; text: string }
-  /** nothing to write until something changes, or until `wakeAt` (ms since 1970) */
-  | { kind: 'wait'; text: string; wakeAt?: number }
+  /** nothing to write until something changes, or until `wakeAt` (ms since 1970); in vain from `giveUpAt` on */
+  | { kind: 'wait'; text: string; wakeAt?: number; giveUpAt?: number }
   | { kind: 'done' }
   /** the routes are to be so before this workload goes on; they are moved when all workloads ask for the same */
   | { kind: 'route'; to: RouteGoal }

@@ -18,6 +18,7 @@ const ONE = '1%'
 export function weightedStep(view: WorkloadView, share: Share): Move {
   return (
     begun(view) ??
+    unserved(view) ??
     standing(view, share) ??
     (share.percent >= 100 ? allReady(view) : undefined) ??
     routesAt(view, share) ??
@@ -92,6 +93,24 @@ function canaryServices(view: WorkloadView): Move | undefined {
   return undefined
 }
 
+/** How long in ms a share of the users may meet a Service without endpoints before they are brought back. */
+const UNSERVED_MS = 15_000
+
+/** No pod of the new version is ready any more, and users are still sent to it: unlike a Service, a route does not heal. */
+function unserved(view: WorkloadView): Move | undefined {
+  const share = shareNow(view)
+  const cohort = view.routing !== undefined && view.routing.split.match.length > 0
+  if (share === undefined || (share.percent === 0 && !cohort)) return undefined
+  const { pods } = sideOf(view, 'next')
+  const since = pods.map((pod) => pod.status?.conditions?.find(({ type }) => type === 'Ready'))
+  if (pods.length === 0 || since.some((ready) => ready?.status === 'True')) return undefined
+  const from = Math.max(...since.map((ready) => Date.parse(ready?.lastTransitionTime ?? '') || view.now))
+  const whom =
+    share.percent === 0 ? 'the users who are matched' : `the ${share.percent}% of the requests that are sent to it`
+  const text = `a pod of the new version that answers ${whom}`
+  return { kind: 'wait', text, giveUpAt: from + UNSERVED_MS }
+}
+
 /** A proxy sends to endpoints, not to pods. */
 function endpoints({ services }: WorkloadView, wanted: number): Move | undefined {
   const behind = services.find(({ canary }) => canary !== undefined && canary.ready < wanted)
@@ -114,7 +133,7 @@ export function weightedFinish(view: WorkloadView): Move {
   const over = !isHeld(deployment) && !view.services.some((service) => pinnedTo(service, old))
   if (over || left === undefined) return finishMove(view)
   const all: Share = { percent: 100, mirror: 0 }
-  const before = begun(view) ?? standing(view, all) ?? allReady(view) ?? onOldOnly(view, all)
+  const before = begun(view) ?? unserved(view) ?? standing(view, all) ?? allReady(view) ?? onOldOnly(view, all)
   if (before !== undefined) return before
   return fresh.hash === undefined ? wait('the new ReplicaSet') : pinMove(left, 'next', fresh.hash)
 }

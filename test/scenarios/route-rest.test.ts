@@ -200,7 +200,7 @@ describe('bad pods of a routed canary', () => {
     const ran = await world.run('deploy', routedCanary('50%, wait 10m'))
     expect(ran.result, ran.result?.message).toMatchObject({ outcome: 'aborted', failure: { code: 'timeout' } })
     expect(told(ran)).toMatch(/readiness probe.*(503|database is locked)/)
-    expect(back - died).toBeLessThan(65_000)
+    expect(back - died).toBeLessThan(20_000)
     // What went to them until then is lost by the release itself.
     gateway.lost.clear()
     await expectOver(given, V1)

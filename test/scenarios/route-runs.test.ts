@@ -42,9 +42,8 @@ function frozenAt(write: number): {
   let frozen = false
   return {
     between: (inner) => async (request) => {
-      const { method, path, headers } = request
-      const applies = (headers['content-type'] ?? '').includes('apply')
-      frozen ||= method !== 'GET' && !applies && !/leases|selfsubject|dryRun/.test(path) && ++writes === write
+      const { method, path } = request
+      frozen ||= method !== 'GET' && !/leases|selfsubject|dryRun/.test(path) && ++writes === write
       if (frozen) await thawed.promise
       return inner(request)
     },

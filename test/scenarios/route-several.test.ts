@@ -164,6 +164,10 @@ describe('a worker without a Service beside the one on the route', () => {
     expect(serving(world, APP)).toEqual({ [V1]: 3, [V2]: 2 })
     // A third of three pods and a little more.
     expect(serving(world, 'worker')).toEqual({ [V1]: 2, [V2]: 1 })
+    expect(world.record?.workloads.map(({ name, pairs }) => [name, pairs])).toEqual([
+      [APP, [[3, 2]]],
+      ['worker', [[2, 1]]],
+    ])
     const promoted = await world.run('promote')
     expect(promoted.result, promoted.result?.message).toMatchObject({ outcome: 'succeeded' })
     expect([serving(world, APP), serving(world, 'worker')]).toEqual([{ [V2]: 3 }, { [V2]: 3 }])
