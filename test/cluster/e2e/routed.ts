@@ -73,13 +73,13 @@ export class Routed {
     stage.workspace.write('routes.yaml', [this.#route, ...others])
   }
 
-  /** Given: the old version runs, brought by Headgate, a route leads to it, and canaries have these settings. */
+  /** Given: the old version runs, brought by Headgate with these settings of its routes, and a route leads to it. */
   async runs(traffic?: object): Promise<void> {
+    if (traffic !== undefined) this.stage.configure({ strategy: 'canary', steps: ['50%'], traffic })
     await this.stage.runsByHeadgate(OLD)
     await this.applyRoutes()
     await this.stage.world.routerSettles()
     this.#before = await this.trace()
-    if (traffic !== undefined) this.stage.configure({ strategy: 'canary', traffic })
   }
 
   /** As the team does it, from its own files. */

@@ -184,7 +184,8 @@ export class Stage {
     const [freshResult, keptResult] = await Promise.all([fresh.stop(), kept.stop()])
     const failed = freshResult.failed + keptResult.failed
     this.tell(`${freshResult.sent} + ${keptResult.sent} requests, ${failed} failed`)
-    if (failed > 0) this.tell(JSON.stringify({ ...freshResult.reasons, ...keptResult.reasons }))
+    if (failed > 0)
+      this.tell(`new ones ${JSON.stringify(freshResult.reasons)}, kept ${JSON.stringify(keptResult.reasons)}`)
     return { fresh: freshResult, kept: keptResult }
   }
 
@@ -371,7 +372,7 @@ export async function onStage(
     await play(stage)
     console.log(stage.story(title))
   } catch (error) {
-    console.log(`FAILED ${stage.story(title)}\n${stage.logs()}\n${stage.breaches().join('\n')}`)
+    console.log(`FAILED ${stage.story(title)}\n${stage.logs()}\n${stage.breaches().join('\n')}\n${String(error)}`)
     throw error
   } finally {
     await stage.end()
