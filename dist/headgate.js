@@ -15703,7 +15703,15 @@ function unlockOld(view, old) {
 // src/strategies/weighted.ts
 const ONE = "1%";
 function weightedStep(view, share) {
-	return begun(view) ?? standing(view, share) ?? (share.percent >= 100 ? allReady(view) : void 0) ?? routesAt(view, share) ?? done;
+	const stands = begun(view) ?? unserved(view) ?? standing(view, share);
+	if (stands !== void 0 || share.percent < 100) return stands ?? routesAt(view, share) ?? done;
+	return allReady(view) ?? routesAt(view, share) ?? toNew(view) ?? settling$1(view) ?? done;
+}
+function toNew(view) {
+	const fresh = sideOf$4(view, "next");
+	const left = view.services.find((service) => !pinnedTo(service, fresh));
+	if (left === void 0) return void 0;
+	return fresh.hash === void 0 ? wait("the new ReplicaSet") : pinMove(left, "next", fresh.hash);
 }
 function standing(view, share) {
 	const { deployment, routing } = view;
@@ -15773,6 +15781,21 @@ function canaryServices(view) {
 		};
 	}
 }
+const UNSERVED_MS = 15e3;
+function unserved(view) {
+	const share = shareNow(view);
+	const cohort = view.routing !== void 0 && view.routing.split.match.length > 0;
+	if (share === void 0 || share.percent === 0 && !cohort) return void 0;
+	const { pods } = sideOf$4(view, "next");
+	const since = pods.map((pod) => pod.status?.conditions?.find(({ type }) => type === "Ready"));
+	if (pods.length === 0 || since.some((ready) => ready?.status === "True")) return void 0;
+	const from = Math.max(...since.map((ready) => Date.parse(ready?.lastTransitionTime ?? "") || view.now));
+	return {
+		kind: "wait",
+		text: `a pod of the new version that answers ${share.percent === 0 ? "the users who are matched" : `the ${share.percent}% of the requests that are sent to it`}`,
+		giveUpAt: from + UNSERVED_MS
+	};
+}
 function endpoints({ services }, wanted) {
 	const behind = services.find(({ canary }) => canary !== void 0 && canary.ready < wanted);
 	if (behind?.canary === void 0) return void 0;
@@ -15784,15 +15807,14 @@ function weightedFinish(view) {
 	const drift = templateDrift(view);
 	if (drift !== void 0) return drift;
 	const [old, fresh] = [sideOf$4(view, "stable"), sideOf$4(view, "next")];
-	const left = view.services.find((service) => !pinnedTo(service, fresh));
-	if (!isHeld(deployment) && !view.services.some((service) => pinnedTo(service, old)) || left === void 0) return finishMove(view);
+	const left = view.services.some((service) => !pinnedTo(service, fresh));
+	if (!isHeld(deployment) && !view.services.some((service) => pinnedTo(service, old))) return finishMove(view);
+	if (!left) return allReady(view) ?? finishMove(view);
 	const all = {
 		percent: 100,
 		mirror: 0
 	};
-	const before = begun(view) ?? standing(view, all) ?? allReady(view) ?? onOldOnly(view, all);
-	if (before !== void 0) return before;
-	return fresh.hash === void 0 ? wait("the new ReplicaSet") : pinMove(left, "next", fresh.hash);
+	return begun(view) ?? unserved(view) ?? standing(view, all) ?? allReady(view) ?? onOldOnly(view, all) ?? toNew(view) ?? done;
 }
 function onOldOnly(view, share) {
 	const fresh = sideOf$4(view, "next");
@@ -17915,10 +17937,10 @@ function groupProblems(groups, split) {
 		reason: "one action leads to several Services that this rollout moves",
 		mend: "give each Service an action of its own"
 	});
-	if (groups.length > 1) for (const group of own) found.push(...weightProblems$3(Number(field(group, "weight") ?? 1)));
+	if (groups.length > 1) for (const group of own) found.push(...weightProblems$4(Number(field(group, "weight") ?? 1)));
 	return found;
 }
-function weightProblems$3(weight) {
+function weightProblems$4(weight) {
 	if (weight === 0) return [{
 		reason: "the Service has the weight 0 in an action, so that it gets no requests to share",
 		mend: "give it a weight"
@@ -18223,7 +18245,7 @@ function routeProblems(route, split) {
 	const rules = rulesOf$2(object).filter((rule) => sideOf$2(rule, split, object) !== void 0);
 	return [
 		...notWhole(split),
-		...rules.flatMap((rule) => weightProblems$2(rule, split, object)),
+		...rules.flatMap((rule) => weightProblems$3(rule, split, object)),
 		...matchProblems$2(object, rules, split),
 		...sizeProblems(route, split),
 		...narrowerProblems(object, split),
@@ -18246,7 +18268,7 @@ function mirrorProblems({ ["status"]: status }) {
 		mend: "leave mirror out; on Traefik, let the route lead to a TraefikService instead"
 	}));
 }
-function weightProblems$2(rule, split, object) {
+function weightProblems$3(rule, split, object) {
 	const refs = refsOf(rule);
 	const own = refs.filter((ref) => split.sides.some(({ stable }) => isService$1(ref, stable, object)));
 	const found = [];
@@ -18597,7 +18619,7 @@ function virtualServiceProblems(route, split) {
 	const http = rulesOf$1(object, "http").filter(leads);
 	const found = [...notWhole(split), ...policyProblems(route, split)];
 	if (destinationsOf(object).some((host) => split.sides.some(({ canary }) => isHost(host, canary, object)))) found.push(alreadyThere(split));
-	for (const rule of PROTOCOLS.flatMap((protocol) => rulesOf$1(object, protocol)).filter(leads)) found.push(...weightProblems$1(rule, split, object));
+	for (const rule of PROTOCOLS.flatMap((protocol) => rulesOf$1(object, protocol)).filter(leads)) found.push(...weightProblems$2(rule, split, object));
 	found.push(...requestProblems(split, http.length, PROTOCOLS.slice(1).flatMap((each) => rulesOf$1(object, each)).some(leads)));
 	if (split.mirror > 0 && http.some((rule) => rule["mirror"] !== void 0)) found.push({
 		reason: "a rule has a mirror already",
@@ -18608,7 +18630,7 @@ function virtualServiceProblems(route, split) {
 	if (clash !== void 0) found.push(clash);
 	return [...found, ...meshProblems(object, ways)];
 }
-function weightProblems$1(rule, split, object) {
+function weightProblems$2(rule, split, object) {
 	const routes = mapsIn(rule["route"]);
 	const own = routes.filter((each) => split.sides.some(({ stable }) => isHost(hostOf(each), stable, object)));
 	if (new Set(hostsOf$1(rule).flatMap((host) => split.sides.filter(({ stable }) => isHost(host, stable, object)))).size > 1) return [{
@@ -19251,7 +19273,7 @@ function traefikProblems(route, split) {
 	const { object } = route;
 	const found = notWhole(split);
 	if (listsOf(object).some((list) => list.some((entry) => split.sides.some(({ canary }) => isService(entry, canary, object))))) found.push(alreadyThere(split));
-	for (const entries of listsOf(object)) found.push(...weightProblems(entries, split, object));
+	for (const entries of listsOf(object)) found.push(...weightProblems$1(entries, split, object));
 	if (unweighted(object).some((entry) => sideOf([entry], split, object) !== void 0)) found.push({
 		reason: "it names the Service where there are no weights, under mirroring or failover",
 		mend: "name a TraefikService there whose weighted services hold the Service"
@@ -19259,7 +19281,7 @@ function traefikProblems(route, split) {
 	for (const condition of split.match.flat()) if (condition.kind === "port" || condition.kind === "source") found.push(cannotMatch("Traefik", condition));
 	return [...found, ...isIngressRoute(object) ? ruleProblems(route, split) : serviceProblems(object, split)];
 }
-function weightProblems(entries, split, object) {
+function weightProblems$1(entries, split, object) {
 	const own = entries.filter((entry) => sideOf([entry], split, object) !== void 0);
 	if (own.length > 1) return [{
 		reason: "one list leads to several Services that this rollout moves, or to one of them twice",
@@ -19466,8 +19488,8 @@ var RouteClock = class {
 	changedAt(ref, live, { changedAt }, router, now) {
 		const key = keyOf$2(ref);
 		const written = changedAt.get(key);
-		if (live === void 0 || router.verify(live).kind !== "live") return written ?? this.#since;
-		const token = String(live.metadata.generation ?? "");
+		const taken = live !== void 0 && router.verify(live).kind === "live";
+		const token = live === void 0 ? "" : `${live.metadata.uid ?? ""} ${live.metadata.generation ?? ""} ${taken}`;
 		const known = this.#seen.get(key);
 		if (known?.token !== token) this.#seen.set(key, {
 			token,
@@ -19796,11 +19818,24 @@ async function finish(engine) {
 	await giveRoutesBack(engine);
 }
 async function handOver(engine, live) {
-	const { book, client, world, apply } = engine.o;
-	engine.checkpoint(["lost"]);
+	const { client, world } = engine.o;
+	world.put(await clean$1(client, await applied(engine, live), withoutTraces));
+}
+const MOST_STALE$1 = 10;
+async function applied(engine, live) {
+	const { book, client, apply } = engine.o;
 	const manifest = book.object(keyOf$2(refOf$1(live)));
-	const applied = manifest === void 0 ? live : await apply(manifest, live);
-	world.put(await clean$1(client, applied, withoutTraces));
+	if (manifest === void 0) return live;
+	let current = live;
+	for (let attempt = 0;; attempt++) {
+		engine.checkpoint(["lost"]);
+		try {
+			return await apply(manifest, current);
+		} catch (error) {
+			if (!(error instanceof ApiError) || error.kind !== "stale" || attempt >= MOST_STALE$1) throw error;
+			current = await client.get(refOf$1(current)) ?? current;
+		}
+	}
 }
 function leftovers(before, now) {
 	const kept = new Set(now.map((object) => keyOf$2(refOf$1(object))));
@@ -20970,10 +21005,10 @@ function withoutStatus(object) {
 	const { status: _status, ...rest } = object;
 	return rest;
 }
-function withShares(workload, traffic, steps) {
+function withShares(workload, traffic, services, steps) {
 	const weights = steps.flatMap((step) => step.kind === "weight" ? [step.percent] : []);
 	const { replicas } = workload;
-	const led = workload.mode === "steps";
+	const led = services.some((service) => service.workload === workload.name && traffic.services.includes(`${service.namespace}/${service.name}`));
 	const pairs = weights.map((percent) => [replicas, traffic.pods === "full" ? replicas : Math.max(1, Math.ceil(replicas * percent / 100))]);
 	return led ? {
 		...workload,
@@ -21025,7 +21060,7 @@ function draftRollout(input) {
 			step: 0,
 			release: releaseRef(release, rollout, input.source.sha),
 			previousImages,
-			workloads: traffic === void 0 ? workloads : workloads.map((each) => withShares(each, traffic, settings.steps)),
+			workloads: traffic === void 0 ? workloads : workloads.map((each) => withShares(each, traffic, services, settings.steps)),
 			services,
 			...traffic === void 0 ? {} : { traffic },
 			source: input.source,
@@ -21931,9 +21966,14 @@ var Judge = class {
 		const others = all.filter(({ key }) => key !== symptom.key);
 		return new HeadgateError(await gatherEvidence(this.#engine.o.client, symptom, this.#since, others));
 	}
-	async timeout(what, limitMs, { symptoms }) {
+	timeout(what, limitMs, diagnosis) {
+		return this.#late(`timed out after ${Math.round(limitMs / 1e3)}s waiting for ${what}`, diagnosis);
+	}
+	inVain(what, diagnosis) {
+		return this.#late(`waited in vain for ${what}`, diagnosis);
+	}
+	async #late(message, { symptoms }) {
 		const [worst, ...others] = symptoms;
-		const message = `timed out after ${Math.round(limitMs / 1e3)}s waiting for ${what}`;
 		const known = worst === void 0 ? void 0 : await gatherEvidence(this.#engine.o.client, worst, this.#since, others);
 		return new HeadgateError({
 			kind: "timeout",
@@ -21988,7 +22028,10 @@ var Routes = class {
 		};
 	}
 	drift() {
-		return this.routing()?.onDrift === "stop" ? this.#drifts()[0] : void 0;
+		const drifts = this.#drifts();
+		if (this.routing()?.onDrift === "stop") return drifts[0];
+		const isRoute = (ref) => this.before(keyOf$2(ref)) !== void 0;
+		return drifts.find(({ object }) => isRoute(object) && this.#o.world.object(object) === void 0);
 	}
 	#drifts() {
 		const { record } = this.#o.book;
@@ -22229,9 +22272,12 @@ var Engine = class {
 			if (moved !== void 0) throw new HeadgateError(moved);
 			if (waits.length === 0) return;
 			deadline = Math.max(deadline, ...waits.map((move) => (move.wakeAt ?? 0) + limitMs));
+			const vain = waits.find((move) => this.now >= (move.giveUpAt ?? Number.POSITIVE_INFINITY));
+			if (vain !== void 0) throw await this.#judge.inVain(vain.text, diagnosis);
 			if (this.now >= deadline) throw await this.#judge.timeout(waits[0]?.text ?? "", limitMs, diagnosis);
 			this.#teller.waiting(waits.map((move) => move.text), diagnosis);
-			await this.sleep(this.#judge.wakeAt(deadline, waits, diagnosis));
+			const end = Math.min(deadline, ...waits.map((move) => move.giveUpAt ?? deadline));
+			await this.sleep(this.#judge.wakeAt(end, waits, diagnosis));
 		}
 	}
 	async watchFor(goal, ms) {
@@ -22578,11 +22624,12 @@ function targetKey(autoscaler) {
 		namespace: autoscaler.metadata.namespace ?? ""
 	});
 }
-async function applyIn(session, takeOver, object, live) {
+async function applyIn(session, takeOver, object, live, guarded = false) {
 	const autoscaled = (await session.autoscaled()).has(keyOf$2(refOf$1(object)));
 	const applied = await applyObject(session.deps.client, object, live, {
 		takeOver,
-		autoscaled
+		autoscaled,
+		guarded
 	});
 	if (applied.action !== "unchanged") session.deps.reporter.emit({
 		kind: "change",
@@ -22592,7 +22639,7 @@ async function applyIn(session, takeOver, object, live) {
 }
 async function applyScaled(session, takeOver, object, live) {
 	try {
-		return await applyIn(session, takeOver, object, live);
+		return await applyIn(session, takeOver, object, live, true);
 	} catch (error) {
 		const [first, ...others] = error instanceof ApiError && error.kind === "conflict" ? error.causes : [];
 		if (first?.field !== ".spec.replicas" || others.length > 0 || live === void 0) throw error;
@@ -22605,7 +22652,8 @@ async function applyScaled(session, takeOver, object, live) {
 		});
 		return (await applyObject(client, object, live, {
 			takeOver,
-			autoscaled: true
+			autoscaled: true,
+			guarded: true
 		})).object;
 	}
 }
@@ -26374,7 +26422,7 @@ function requireVariables(deps, { checks, steps }) {
 	if (failure !== void 0) throw new HeadgateError(failure);
 }
 // src/commands/request.ts
-const PATIENCE_MS = 35e3;
+const PATIENCE_MS$1 = 35e3;
 async function askActingRun(deps, app, namespace, record) {
 	if (record.phase === "paused" || record.phase === "stopped") return {};
 	const { answer, ...died } = await askHolder(deps, app, namespace, record.rollout);
@@ -26420,7 +26468,7 @@ async function askHolder(deps, app, namespace, rollout) {
 		namespace,
 		app,
 		request,
-		timeoutMs: PATIENCE_MS,
+		timeoutMs: PATIENCE_MS$1,
 		clock,
 		signal: cancel,
 		onWait
@@ -26480,7 +26528,7 @@ async function act(deps, app, namespace, seen) {
 			record: found.record,
 			failure: moved
 		});
-		return await decided$1(session, found.record, found.map);
+		return await decided$2(session, found.record, found.map);
 	} finally {
 		await session.close();
 	}
@@ -26503,7 +26551,7 @@ function question(deps, record) {
 		...rollout === void 0 ? {} : { rollout }
 	};
 }
-async function decided$1(session, record, map) {
+async function decided$2(session, record, map) {
 	const { deps } = session;
 	const decision = decide(question(deps, record));
 	switch (decision.kind) {
@@ -27303,7 +27351,7 @@ var Kinds = class {
 		}
 	}
 };
-async function findRoutes(client, namespace, services, traffic) {
+async function findRoutes(client, clock, namespace, services, traffic) {
 	const search = {
 		found: [],
 		unread: [],
@@ -27321,10 +27369,24 @@ async function findRoutes(client, namespace, services, traffic) {
 		const own = leading.filter(({ object }) => traffic.routes.length === 0 || traffic.routes.includes(nameOf(refOf$1(object))));
 		if (own.length > 0) search.found.push({
 			router,
-			routes: own
+			routes: await Promise.all(own.map((route) => decided$1(client, clock, router, route)))
 		});
 	}
 	return search;
+}
+const PATIENCE_MS = 5e3;
+const STEP_MS = 250;
+async function decided$1(client, clock, router, route) {
+	let { object } = route;
+	for (let waited = 0; waited < PATIENCE_MS && router.verify(object).kind === "waiting"; waited += STEP_MS) {
+		if (object["status"] === void 0) break;
+		await clock.sleep(STEP_MS);
+		object = await client.get(refOf$1(object)) ?? object;
+	}
+	return {
+		...route,
+		object
+	};
 }
 async function routesOf$1(kinds, router, traffic, search) {
 	const wanted = router.name === "generic" ? traffic.weights : router.kinds;
@@ -27386,14 +27448,14 @@ async function survey(options) {
 	await dryRunAll(options, found);
 	return found;
 }
-async function searchRoutes({ client, world, release, settings }) {
+async function searchRoutes({ client, clock, world, release, settings }) {
 	if (settings.strategy !== "canary") return {
 		found: [],
 		unread: [],
 		named: []
 	};
 	const names = release.parts.workloads.flatMap((manifest) => servicesBehind(world, release, manifest)).map(({ metadata }) => metadata.name ?? "");
-	return findRoutes(client, release.namespace, [...new Set(names)], settings.traffic);
+	return findRoutes(client, clock, release.namespace, [...new Set(names)], settings.traffic);
 }
 function namespacesOf(release) {
 	const all = release.objects.flatMap(({ object }) => object.metadata.namespace ?? []);
@@ -29304,7 +29366,7 @@ function trafficNotes({ workloads }, { router, routes, services, match, sticky, 
 	const led = services.map((service) => `Service/${service.split("/")[1] ?? ""}`);
 	const replicas = workloads.reduce((sum, workload) => sum + (workload.mode === "steps" ? workload.replicas : 0), 0);
 	return [
-		`The share is one of requests: ${router} parts those that come to ${led.join(", ")} through ${names.join(", ")}. What comes to the Service past it stays on the old version until the finish.`,
+		`The share is one of requests: ${router} parts those that come to ${led.join(", ")} through ${names.join(", ")}. What comes to the Service past it stays on the old version until all are on the new one.`,
 		`All ${replicas} old pods stay until then, and ${pods === "full" ? "a full new set stands" : "new pods stand"} beside them; each change of the route settles for ${Math.round(settleMs / 1e3)} s before its step counts.`,
 		...match.length === 0 ? [] : ["Who matches `traffic: match` sees the new version from the first weight or mirror step on, whatever the weight."],
 		...sticky === void 0 ? [] : [stickyNote(sticky)]
@@ -29515,6 +29577,7 @@ async function preflight(session, release, record, known) {
 	const { client, settings, reporter, clock, source } = deps;
 	const seen = await survey({
 		client,
+		clock: deps.clock,
 		world,
 		release,
 		settings,
@@ -29693,6 +29756,7 @@ async function differs$1(session, plain, record) {
 	const { client, settings } = deps;
 	const { live, dryRuns } = await survey({
 		client,
+		clock: deps.clock,
 		world,
 		release,
 		settings,
@@ -29958,6 +30022,7 @@ async function resume(session, record, map) {
 		everything: false
 	}, aroundOf(session, engine, release, await survey({
 		client,
+		clock: deps.clock,
 		world: session.world,
 		release,
 		settings,
@@ -30228,13 +30293,18 @@ async function routeLines(client, record) {
 	}
 	return lines;
 }
-function routeLine({ rollout }, { router, split }, route, ref, live) {
+function routeLine({ rollout, plan, step, phase }, { router, split }, route, ref, live) {
 	if (live === void 0) return {
 		text: `${nameOf(ref)} does not exist`,
 		level: "warning"
 	};
 	const share = shareOf(live, rollout);
-	if (share === void 0) return info(`${nameOf(ref)}: carries no share of this rollout`);
+	const first = plan.findIndex(({ kind }) => kind === "weight" || kind === "mirror");
+	if (share === void 0 && !(phase === "paused" && first >= 0 && step > first)) return info(`${nameOf(ref)}: carries no share of this rollout`);
+	if (share === void 0) return {
+		text: `DRIFT: ${nameOf(ref)} carries no share of rollout ${rollout} any more: ${lastWriter(live)} has put something else there`,
+		level: "warning"
+	};
 	const wanted = router.wanted(route, {
 		...split,
 		...share
@@ -35485,6 +35555,23 @@ function maxValue(requirement, message$1) {
 		}
 	};
 }
+function minEntries(requirement, message$1) {
+	return {
+		kind: "validation",
+		type: "min_entries",
+		reference: minEntries,
+		async: false,
+		expects: `>=${requirement}`,
+		requirement,
+		message: message$1,
+		"~run"(dataset, config$1) {
+			if (!dataset.typed) return dataset;
+			const count = Object.keys(dataset.value).length;
+			if (dataset.typed && count < this.requirement) _addIssue(this, "entries", dataset, config$1, { received: `${count}` });
+			return dataset;
+		}
+	};
+}
 function minLength(requirement, message$1) {
 	return {
 		kind: "validation",
@@ -35883,11 +35970,11 @@ function safeParse(schema, input, config$1) {
 		issues: dataset.issues
 	};
 }
-// src/input/config-schema.ts
+// src/input/schema-parts.ts
 const shown = (value) => typeof value === "string" ? `"${value}"` : JSON.stringify(value) ?? "nothing";
 const text = (describe) => pipe(string(({ input }) => `must be text, not ${shown(input)}`), nonEmpty("must not be empty"), description(describe));
 const choice = (values, describe) => pipe(picklist(values, ({ input }) => typeof input === "string" ? `unknown value "${input}"; ${hint(input, values)}` : `must be one of ${values.join(", ")}`), description(describe));
-const pattern = (regex$2, wanted, describe) => pipe(string(({ input }) => `must be ${wanted}, not ${shown(input)}`), regex(regex$2, ({ input }) => `must be ${wanted}, not ${shown(input)}`), description(describe));
+const pattern = (regex$5, wanted, describe) => pipe(string(({ input }) => `must be ${wanted}, not ${shown(input)}`), regex(regex$5, ({ input }) => `must be ${wanted}, not ${shown(input)}`), description(describe));
 const flag = (describe) => pipe(boolean(({ input }) => `must be true or false, not ${shown(input)}`), description(describe));
 const whole = (least, most, describe) => {
 	const wanted = `must be a whole number from ${least} to ${most}`;
@@ -35895,14 +35982,78 @@ const whole = (least, most, describe) => {
 };
 const duration = (describe) => pattern(/^\d{1,6}[smh]$/, "a duration such as 30s, 10m or 1h", `${describe} Integer and s, m or h.`);
 const list = (describe) => pipe(union([text("One per line."), array(text("One entry."))], "must be a list of texts"), description(describe));
-const section = (entries) => strictObject(entries, ({ input, expected }) => {
-	if (expected === "never") return `unknown key ${shown(input)}; ${hint(String(input), Object.keys(entries))}`;
+const section = (entries, others = new Map()) => strictObject(entries, ({ input, expected }) => {
+	const word = String(input);
+	if (expected === "never") return `unknown key "${word}"; ${others.get(word) ?? hint(word, Object.keys(entries))}`;
 	return expected?.startsWith("\"") ? "is missing" : "must be a mapping";
 });
+// src/input/traffic-schema.ts
+const TOKEN = /^[A-Za-z0-9!#$%&'*+.^_`|~-]+$/;
+const LITERAL = /^(?!\^)(?!.*\.[*+])[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?$/;
+const COOKIE_VALUE = /^(?!\^)(?!.*\.[*+])[\x21\x23-\x2b\x2d-\x3a\x3c-\x5b\x5d-\x7e]+$/;
+const QUOTED = "a number, yes and no are written in quotes";
+function literalProblem(input, regex) {
+	if (input === "") return "must not be empty";
+	if (/^\^|\.[*+]/.test(input)) return `is taken literally, and "${input}" looks like a pattern; write the value itself, or a list of values`;
+	return `must be printable ASCII ${regex === COOKIE_VALUE ? "as a cookie holds it: no space \" , ; \\" : "without spaces around it"}, not ${shown(input)}`;
+}
+const literal = (regex$4, describe) => pipe(string(({ input }) => `must be text, not ${shown(input)}; ${QUOTED}`), regex(regex$4, ({ input }) => literalProblem(input, regex$4)), description(describe));
+const matched = (what, regex$3 = LITERAL) => pipe(record(pipe(string(), regex(TOKEN, ({ input }) => `"${input}" is not a name of a ${what}`)), union([literal(regex$3, "The value."), pipe(array(literal(regex$3, "One of the values.")), minLength(1, "must not be empty"))], `must be text or a list of texts, taken literally; ${QUOTED}`), `must be a mapping from names of a ${what}`), minEntries(1, "must not be empty"), description(`Values by the name of a ${what}; a list means any of them.`));
+const podLabels = pipe(record(pipe(string(), regex(/^([a-z0-9]([-a-z0-9.]*[a-z0-9])?\/)?[A-Za-z0-9]([-\w.]{0,61}[A-Za-z0-9])?$/, ({ input }) => `"${input}" is not the name of a label`)), pipe(string(({ input }) => `must be text, not ${shown(input)}; ${QUOTED}`), regex(/^([A-Za-z0-9]([-\w.]{0,61}[A-Za-z0-9])?)?$/, ({ input }) => `must be the value of a label, not "${input}"`)), "must be a mapping of labels"), minEntries(1, "must not be empty"), description("Labels of the pod that asks; meshes."));
+const language = pattern(/^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$/, "a language such as de or de-CH", "Language that the browser prefers.");
+const match = section({
+	header: optional(matched("header")),
+	cookie: optional(matched("cookie", COOKIE_VALUE)),
+	query: optional(matched("query parameter")),
+	language: optional(union([language, pipe(array(language), minLength(1, "must not be empty"))], "must be a language such as de or de-CH, or a list")),
+	port: optional(whole(1, 65535, "Port that was asked; meshes.")),
+	source: optional(podLabels)
+}, new Map([["user", "a user is matched by a header or a cookie"]]));
+const token = (what, describe) => pattern(TOKEN, `the name of a ${what}`, describe);
+const sticky = section({
+	cookie: optional(token("cookie", "Cookie with an id of lower-case hex digits and hyphens whose last two are random, such as a UUID.")),
+	header: optional(token("header", "Header with such an id.")),
+	router: optional(token("cookie", "Name of the router's own cookie; Traefik."))
+}, new Map([["user", "a user is known by a cookie or a header"]]));
+const WEIGHT_PATH = /^[A-Za-z_][\w-]*(\[\d+\]|\.[A-Za-z_][\w-]*)*$/;
+const weightPath = (describe) => pattern(WEIGHT_PATH, "a path such as spec.http[0].backends[1].weight", describe);
+const keepVersions = section({
+	count: optional(whole(1, 3, "How many older versions, default 1.")),
+	for: duration("How long; the next run after that takes one away."),
+	replicas: optional(whole(1, 100, "Pods of each, default 1.")),
+	header: optional(token("header", "Header that carries the id, e.g. x-deployment-id.")),
+	query: optional(token("query", "Query that carries the id, e.g. dpl.")),
+	cookie: optional(token("cookie", "Cookie that carries the id.")),
+	env: optional(pattern(/^[A-Za-z_][A-Za-z0-9_]*$/, "the name of a variable", "Environment variable that tells the pods their id."))
+});
+const TRAFFIC_SCHEMA = section({
+	router: optional(choice([
+		"auto",
+		"none",
+		...ROUTERS
+	], "Which router parts the requests; default auto.")),
+	routes: optional(pipe(array(pattern(/^[A-Z]\w*\/[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/, "Kind/name, such as HTTPRoute/web", "One route."), "must be a list, such as [HTTPRoute/web]"), description("Routes that are meant; default: all that lead to the Services."))),
+	match: optional(pipe(union([array(match), match], "must be a mapping, or a list of mappings"), description("Who is on the new version whatever the weight."))),
+	sticky: optional(sticky),
+	pods: optional(choice(["share", "full"], "New pods as the weight asks, or a full set from the first step.")),
+	"on-drift": optional(choice(["stop", "reassert"], "When somebody else writes the route: end, or write it again.")),
+	settle: optional(duration("What a change of the route needs to reach every proxy.")),
+	"annotations-prefix": optional(pattern(/^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/, "the DNS name that annotations begin with, such as nginx.ingress.kubernetes.io", "nginx: what its annotations begin with.")),
+	weights: optional(array(section({
+		apiVersion: text("API version of the kind, e.g. apisix.apache.org/v2."),
+		kind: text("Its kind."),
+		name: text("Its name."),
+		stable: weightPath("Path of the weight of the version that serves."),
+		canary: weightPath("Path of the weight of the new version."),
+		total: optional(whole(1, 1e6, "What both sum up to, default 100."))
+	}), "must be a list of routes with the paths of their weights")),
+	"keep-versions": optional(keepVersions)
+});
+// src/input/config-schema.ts
 const name = pipe(string(), regex(/^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/, ({ input }) => `"${input}" is not a name (lower-case letters, digits, "-" and ".")`));
 const named$1 = (value, describe) => pipe(record(name, value, "must be a mapping from names"), description(describe));
 const EXPANDABLE = "(?:[^$]|\\$(?!\\{)|\\$\\{[A-Za-z_][A-Za-z0-9_]*\\})";
-const expandable = (regex$3, wanted, describe) => pipe(string(`must be ${wanted}`), regex(regex$3, `must be ${wanted}`), description(`${describe} \${NAME} is taken from the environment when the check runs.`));
+const expandable = (regex$2, wanted, describe) => pipe(string(`must be ${wanted}`), regex(regex$2, `must be ${wanted}`), description(`${describe} \${NAME} is taken from the environment when the check runs.`));
 const httpCheck = section({
 	path: optional(pattern(/^\//, "a path that begins with /", "Path asked, default /.")),
 	target: optional(choice(["pods", "service"], "Ask each serving pod of the new version (blue-green: the preview Service), or the Service as users do.")),
@@ -35916,59 +36067,6 @@ const httpCheck = section({
 	timeout: optional(duration("Longest time for one request, default 5s.")),
 	times: optional(whole(1, 1e3, "How often in a row it must pass, default 1."))
 });
-const TOKEN = /^[A-Za-z0-9!#$%&'*+.^_`|~-]+$/;
-const LITERAL = /^[\x21-\x7e]+(?: [\x21-\x7e]+)*$/;
-const literal = (describe) => pattern(LITERAL, "text of printable ASCII, taken literally; a number is written in quotes", describe);
-const matched = (what) => pipe(record(pipe(string(), regex(TOKEN, ({ input }) => `"${input}" is not a name of a ${what}`)), union([literal("The value."), pipe(array(literal("One of the values.")), minLength(1, "must not be empty"))], "must be text or a list of texts, taken literally; a number is written in quotes"), `must be a mapping from names of a ${what}`), description(`Values by the name of a ${what}; a list means any of them.`));
-const language = pattern(/^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$/, "a language such as de or de-CH", "Language that the browser prefers.");
-const match = section({
-	header: optional(matched("header")),
-	cookie: optional(matched("cookie")),
-	query: optional(matched("query")),
-	language: optional(union([language, array(language)], "must be a language such as de or de-CH, or a list")),
-	port: optional(whole(1, 65535, "Port that was asked; meshes.")),
-	source: optional(pipe(record(string(), string(), "must be a mapping of labels"), description("Labels of the pod that asks; meshes.")))
-});
-const token = (what, describe) => pattern(TOKEN, `the name of a ${what}`, describe);
-const sticky = section({
-	cookie: optional(token("cookie", "Cookie with an id of lower-case hex digits and hyphens whose last two are random, such as a UUID.")),
-	header: optional(token("header", "Header with such an id.")),
-	router: optional(token("cookie", "Name of the router's own cookie; Traefik."))
-});
-const WEIGHT_PATH = /^[A-Za-z_][\w-]*(\[\d+\]|\.[A-Za-z_][\w-]*)*$/;
-const weightPath = (describe) => pattern(WEIGHT_PATH, "a path such as spec.http[0].backends[1].weight", describe);
-const keepVersions = section({
-	count: optional(whole(1, 3, "How many older versions, default 1.")),
-	for: duration("How long; the next run after that takes one away."),
-	replicas: optional(whole(1, 100, "Pods of each, default 1.")),
-	header: optional(token("header", "Header that carries the id, e.g. x-deployment-id.")),
-	query: optional(token("query", "Query that carries the id, e.g. dpl.")),
-	cookie: optional(token("cookie", "Cookie that carries the id.")),
-	env: optional(pattern(/^[A-Za-z_][A-Za-z0-9_]*$/, "the name of a variable", "Environment variable that tells the pods their id."))
-});
-const traffic = section({
-	router: optional(choice([
-		"auto",
-		"none",
-		...ROUTERS
-	], "Which router parts the requests; default auto.")),
-	routes: optional(pipe(array(pattern(/^[A-Z]\w*\/[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/, "Kind/name, such as HTTPRoute/web", "One route.")), description("Routes that are meant; default: all that lead to the Services."))),
-	match: optional(pipe(union([match, array(match)], "must be a mapping, or a list of mappings"), description("Who is on the new version whatever the weight."))),
-	sticky: optional(sticky),
-	pods: optional(choice(["share", "full"], "New pods as the weight asks, or a full set from the first step.")),
-	"on-drift": optional(choice(["stop", "reassert"], "When somebody else writes the route: end, or write it again.")),
-	settle: optional(duration("What a change of the route needs to reach every proxy.")),
-	"annotations-prefix": optional(pattern(/^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/, "what annotations begin with, without the /", "nginx: the prefix.")),
-	weights: optional(array(section({
-		apiVersion: text("API version of the kind, e.g. apisix.apache.org/v2."),
-		kind: text("Its kind."),
-		name: text("Its name."),
-		stable: weightPath("Path of the weight of the version that serves."),
-		canary: weightPath("Path of the weight of the new version."),
-		total: optional(whole(1, 1e6, "What both sum up to, default 100."))
-	}), "must be a list of routes with the paths of their weights")),
-	"keep-versions": optional(keepVersions)
-});
 const CONFIG_SCHEMA = section({
 	app: optional(text("Name of what is delivered as one: a DNS label of at most 40 characters.")),
 	namespace: optional(text("Namespace for objects that name none, and the home of record and lease.")),
@@ -35976,11 +36074,11 @@ const CONFIG_SCHEMA = section({
 	images: optional(list("repository:tag, repository@digest or repository=reference.")),
 	strategy: optional(choice(STRATEGIES, "How the release comes in.")),
 	pods: optional(choice(["in-place", "separate"], "Hold the Deployment in place, or a second one beside it.")),
-	steps: optional(pipe(union([string(), array(text("One step."))], "must be a list of steps, such as [25%, wait 1m]"), description("N%, wait D, check NAME, job NAME, approve, switch."))),
+	steps: optional(pipe(union([string(), array(text("One step."))], "must be a list of steps, such as [25%, wait 1m]"), description("N%, mirror N%, wait D, check NAME, job NAME, approve, switch."))),
 	workloads: optional(named$1(section({ strategy: choice(["plain"], "plain: applied and awaited, without steps.") }), "Strategy of one workload, by the name of its Deployment, where it differs.")),
 	capacity: optional(choice(["keep", "replace"], "Canary: new pods first, or no more pods than replicas where there is no room.")),
 	checks: optional(named$1(section({ http: httpCheck }), "Checks that steps ask, by name.")),
-	traffic: optional(traffic),
+	traffic: optional(pipe(TRAFFIC_SCHEMA, description("Canary: how requests are parted where a route leads to the Service."))),
 	accept: optional(list("Ids of findings that are accepted.")),
 	"take-over": optional(list("Field managers whose fields may be taken over.")),
 	timeout: optional(duration("Longest time for one step, waits not counted.")),
@@ -36093,42 +36191,59 @@ function trafficProblems(values) {
 		...matchProblems(values)
 	];
 }
+const OF_ROUTER = [
+	"routes",
+	"match",
+	"sticky",
+	"pods",
+	"on-drift",
+	"settle",
+	"keep-versions"
+];
 function routerProblems(values) {
-	const { router = "auto", weights = [], "annotations-prefix": prefix } = values;
+	const { router = "auto", weights, "annotations-prefix": prefix } = values;
 	const found = [];
-	if (router === "generic" && weights.length === 0) found.push({
-		key: "router",
-		message: "the generic router needs weights: the paths of the two numbers in its routes"
-	});
-	if (router !== "generic" && weights.length > 0) found.push({
-		key: "weights",
-		message: "is read with router: generic only"
-	});
-	const [first, ...others] = weights.map(({ stable, canary, total = TOTAL }) => `${stable} ${canary} ${total}`);
-	if (others.some((other) => other !== first)) found.push({
-		key: "weights",
-		message: "all routes must have their weights at the same paths, with the same total"
-	});
 	if (prefix !== void 0 && router !== "nginx" && router !== "auto") found.push({
-		key: "annotations-prefix",
+		path: ["annotations-prefix"],
 		message: `has no meaning with router: ${router}`
 	});
+	if (weights !== void 0 && router !== "generic") found.push({
+		path: ["weights"],
+		message: "is read with router: generic only"
+	});
+	if (router === "generic") found.push(...weightProblems(weights ?? []));
 	if (router !== "none") return found;
-	const beside = [
-		"routes",
-		"match",
-		"sticky",
-		"keep-versions"
-	].filter((key) => values[key] !== void 0);
+	const beside = OF_ROUTER.filter((key) => values[key] !== void 0);
 	return [...found, ...beside.map((key) => ({
-		key,
+		path: [key],
 		message: "needs a router, and router is none"
 	}))];
+}
+function weightProblems(weights) {
+	if (weights.length === 0) return [{
+		path: ["router"],
+		message: "the generic router needs weights: the paths of the two numbers in its routes"
+	}];
+	const same = weights.flatMap(({ stable, canary }, index) => stable === canary ? [{
+		path: [
+			"weights",
+			index,
+			"canary"
+		],
+		message: "is the path of stable; each version has a weight of its own"
+	}] : []);
+	const [first, ...others] = weights.map(({ stable, canary, total = TOTAL }) => `${stable} ${canary} ${total}`);
+	if (others.every((other) => other === first)) return same;
+	const message = "all routes must have their weights at the same paths, with the same total";
+	return [...same, {
+		path: ["weights"],
+		message
+	}];
 }
 function stickyProblems({ sticky }) {
 	if (sticky === void 0 || Object.keys(sticky).length === 1) return [];
 	return [{
-		key: "sticky",
+		path: ["sticky"],
 		message: "has exactly one of cookie, header and router"
 	}];
 }
@@ -36136,21 +36251,41 @@ function keepProblems({ "keep-versions": keep }) {
 	if (keep === void 0) return [];
 	const found = [];
 	if (keep.header === void 0 && keep.query === void 0 && keep.cookie === void 0) found.push({
-		key: "keep-versions",
+		path: ["keep-versions"],
 		message: "needs header, query or cookie: how a request names its version"
 	});
 	if (parseDuration(keep.for) === 0) found.push({
-		key: "keep-versions.for",
+		path: ["keep-versions", "for"],
 		message: "must be above 0"
 	});
 	return found;
 }
 function matchProblems({ match }) {
 	if (match === void 0) return [];
-	return (Array.isArray(match) ? match : [match]).some((each) => conditionsOf(each).length === 0) ? [{
-		key: "match",
-		message: "is empty: every request would match"
-	}] : [];
+	return (Array.isArray(match) ? match.map((values, index) => ({
+		values,
+		path: ["match", index]
+	})) : [{
+		values: match,
+		path: ["match"]
+	}]).flatMap(({ values, path }) => {
+		if (Object.keys(values).length === 0) return [{
+			path,
+			message: "is empty: every request would match"
+		}];
+		return doubled(Object.keys(values.header ?? {})).map((name) => ({
+			path: [
+				...path,
+				"header",
+				name
+			],
+			message: "stands twice: upper and lower case are one name"
+		}));
+	});
+}
+function doubled(names) {
+	const lower = names.map((name) => name.toLowerCase());
+	return names.filter((_, index) => lower.indexOf(lower[index] ?? "") < index);
 }
 // src/input/config.ts
 const TIMEOUT_MS$1 = 5e3;
@@ -36183,11 +36318,11 @@ function parseConfig(text, file) {
 			key
 		])
 	})));
-	const traffic = trafficProblems(result.output.traffic ?? {}).map(({ key, message }) => ({
-		message: `traffic${key === "" ? "" : `.${key}`}: ${message}`,
-		place: placeOf(["traffic", ...key.split(".").filter((part) => part !== "")])
+	const traffic = trafficProblems(result.output.traffic ?? {}).map(({ path, message }) => ({
+		message: `${["traffic", ...path].join(".")}: ${message}`,
+		place: placeOf(["traffic", ...path])
 	}));
-	const all = [...problems, ...traffic];
+	const all = inOrder([...problems, ...traffic]);
 	if (all.length > 0) throw refuseProblems("config", all);
 	return {
 		file,
@@ -36211,8 +36346,9 @@ function inOrder(problems) {
 	return problems.sort((a, b) => at(a) - at(b));
 }
 function deepestOf(issue) {
-	const inner = (issue.issues ?? []).find(({ path }) => path !== void 0);
-	if (inner === void 0) return issue;
+	const found = (issue.issues ?? []).find(({ path }) => path !== void 0);
+	if (found === void 0) return issue;
+	const inner = deepestOf(found);
 	return {
 		...inner,
 		path: [...issue.path ?? [], ...inner.path ?? []]
@@ -43587,7 +43723,7 @@ const WORDS$1 = [
 	"switch"
 ];
 const NAME = /^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/;
-function readSteps(text, strategy, source, checks) {
+function readSteps(text, strategy, source, { checks, unrouted = false } = {}) {
 	const problems = [];
 	const add = ({ place, where, text }, message) => {
 		problems.push({
@@ -43605,6 +43741,7 @@ function readSteps(text, strategy, source, checks) {
 		return [];
 	});
 	for (const { piece, step } of reads) {
+		if (unrouted && needsRouter(step)) add(piece, "it needs a router, and traffic: router is none");
 		if (step.kind !== "check" || checks === void 0) continue;
 		for (const name of step.names.filter((name) => !checks.includes(name))) add(piece, `no check "${name}" in the config; ${checks.length === 0 ? "it has no checks" : hint(name, checks)}`);
 	}
@@ -43679,6 +43816,9 @@ function allowedText(strategy) {
 	const forms = ALLOWED_STEPS[strategy].map((kind) => FORMS[kind]);
 	return forms.length === 0 ? none(strategy) : `allowed: ${oneOf(forms)}`;
 }
+function needsRouter(step) {
+	return step.kind === "mirror" || step.kind === "weight" && step.percent === 0;
+}
 function weightOf(word, rest) {
 	if (rest.length > 0) return "a weight stands alone";
 	if (!word.endsWith("%")) return `a weight is written in percent; did you mean ${word}%?`;
@@ -43736,7 +43876,7 @@ function checkOrder(reads, strategy, add, missing) {
 		if (jobs.has(name)) add(piece, `the job "${name}" runs in a step before it already`);
 		jobs.add(name);
 	}
-	else if (step.kind === "check" && strategy === "canary" && !stands) add(piece, "no pod of the new version runs before the first weight");
+	else if (step.kind === "check" && strategy === "canary" && !stands) add(piece, "no pod of the new version runs before the first weight; with a router, 0% or a mirror may stand before it");
 	if (strategy === "canary" && !stands) missing("steps: a canary needs a weight, such as 25%");
 	if (strategy === "blue-green" && !switched) missing("steps: blue-green needs the step \"switch\", once");
 }
@@ -43998,7 +44138,10 @@ function capacityOf(values, strategy) {
 function stepsOf(values, strategy, config) {
 	const written = values.find("steps");
 	if (written === void 0) return [...DEFAULT_STEPS[strategy]];
-	const { steps, problems } = readSteps(typeof written.value === "boolean" ? "" : written.value, strategy, placesOf(written, config), Object.keys(config?.checks ?? {}));
+	const { steps, problems } = readSteps(typeof written.value === "boolean" ? "" : written.value, strategy, placesOf(written, config), {
+		checks: Object.keys(config?.checks ?? {}),
+		unrouted: values.configured("traffic") && config?.values.traffic?.router === "none"
+	});
 	values.problems.push(...problems);
 	return steps;
 }

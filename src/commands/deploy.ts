@@ -114,7 +114,7 @@ async function resume(session: Session, record: RolloutRecord, map: ConfigMap): 
   const { client, settings } = deps
   // From the payload, which is the same release with the colors that this rollout gave it.
   const release = releaseOf(payload, record)
-  const seen = await survey({ client, world: session.world, release, settings, command: 'deploy' })
+  const seen = await survey({ client, clock: deps.clock, world: session.world, release, settings, command: 'deploy' })
   return endedResult(
     deps,
     book,

@@ -43,7 +43,7 @@ export async function preflight(
 ): Promise<Look> {
   const { deps, world } = session
   const { client, settings, reporter, clock, source } = deps
-  const seen = await survey({ client, world, release, settings, command: settings.command })
+  const seen = await survey({ client, clock: deps.clock, world, release, settings, command: settings.command })
   if (known?.rest !== undefined) wentBack(session, release, seen, known.rest)
   const { strategy, steps, pods, capacity, timeoutMs, takeOver } = settings
   const plain = Object.keys(settings.workloads)
@@ -235,7 +235,14 @@ export async function differs(
   const { deps, world } = session
   const release = await shaped(session, plain, record)
   const { client, settings } = deps
-  const { live, dryRuns } = await survey({ client, world, release, settings, command: settings.command })
+  const { live, dryRuns } = await survey({
+    client,
+    clock: deps.clock,
+    world,
+    release,
+    settings,
+    command: settings.command,
+  })
   const steps = new Set(release.parts.stepJobs.map((job) => keyOf(refOf(job))))
   const other = release.objects.find(({ object }) => {
     const key = keyOf(refOf(object))

@@ -2,6 +2,7 @@ import type { Client } from '../kubernetes/client.ts'
 import { ApiError } from '../kubernetes/errors.ts'
 import { ALL_ROUTERS, routerNamed } from '../routers/all.ts'
 import type { ObjectKind, Route, Router } from '../routers/router.ts'
+import type { Clock } from '../shared/clock.ts'
 import { type KubeObject, keyOf, nameOf, refOf } from '../shared/objects.ts'
 import type { Traffic } from './settings.ts'
 
@@ -54,6 +55,7 @@ class Kinds {
 /** Looks for the routes that lead to any of the Services, as the settings say. Reads only. */
 export async function findRoutes(
   client: Client,
+  clock: Clock,
   namespace: string,
   services: readonly string[],
   traffic: Traffic,
@@ -75,9 +77,28 @@ export async function findRoutes(
     const own = leading.filter(
       ({ object }) => traffic.routes.length === 0 || traffic.routes.includes(nameOf(refOf(object))),
     )
-    if (own.length > 0) search.found.push({ router, routes: own })
+    if (own.length > 0)
+      search.found.push({
+        router,
+        routes: await Promise.all(own.map((route) => decided(client, clock, router, route))),
+      })
   }
   return search
+}
+
+/** A gateway may need a moment for a route that was just written. */
+const PATIENCE_MS = 5_000
+const STEP_MS = 250
+
+async function decided(client: Client, clock: Clock, router: Router, route: Route): Promise<Route> {
+  let { object } = route
+  for (let waited = 0; waited < PATIENCE_MS && router.verify(object).kind === 'waiting'; waited += STEP_MS) {
+    // One that nobody has ever taken has no status; only one that is behind catches up.
+    if (object['status'] === undefined) break
+    await clock.sleep(STEP_MS)
+    object = (await client.get<KubeObject>(refOf(object))) ?? object
+  }
+  return { ...route, object }
 }
 
 async function routesOf(kinds: Kinds, router: Router, traffic: Traffic, search: RouteSearch): Promise<Route[]> {

@@ -132,7 +132,7 @@ function trafficNotes(
   const led = services.map((service) => `Service/${service.split('/')[1] ?? ''}`)
   const replicas = workloads.reduce((sum, workload) => sum + (workload.mode === 'steps' ? workload.replicas : 0), 0)
   return [
-    `The share is one of requests: ${router} parts those that come to ${led.join(', ')} through ${names.join(', ')}. What comes to the Service past it stays on the old version until the finish.`,
+    `The share is one of requests: ${router} parts those that come to ${led.join(', ')} through ${names.join(', ')}. What comes to the Service past it stays on the old version until all are on the new one.`,
     `All ${replicas} old pods stay until then, and ${pods === 'full' ? 'a full new set stands' : 'new pods stand'} beside them; each change of the route settles for ${Math.round(settleMs / 1000)} s before its step counts.`,
     ...(match.length === 0
       ? []

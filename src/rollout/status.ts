@@ -139,7 +139,7 @@ async function routeLines(client: Client, record: RolloutRecord): Promise<Status
 }
 
 function routeLine(
-  { rollout }: RolloutRecord,
+  { rollout, plan, step, phase }: RolloutRecord,
   { router, split }: Traffic,
   route: Route,
   ref: ObjectRef,
@@ -147,7 +147,14 @@ function routeLine(
 ): StatusLine {
   if (live === undefined) return { text: `${nameOf(ref)} does not exist`, level: 'warning' }
   const share = shareOf(live, rollout)
-  if (share === undefined) return info(`${nameOf(ref)}: carries no share of this rollout`)
+  const first = plan.findIndex(({ kind }) => kind === 'weight' || kind === 'mirror')
+  const begun = phase === 'paused' && first >= 0 && step > first
+  if (share === undefined && !begun) return info(`${nameOf(ref)}: carries no share of this rollout`)
+  if (share === undefined)
+    return {
+      text: `DRIFT: ${nameOf(ref)} carries no share of rollout ${rollout} any more: ${lastWriter(live)} has put something else there`,
+      level: 'warning',
+    }
   const wanted = router.wanted(route, { ...split, ...share }).find((object) => keyOf(refOf(object)) === keyOf(ref))
   const copied = share.mirror === 0 ? '' : `, ${share.mirror}% copied`
   if (wanted === undefined || isAsWanted(live, wanted))

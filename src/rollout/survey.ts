@@ -6,6 +6,7 @@ import type { DryRunResult, LiveLists } from '../preflight/input.ts'
 import { compareRights, type Need, neededRights, type RulesReview } from '../preflight/rights.ts'
 import type { JsonMap } from '../shared/objects.ts'
 import { type Deployment, keyOf, type KubeObject, refOf, type ReplicaSet } from '../shared/objects.ts'
+import type { Clock } from '../shared/clock.ts'
 import { servicesBehind } from './draft.ts'
 import { findRoutes, type RouteSearch } from './find-routes.ts'
 import { selectorText, type World } from './world.ts'
@@ -33,6 +34,7 @@ export interface Survey {
 
 export interface SurveyOptions {
   client: Client
+  clock: Clock
   world: World
   release: Release
   settings: Settings
@@ -70,11 +72,11 @@ export async function survey(options: SurveyOptions): Promise<Survey> {
 }
 
 /** Routes are looked for where a weight could be theirs. */
-async function searchRoutes({ client, world, release, settings }: SurveyOptions): Promise<RouteSearch> {
+async function searchRoutes({ client, clock, world, release, settings }: SurveyOptions): Promise<RouteSearch> {
   if (settings.strategy !== 'canary') return { found: [], unread: [], named: [] }
   const services = release.parts.workloads.flatMap((manifest) => servicesBehind(world, release, manifest))
   const names = services.map(({ metadata }) => metadata.name ?? '')
-  return findRoutes(client, release.namespace, [...new Set(names)], settings.traffic)
+  return findRoutes(client, clock, release.namespace, [...new Set(names)], settings.traffic)
 }
 
 function namespacesOf(release: Release): string[] {

@@ -5,7 +5,7 @@ import { isHeld, templateDrift } from './hold.ts'
 import { done, type Move, wait } from './move.ts'
 import { surgeOneShort } from './pods.ts'
 import { routesAt, shareNow } from './routes.ts'
-import { canaryService, HASH_LABEL, pinMove } from './services.ts'
+import { canaryService, HASH_LABEL, pinMove, settling } from './services.ts'
 import { replicasOf, type Routing, type ServiceView, type Share, sideOf, type WorkloadView } from './view.ts'
 
 /** The least surge in percent: one pod, whatever the replicas up to a hundred. */
@@ -16,14 +16,18 @@ const ONE = '1%'
  * version's hash before any new pod starts; a Service of their own leads to them, and the route gives it its share.
  */
 export function weightedStep(view: WorkloadView, share: Share): Move {
-  return (
-    begun(view) ??
-    unserved(view) ??
-    standing(view, share) ??
-    (share.percent >= 100 ? allReady(view) : undefined) ??
-    routesAt(view, share) ??
-    done
-  )
+  const stands = begun(view) ?? unserved(view) ?? standing(view, share)
+  if (stands !== undefined || share.percent < 100) return stands ?? routesAt(view, share) ?? done
+  // All users are all users: those who come to the Service past the route as well.
+  return allReady(view) ?? routesAt(view, share) ?? toNew(view) ?? settling(view) ?? done
+}
+
+/** The users' Services to the new version, one at a time; undefined when all are. */
+function toNew(view: WorkloadView): Move | undefined {
+  const fresh = sideOf(view, 'next')
+  const left = view.services.find((service) => !pinnedTo(service, fresh))
+  if (left === undefined) return undefined
+  return fresh.hash === undefined ? wait('the new ReplicaSet') : pinMove(left, 'next', fresh.hash)
 }
 
 /** New pods for the share, ready, and the endpoints of their Services; undefined when so. */
@@ -128,14 +132,15 @@ export function weightedFinish(view: WorkloadView): Move {
   const drift = templateDrift(view)
   if (drift !== undefined) return drift
   const [old, fresh] = [sideOf(view, 'stable'), sideOf(view, 'next')]
-  const left = view.services.find((service) => !pinnedTo(service, fresh))
+  const left = view.services.some((service) => !pinnedTo(service, fresh))
   // While users are bound to the old version, a hold that is gone was taken by a foreign apply, not by the finish.
   const over = !isHeld(deployment) && !view.services.some((service) => pinnedTo(service, old))
-  if (over || left === undefined) return finishMove(view)
+  if (over) return finishMove(view)
+  // A step at 100% has led all of them there; pods may have gone, or been asked for, since.
+  if (!left) return allReady(view) ?? finishMove(view)
   const all: Share = { percent: 100, mirror: 0 }
-  const before = begun(view) ?? unserved(view) ?? standing(view, all) ?? allReady(view) ?? onOldOnly(view, all)
-  if (before !== undefined) return before
-  return fresh.hash === undefined ? wait('the new ReplicaSet') : pinMove(left, 'next', fresh.hash)
+  const stands = begun(view) ?? unserved(view) ?? standing(view, all) ?? allReady(view)
+  return stands ?? onOldOnly(view, all) ?? toNew(view) ?? done
 }
 
 /** Once a Service is on the new version the route is on its way back already. */

@@ -55,7 +55,7 @@ describe('a route that somebody else writes while a canary rests', () => {
     world.emulator.put({ ...routeObject(), metadata: { ...routeObject().metadata } }, 'argocd')
     const status = await world.run('status')
     expect(status.events.flatMap((event) => (event.kind === 'line' ? event.text : []))).toContain(
-      'HTTPRoute/shop: carries no share of this rollout',
+      'DRIFT: HTTPRoute/shop carries no share of rollout 1 any more: argocd has put something else there',
     )
     const { result } = await world.run('promote')
     expect(result).toMatchObject({ outcome: 'refused', failure: { code: 'drift' } })
