@@ -17730,23 +17730,6 @@ async function jobFailure(engine, name, namespace, { fatal, symptoms }, reason, 
 		next: known?.next ?? `kubectl -n ${namespace} logs job/${name}`
 	});
 }
-// src/manifests/digest.ts
-function write(value) {
-	if (typeof value === "bigint") return String(value);
-	if (Array.isArray(value)) return `[${value.map((item) => write(item)).join(",")}]`;
-	if (typeof value !== "object" || value === null) return JSON.stringify(value ?? null);
-	return `{${Object.keys(value).filter((key) => value[key] !== void 0).sort().map((key) => `${JSON.stringify(key)}:${write(value[key])}`).join(",")}}`;
-}
-function canonicalJson(value) {
-	return write(value);
-}
-function releaseDigest(objects) {
-	const texts = objects.map((object) => `${keyOf$2(refOf$1(object))} ${canonicalJson(object)}`);
-	return createHash("sha256").update(texts.sort().join("\n")).digest("hex");
-}
-function releaseName(digest) {
-	return digest.slice(0, 10);
-}
 // src/routers/alb-services.ts
 const PREFIX$2 = "alb.ingress.kubernetes.io/";
 const TARGET_TYPE = `${PREFIX$2}target-type`;
@@ -19402,6 +19385,23 @@ function routerNamed(name) {
 	if (found === void 0) throw new Error(`no router ${name}`);
 	return found;
 }
+// src/manifests/digest.ts
+function write(value) {
+	if (typeof value === "bigint") return String(value);
+	if (Array.isArray(value)) return `[${value.map((item) => write(item)).join(",")}]`;
+	if (typeof value !== "object" || value === null) return JSON.stringify(value ?? null);
+	return `{${Object.keys(value).filter((key) => value[key] !== void 0).sort().map((key) => `${JSON.stringify(key)}:${write(value[key])}`).join(",")}}`;
+}
+function canonicalJson(value) {
+	return write(value);
+}
+function releaseDigest(objects) {
+	const texts = objects.map((object) => `${keyOf$2(refOf$1(object))} ${canonicalJson(object)}`);
+	return createHash("sha256").update(texts.sort().join("\n")).digest("hex");
+}
+function releaseName(digest) {
+	return digest.slice(0, 10);
+}
 // src/rollout/routing.ts
 function trafficOf$2(record, payload) {
 	const { traffic, app } = record;
@@ -19426,13 +19426,29 @@ function trafficOf$2(record, payload) {
 		split: {
 			sides,
 			match,
-			pins: kept,
+			pins: [...kept, ...servingPin(record, traffic)],
 			...sticky === void 0 ? {} : { sticky },
 			...prefix === void 0 ? {} : { prefix },
 			...weights === void 0 ? {} : { weights },
 			labels: { [APP_LABEL]: app }
 		}
 	};
+}
+function servingPin({ serving, release, services }, { keep, services: led }) {
+	const id = serving === void 0 ? void 0 : idOf$1(serving);
+	if (keep === void 0 || id === void 0 || id === idOf$1(release)) return [];
+	const { header, query, cookie } = keep;
+	const own = services.filter(({ namespace, name }) => led.includes(`${namespace}/${name}`));
+	return [{
+		id,
+		services: Object.fromEntries(own.map(({ name }) => [name, name])),
+		...header === void 0 ? {} : { header },
+		...query === void 0 ? {} : { query },
+		...cookie === void 0 ? {} : { cookie }
+	}];
+}
+function idOf$1({ id, digest }) {
+	return id ?? releaseName(digest);
 }
 function withoutKept(router, object, kept) {
 	const services = kept.flatMap((version) => Object.values(version.services));
@@ -19533,10 +19549,10 @@ function keptName(name, id) {
 }
 function keepingAfter(record, traffic, now) {
 	const { keep } = traffic;
-	const before = (record.kept ?? []).filter(({ id }) => id !== idOf$1(record));
+	const before = (record.kept ?? []).filter(({ id }) => id !== idOf$1(record.release));
 	if (keep === void 0 || record.serving === void 0) return before;
-	const id = record.serving.id ?? releaseName(record.serving.digest);
-	if (id === idOf$1(record) || before.some((kept) => kept.id === id)) return before;
+	const id = idOf$1(record.serving);
+	if (id === idOf$1(record.release) || before.some((kept) => kept.id === id)) return before;
 	const { header, query, cookie } = keep;
 	const fresh = {
 		id,
@@ -19555,9 +19571,6 @@ function keepingAfter(record, traffic, now) {
 		...kept,
 		until: past
 	})];
-}
-function idOf$1({ release }) {
-	return release.id ?? releaseName(release.digest);
 }
 function led(record, traffic) {
 	return record.workloads.filter(({ mode, name, namespace }) => mode === "steps" && record.services.some((service) => service.workload === name && traffic.services.includes(`${namespace}/${service.name}`)));
@@ -19672,9 +19685,9 @@ function objectsOf({ namespace, deployments, services }) {
 async function removeObjects(client, kept) {
 	for (const ref of objectsOf(kept)) await client.delete(ref, { propagation: "Background" });
 }
-async function expireKept({ client, clock, book, settleMs, tell }) {
+async function expireKept({ client, clock, book, settleMs, spare, tell }) {
 	const { kept = [], traffic } = book.record;
-	const past = kept.filter(({ until }) => Date.parse(until) <= clock.now());
+	const past = kept.filter(({ id, until }) => id !== spare && Date.parse(until) <= clock.now());
 	if (past.length === 0) return;
 	for (const key of new Set(past.flatMap(({ routes }) => routes))) await unroute(client, key, past);
 	await clock.sleep(traffic?.settleMs ?? settleMs);
@@ -20247,8 +20260,12 @@ async function carry(engine, passes, around) {
 		await around.keep();
 		await finish(engine);
 		await around.after();
+		const spare = freshOf(book.record)?.id;
 		await succeed(engine);
-		await expireKept(expiryOf(engine));
+		await expireKept({
+			...expiryOf(engine),
+			...spare === void 0 ? {} : { spare }
+		});
 		return { outcome: book.record.command === "rollback" ? "rolled-back" : "succeeded" };
 	} catch (error) {
 		return ended(engine, error);
@@ -29643,15 +29660,11 @@ async function preflight(session, release, record, known) {
 }
 function routesOf({ app, objects, namespace }, { traffic, steps }, { routes, lists }, { record, payload }, resting) {
 	if (record.workloads.every(({ mode }) => mode !== "steps")) return [];
-	const known = trafficOf$2(record, payload)?.split ?? {
+	const split = trafficOf$2(record, payload)?.split ?? {
 		sides: [],
 		match: traffic.match,
 		pins: [],
 		labels: {}
-	};
-	const split = {
-		...known,
-		pins: [...known.pins, ...pinsOf(traffic, record)]
 	};
 	const { found, unread, named } = routes;
 	const bare = found.map(({ router, routes: all }) => ({
@@ -29674,18 +29687,6 @@ function routesOf({ app, objects, namespace }, { traffic, steps }, { routes, lis
 		split,
 		resting
 	}), objects);
-}
-function pinsOf({ keep }, { services, serving }) {
-	if (keep === void 0 || serving === void 0) return [];
-	const { header, query, cookie } = keep;
-	const id = serving.id ?? releaseName(serving.digest);
-	return [{
-		id,
-		services: Object.fromEntries(services.map(({ name }) => [name, keptName(name, id)])),
-		...header === void 0 ? {} : { header },
-		...query === void 0 ? {} : { query },
-		...cookie === void 0 ? {} : { cookie }
-	}];
 }
 function withKnown(plan, known) {
 	if (known === void 0) return plan;

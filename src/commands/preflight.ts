@@ -1,8 +1,6 @@
 import type { Client } from '../kubernetes/client.ts'
 import { sameContent } from '../kubernetes/diff.ts'
-import { releaseName } from '../manifests/digest.ts'
 import { valueAt } from '../manifests/workload.ts'
-import type { Pin } from '../routers/router.ts'
 import type { Finding } from '../preflight/finding.ts'
 import { previewFindings } from '../preflight/preview.ts'
 import { placedAt, routeFindings } from '../preflight/routes.ts'
@@ -11,14 +9,13 @@ import { applyAcceptance, blocking, runRules } from '../preflight/rules.ts'
 import { type Plan, renderPlan } from '../report/plan.ts'
 import { colored } from '../rollout/colors.ts'
 import { type Draft, draftRollout, dryRunOf } from '../rollout/draft.ts'
-import { keptName } from '../rollout/kept.ts'
 import { Interrupted } from '../rollout/interrupt.ts'
 import { planOf } from '../rollout/plan.ts'
 import type { RolloutRecord } from '../rollout/record.ts'
 import { type Release, withObjects } from '../rollout/release.ts'
 import { keptRoutes, trafficOf, withoutKept } from '../rollout/routing.ts'
 import type { ReadSession, Session } from '../rollout/session.ts'
-import type { Settings, Traffic } from '../rollout/settings.ts'
+import type { Settings } from '../rollout/settings.ts'
 import { type Survey, survey } from '../rollout/survey.ts'
 import { selectorText } from '../rollout/world.ts'
 import { type Failure, refuse } from '../shared/errors.ts'
@@ -103,8 +100,7 @@ function routesOf(
   resting: boolean,
 ): Finding[] {
   if (record.workloads.every(({ mode }) => mode !== 'steps')) return []
-  const known = trafficOf(record, payload)?.split ?? { sides: [], match: traffic.match, pins: [], labels: {} }
-  const split = { ...known, pins: [...known.pins, ...pinsOf(traffic, record)] }
+  const split = trafficOf(record, payload)?.split ?? { sides: [], match: traffic.match, pins: [], labels: {} }
   const { found, unread, named } = routes
   const bare = found.map(({ router, routes: all }) => ({
     router,
@@ -116,22 +112,6 @@ function routesOf(
     routeFindings({ app, settings: traffic, steps, services, live, found: bare, unread, named, split, resting }),
     objects,
   )
-}
-
-/** The version that serves now, as it would be kept. */
-function pinsOf({ keep }: Traffic, { services, serving }: RolloutRecord): Pin[] {
-  if (keep === undefined || serving === undefined) return []
-  const { header, query, cookie } = keep
-  const id = serving.id ?? releaseName(serving.digest)
-  return [
-    {
-      id,
-      services: Object.fromEntries(services.map(({ name }) => [name, keptName(name, id)])),
-      ...(header === undefined ? {} : { header }),
-      ...(query === undefined ? {} : { query }),
-      ...(cookie === undefined ? {} : { cookie }),
-    },
-  ]
 }
 
 function withKnown(plan: Plan, known: UnderWay | undefined): Plan {

@@ -4,7 +4,7 @@ import { stopMove } from '../strategies/strategy.ts'
 import type { Engine } from './engine.ts'
 import { finish, succeed } from './finish.ts'
 import { Interrupted } from './interrupt.ts'
-import { type ExpiryTools, expireKept } from './kept.ts'
+import { type ExpiryTools, expireKept, freshOf } from './kept.ts'
 import type { Outcome } from './record.ts'
 import { type Passes, runSteps } from './steps.ts'
 import { undo } from './undo.ts'
@@ -37,8 +37,9 @@ export async function carry(engine: Engine, passes: Passes, around: Around): Pro
     await around.keep()
     await finish(engine)
     await around.after()
+    const spare = freshOf(book.record)?.id
     await succeed(engine)
-    await expireKept(expiryOf(engine))
+    await expireKept({ ...expiryOf(engine), ...(spare === undefined ? {} : { spare }) })
     return { outcome: book.record.command === 'rollback' ? 'rolled-back' : 'succeeded' }
   } catch (error) {
     return ended(engine, error)

@@ -1,6 +1,5 @@
 import type { Client } from '../kubernetes/client.ts'
 import { ApiError } from '../kubernetes/errors.ts'
-import { releaseName } from '../manifests/digest.ts'
 import { routerNamed } from '../routers/all.ts'
 import { changes } from '../routers/router.ts'
 import type { Clock } from '../shared/clock.ts'
@@ -11,7 +10,7 @@ import type { Book } from './book.ts'
 import type { Engine } from './engine.ts'
 import { clean, withOwnershipOf } from './ownership.ts'
 import type { KeptVersion, RolloutRecord, TrafficRecord } from './record.ts'
-import { withoutKept } from './routing.ts'
+import { idOf, withoutKept } from './routing.ts'
 
 /** Label of a kept version's pods: no selector of the app finds them, and they find each other. */
 const VERSION_LABEL = 'headgate.dev/version'
@@ -27,10 +26,10 @@ export function keptName(name: string, id: string): string {
  */
 export function keepingAfter(record: RolloutRecord, traffic: TrafficRecord, now: number): KeptVersion[] {
   const { keep } = traffic
-  const before = (record.kept ?? []).filter(({ id }) => id !== idOf(record))
+  const before = (record.kept ?? []).filter(({ id }) => id !== idOf(record.release))
   if (keep === undefined || record.serving === undefined) return before
-  const id = record.serving.id ?? releaseName(record.serving.digest)
-  if (id === idOf(record) || before.some((kept) => kept.id === id)) return before
+  const id = idOf(record.serving)
+  if (id === idOf(record.release) || before.some((kept) => kept.id === id)) return before
   const { header, query, cookie } = keep
   const fresh: KeptVersion = {
     id,
@@ -50,10 +49,6 @@ export function keepingAfter(record: RolloutRecord, traffic: TrafficRecord, now:
   }
   const past = new Date(now).toISOString()
   return [fresh, ...before.map((kept, at) => (at + 1 < keep.count ? kept : { ...kept, until: past }))]
-}
-
-function idOf({ release }: RolloutRecord): string {
-  return release.id ?? releaseName(release.digest)
 }
 
 /** Workloads behind a Service that a route leads to. */
@@ -137,7 +132,7 @@ export async function keepOld(engine: Engine, ready: (object: KubeObject) => Pro
 }
 
 /** The version that this rollout adds to the kept ones. */
-function freshOf({ kept = [], traffic }: RolloutRecord): KeptVersion | undefined {
+export function freshOf({ kept = [], traffic }: RolloutRecord): KeptVersion | undefined {
   return traffic?.keeping?.find(({ id }) => kept.every((before) => before.id !== id))
 }
 
@@ -163,13 +158,15 @@ export interface ExpiryTools {
   clock: Clock
   book: Book
   settleMs: number
+  /** id of a version that this very run has begun to keep */
+  spare?: string
   tell: (text: string) => void
 }
 
 /** Takes away what is past its time: first no route leads there, and only then it goes. Does nothing when nothing is. */
-export async function expireKept({ client, clock, book, settleMs, tell }: ExpiryTools): Promise<void> {
+export async function expireKept({ client, clock, book, settleMs, spare, tell }: ExpiryTools): Promise<void> {
   const { kept = [], traffic } = book.record
-  const past = kept.filter(({ until }) => Date.parse(until) <= clock.now())
+  const past = kept.filter(({ id, until }) => id !== spare && Date.parse(until) <= clock.now())
   if (past.length === 0) return
   for (const key of new Set(past.flatMap(({ routes }) => routes))) await unroute(client, key, past)
   await clock.sleep(traffic?.settleMs ?? settleMs)

@@ -1,10 +1,11 @@
+import { releaseName } from '../manifests/digest.ts'
 import { routerNamed } from '../routers/all.ts'
-import { allObjects, type Route, type Router, type Split } from '../routers/router.ts'
+import { allObjects, type Pin, type Route, type Router, type Split } from '../routers/router.ts'
 import { keyOf, type KubeObject, type ObjectRef, refOf, type ServicePort } from '../shared/objects.ts'
 import { APP_LABEL, canaryName } from '../strategies/services.ts'
 import type { RouteObject, Routing } from '../strategies/view.ts'
 import type { Payload } from './codec.ts'
-import type { KeptVersion, RolloutRecord, TrafficRecord } from './record.ts'
+import type { KeptVersion, ReleaseRef, RolloutRecord, TrafficRecord } from './record.ts'
 import type { World } from './world.ts'
 
 /** The routes of a rollout, from its record and payload. */
@@ -36,13 +37,35 @@ export function trafficOf(record: RolloutRecord, payload: Payload): Traffic | un
     split: {
       sides,
       match,
-      pins: kept,
+      pins: [...kept, ...servingPin(record, traffic)],
       ...(sticky === undefined ? {} : { sticky }),
       ...(prefix === undefined ? {} : { prefix }),
       ...(weights === undefined ? {} : { weights }),
       labels: { [APP_LABEL]: app },
     },
   }
+}
+
+/** While steps run, old pages stay on the version that serves until then: it still stands behind its own Service. */
+function servingPin({ serving, release, services }: RolloutRecord, { keep, services: led }: TrafficRecord): Pin[] {
+  const id = serving === undefined ? undefined : idOf(serving)
+  if (keep === undefined || id === undefined || id === idOf(release)) return []
+  const { header, query, cookie } = keep
+  const own = services.filter(({ namespace, name }) => led.includes(`${namespace}/${name}`))
+  return [
+    {
+      id,
+      services: Object.fromEntries(own.map(({ name }) => [name, name])),
+      ...(header === undefined ? {} : { header }),
+      ...(query === undefined ? {} : { query }),
+      ...(cookie === undefined ? {} : { cookie }),
+    },
+  ]
+}
+
+/** What a release is called where versions are kept. */
+export function idOf({ id, digest }: ReleaseRef): string {
+  return id ?? releaseName(digest)
 }
 
 /** A route, live or of a release, without the rules that lead to kept versions. */

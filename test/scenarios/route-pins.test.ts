@@ -100,6 +100,19 @@ describe('kept versions', () => {
     expectUnharmed(world)
   })
 
+  it('keeps a version until the next run at least, however short its time', async () => {
+    const { world, gateway, first } = await twice()
+    const short = { ...KEEP, forMs: 1_000 }
+    const options = keeping(V3)
+    const traffic = { router: 'auto', routes: [], match: [], pods: 'share', onDrift: 'stop', weights: [] } as const
+    const asked = { ...traffic, routes: [], match: [], weights: [], keep: short }
+    await world.run('deploy', { ...options, traffic: asked })
+    expect(pinned(gateway, first)).toBe(`${APP}-${first}`)
+    await world.run('deploy', { ...options, traffic: asked })
+    expect(pinned(gateway, first)).toBeUndefined()
+    expect([...gateway.lost]).toEqual([])
+  })
+
   it('keeps no more versions than asked, and their rules through the next canary', async () => {
     const { world, gateway, first } = await twice()
     await world.run('deploy', keeping(V3))
@@ -107,6 +120,8 @@ describe('kept versions', () => {
     const paused = await world.run('deploy', keeping('0.4.0', { plan: '50%, approve' }))
     expect(paused.result, paused.result?.message).toMatchObject({ outcome: 'paused' })
     expect(pinned(gateway, first)).toBe(`${APP}-${first}`)
+    // Old pages stay where they are while half of the users are on the new version.
+    expect(pinned(gateway, second)).toBe(APP)
     expect(gateway.weights).toEqual({ [APP]: 50, [`${APP}-canary`]: 50 })
     const { result } = await world.run('promote')
     expect(result, result?.message).toMatchObject({ outcome: 'succeeded' })
