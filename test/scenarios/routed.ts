@@ -145,7 +145,8 @@ export class Gateway {
   }
 
   weightsOf(service: string): Record<string, number> {
-    const main = this.rules.find(({ backendRefs }) => backendRefs[0]?.name === service)
+    // Rules of kept versions stand before it.
+    const main = this.rules.findLast(({ backendRefs }) => backendRefs[0]?.name === service)
     return Object.fromEntries((main?.backendRefs ?? []).map(({ name, weight = 1 }) => [name, weight]))
   }
 
