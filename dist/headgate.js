@@ -27408,8 +27408,9 @@ async function decided$1(client, clock, router, route) {
 async function routesOf$1(kinds, router, traffic, search) {
 	const wanted = router.name === "generic" ? traffic.weights : router.kinds;
 	const objects = new Map();
+	const served = new Set();
 	for (const kind of wanted) {
-		if ([...objects.values()].some((object) => object.kind === kind.kind && router.name !== "generic")) continue;
+		if (served.has(kind.kind) && router.name !== "generic") continue;
 		const list = await kinds.list({
 			apiVersion: kind.apiVersion,
 			kind: kind.kind
@@ -27418,7 +27419,10 @@ async function routesOf$1(kinds, router, traffic, search) {
 			kind,
 			why: list
 		});
-		else for (const object of list) if (isMeant(object, kind)) objects.set(keyOf$2(refOf$1(object)), object);
+		else {
+			served.add(kind.kind);
+			for (const object of list) if (isMeant(object, kind)) objects.set(keyOf$2(refOf$1(object)), object);
+		}
 	}
 	for (const object of objects.values()) {
 		const name = nameOf(refOf$1(object));

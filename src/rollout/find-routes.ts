@@ -104,12 +104,16 @@ async function decided(client: Client, clock: Clock, router: Router, route: Rout
 async function routesOf(kinds: Kinds, router: Router, traffic: Traffic, search: RouteSearch): Promise<Route[]> {
   const wanted = router.name === 'generic' ? traffic.weights : router.kinds
   const objects = new Map<string, KubeObject>()
+  const served = new Set<string>()
   for (const kind of wanted) {
     // Of one kind the first version that is served.
-    if ([...objects.values()].some((object) => object.kind === kind.kind && router.name !== 'generic')) continue
+    if (served.has(kind.kind) && router.name !== 'generic') continue
     const list = await kinds.list({ apiVersion: kind.apiVersion, kind: kind.kind })
     if (typeof list === 'string') search.unread.push({ kind, why: list })
-    else for (const object of list) if (isMeant(object, kind)) objects.set(keyOf(refOf(object)), object)
+    else {
+      served.add(kind.kind)
+      for (const object of list) if (isMeant(object, kind)) objects.set(keyOf(refOf(object)), object)
+    }
   }
   for (const object of objects.values()) {
     const name = nameOf(refOf(object))

@@ -5,6 +5,8 @@ import type { Inputs } from './runner.ts'
 import { onStage, type Stage } from './stage.ts'
 import { ownCluster } from './world.ts'
 
+const ROUTES = /\/apis\/(gateway\.networking\.k8s\.io|networking\.istio\.io|traefik\.io)\//
+
 /** The lease is taken and given back; what is written in between renews it, by the clock. */
 function withoutRenewals(requests: readonly AuditedRequest[]): AuditedRequest[] {
   const leaseWrites = requests.filter(({ resource, verb }) => resource === 'leases' && verb !== 'get')
@@ -34,8 +36,11 @@ describe.runIf(ownCluster)('the API requests of', () => {
       stage.checkout('0.2.0')
       const deploy = await requestsOf(stage, { strategy: 'canary', steps: '50%, approve' }, 'paused')
       const promote = await requestsOf(stage, { command: 'promote' }, 'succeeded')
+      // Other scenarios may have brought definitions of routers; a kind of route that is served costs one list more.
+      const looks = deploy.filter(({ verb, uri }) => verb === 'list' && ROUTES.test(uri))
+      expect(new Set(looks.map(({ uri }) => uri)).size, list(looks)).toBe(looks.length)
       expect(deploy.length).toBeGreaterThan(5)
-      expect(deploy.length, list(deploy)).toBeLessThanOrEqual(24)
+      expect(deploy.length - looks.length, list(deploy)).toBeLessThanOrEqual(24)
       expect(promote.length, list(promote)).toBeLessThanOrEqual(16)
     }))
 
