@@ -3,6 +3,7 @@ import { mkdir, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { setFlagsFromString } from 'node:v8'
 import { fetchUrl } from './checks/fetch.ts'
+import { processRunner } from './checks/process.ts'
 import { resultOf } from './commands/result.ts'
 import { runCommand } from './commands/run.ts'
 import { CommentReporter } from './github/comment.ts'
@@ -131,6 +132,7 @@ async function commanded(
       readManifests: () => readManifestFiles(workspace, settings.manifests),
       expand: (text) => expandVariables(text, env),
       fetchUrl,
+      runCommand: processRunner(context.childEnv, workspace),
       settleMs: SETTLE_MS,
       comment: () => ({ id: comment?.commentId, pullRequest: comment?.pullRequest }),
     })

@@ -1,114 +1,129 @@
-import type { Engine } from '../rollout/engine.ts'
-import type { Check, HttpCheck } from '../rollout/settings.ts'
-import type { WorkloadRecord } from '../rollout/record.ts'
-import { isServing } from '../health/pods.ts'
-import { previewName } from '../strategies/services.ts'
-import { sideOf } from '../strategies/view.ts'
+import { valueAtPath } from '../shared/json-path.ts'
+import type { Answer, Asker } from './asker.ts'
+import type { Expected, HttpCheck, Page } from './spec.ts'
+import { type Target, targetsOf } from './targets.ts'
 import type { CheckVerdict } from './verdict.ts'
 
-/** Pause between two rounds of a check that must pass several times, and between tries to get an answer at all. */
 const PAUSE_MS = 1_000
 const TRIES = 3
 const SHOWN = 200
 
-interface Target {
-  name: string
-  ask: () => Promise<{ status: number; body: string }>
+/** What an answer lacks, as the rest of a sentence that begins with who gave it; undefined when it is right. */
+type Judge = (answer: Answer & { ms: number }, target: Target) => string | undefined
+
+/** Every target must answer as expected. */
+export function measureHttp(asker: Asker, check: HttpCheck): Promise<CheckVerdict> {
+  const { expect } = check
+  const what = `${check.url ?? check.path} answered ${expect.status}`
+  return askAll(asker, check, check.timeoutMs, (answer) => wrongWith(answer, expect), what)
 }
 
 /**
- * Asks every target `times` times in a row. A wrong answer fails; no answer at all, after three tries, fails as well when
- * it comes from the new version's own pods, since users would get none either; nobody to ask is inconclusive, never a pass.
+ * Asks every target once. A wrong answer fails; no answer at all, after three tries, fails as well when it comes from the
+ * new version's own pods, since users would get none either; nobody to ask is inconclusive, never a pass.
  */
-export async function runCheck(engine: Engine, check: Check): Promise<CheckVerdict> {
+export async function askAll(
+  asker: Asker,
+  page: Page,
+  timeoutMs: number,
+  judge: Judge,
+  passed: string,
+): Promise<CheckVerdict> {
   const lines: string[] = []
-  for (let round = 0; round < check.http.times; round++) {
-    if (round > 0) await engine.o.clock.sleep(PAUSE_MS, engine.o.cancel)
-    engine.checkpoint()
-    const targets = targetsOf(engine, check.http)
-    if (targets.length === 0) return { kind: 'inconclusive', text: 'no serving pod of the new version to ask', lines }
-    for (const target of targets) {
-      const failure = await askTarget(engine, target, check.http, lines)
-      if (failure !== undefined) return { kind: 'fail', text: failure, lines }
-    }
+  const targets = targetsOf(asker, page, timeoutMs)
+  if (targets.length === 0) return { kind: 'inconclusive', text: 'no serving pod of the new version to ask', lines }
+  for (const target of targets) {
+    const failure = await askTarget(asker, target, page, judge, lines)
+    if (failure !== undefined) return { kind: 'fail', text: failure, lines }
   }
-  return {
-    kind: 'pass',
-    text: `${check.http.path} answered ${check.http.expect.status}, ${lines.length} of ${lines.length} times`,
-    lines,
-  }
+  return { kind: 'pass', text: targets.length === 1 ? passed : `${passed}, all ${targets.length} pods`, lines }
 }
 
 async function askTarget(
-  engine: Engine,
+  asker: Asker,
   target: Target,
-  http: HttpCheck,
+  page: Page,
+  judge: Judge,
   lines: string[],
 ): Promise<string | undefined> {
   let last = ''
+  const where = page.url === undefined ? `${target.name} ${page.path}` : target.name
   for (let attempt = 0; attempt < TRIES; attempt++) {
-    if (attempt > 0) await engine.o.clock.sleep(PAUSE_MS, engine.o.cancel)
-    engine.checkpoint()
+    if (attempt > 0) await asker.sleep(PAUSE_MS)
     try {
+      const begun = asker.now()
       const answer = await target.ask()
-      const wrong = judge(answer, http)
-      lines.push(`${target.name} ${http.path}: ${answer.status} ${answer.body.slice(0, SHOWN).trim()}`)
+      const wrong = judge({ ...answer, ms: asker.now() - begun }, target)
+      lines.push(`${where}: ${answer.status} ${shown(answer)}`)
       if (wrong === undefined) return undefined
       // The API server answers for a pod it cannot reach; that is no answer of the pod.
       if (answer.status !== 502 && answer.status !== 503 && answer.status !== 504) return `${target.name} ${wrong}`
       last = wrong
     } catch (error) {
       last = `gave no answer (${error instanceof Error ? error.message : String(error)})`
-      lines.push(`${target.name} ${http.path}: ${last}`)
+      lines.push(`${where}: ${last}`)
     }
   }
   return `${target.name} ${last}`
 }
 
-function judge({ status, body }: { status: number; body: string }, { expect }: HttpCheck): string | undefined {
-  if (status !== expect.status) return `answered ${status}, expected ${expect.status}: ${body.slice(0, SHOWN).trim()}`
-  if (expect.body !== undefined && !body.includes(expect.body))
-    return `answered without "${expect.body}": ${body.slice(0, SHOWN).trim()}`
+export function shown({ body }: Pick<Answer, 'body'>): string {
+  return body.slice(0, SHOWN).trim()
+}
+
+/** What is wrong with an answer. Pure. */
+export function wrongWith(answer: Answer & { ms: number }, expect: Expected): string | undefined {
+  const { status, elsewhere, ms } = answer
+  if (status !== expect.status) {
+    const to = elsewhere === undefined ? '' : ` (it redirects to another host, ${elsewhere}, which is not followed)`
+    return `answered ${status}, expected ${expect.status}: ${shown(answer)}${to}`
+  }
+  return (
+    wrongHeader(answer, expect) ??
+    wrongBody(answer, expect) ??
+    wrongJson(answer, expect) ??
+    (expect.fasterThanMs !== undefined && ms >= expect.fasterThanMs
+      ? `took ${ms} ms, expected less than ${expect.fasterThanMs} ms`
+      : undefined)
+  )
+}
+
+function wrongHeader({ headers }: Answer, expect: Expected): string | undefined {
+  for (const [name, value] of Object.entries(expect.headers ?? {})) {
+    const given = headers[name.toLowerCase()]
+    if (given !== value)
+      return `answered with ${given === undefined ? `no header ${name}` : `${name}: ${given}`}, expected ${name}: ${value}`
+  }
   return undefined
 }
 
-function targetsOf(engine: Engine, http: HttpCheck): Target[] {
-  if (http.url !== undefined) return [urlTarget(engine, http, http.url)]
-  return engine.workloads.flatMap((workload) => workloadTargets(engine, workload, http))
+function wrongBody(answer: Answer, { body, pattern }: Expected): string | undefined {
+  const part = answer.cut === true ? ' in the first megabyte of it' : ''
+  if (body !== undefined && !answer.body.includes(body)) return `answered without "${body}"${part}: ${shown(answer)}`
+  if (pattern !== undefined && !new RegExp(pattern).test(answer.body))
+    return `answered nothing that matches /${pattern}/${part}: ${shown(answer)}`
+  return undefined
 }
 
-function urlTarget(engine: Engine, http: HttpCheck, url: string): Target {
-  const { expand, fetchUrl } = engine.o
-  const options = { headers: headersOf(engine, http), timeoutMs: http.timeoutMs }
-  return { name: url, ask: () => fetchUrl(expand(url), options) }
-}
-
-function workloadTargets(engine: Engine, workload: WorkloadRecord, http: HttpCheck): Target[] {
-  const { client, book } = engine.o
-  const view = engine.view(workload)
-  const [service] = view.services
-  const options = { headers: headersOf(engine, http), timeoutMs: http.timeoutMs, maxBytes: 1_000_000 }
-  const preview = book.record.strategy === 'blue-green'
-  if (http.target === 'service' || preview) {
-    if (service === undefined) return []
-    const name = http.target === 'service' ? service.record.name : previewName(service.record.name)
-    const port = http.port ?? service.live?.spec.ports?.[0]?.port ?? 80
-    const target = { kind: 'Service' as const, namespace: workload.namespace, name, port }
-    return [{ name: `Service/${name}`, ask: () => client.proxy(target, http.path, options) }]
+function wrongJson(answer: Answer, { json = {} }: Expected): string | undefined {
+  const paths = Object.entries(json)
+  if (paths.length === 0) return undefined
+  const document = readJson(answer)
+  if (typeof document === 'string') return document
+  for (const [path, wanted] of paths) {
+    const value = valueAtPath(document.value, path)
+    if (value !== wanted)
+      return `answered ${value === undefined ? 'nothing' : JSON.stringify(value)} at ${path}, expected ${JSON.stringify(wanted)}`
   }
-  const side = sideOf(view, 'next')
-  const least = view.versions.nextFields.minReadySeconds
-  return side.pods
-    .filter((pod) => isServing(pod, least, view.now))
-    .map((pod) => {
-      const name = pod.metadata.name ?? ''
-      const port = http.port ?? pod.spec.containers[0]?.ports?.[0]?.containerPort ?? 80
-      const target = { kind: 'Pod' as const, namespace: workload.namespace, name, port }
-      return { name: `Pod/${name}`, ask: () => client.proxy(target, http.path, options) }
-    })
+  return undefined
 }
 
-/** Secrets in headers are named by the config and read from the environment only here, when they are used. */
-function headersOf(engine: Engine, http: HttpCheck): Record<string, string> {
-  return Object.fromEntries(Object.entries(http.headers).map(([name, value]) => [name, engine.o.expand(value)]))
+/** The JSON of an answer, or why there is none. */
+export function readJson(answer: Answer): { value: unknown } | string {
+  if (answer.cut === true) return 'answered more than is read (1 MB), so that its JSON is not whole'
+  try {
+    return { value: JSON.parse(answer.body) }
+  } catch {
+    return `answered no JSON: ${shown(answer)}`
+  }
 }

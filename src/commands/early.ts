@@ -2,7 +2,8 @@ import { hint, type Problem, refuseProblems } from '../input/problems.ts'
 import { isDeployment, isPercent, valueAt } from '../manifests/workload.ts'
 import type { Deps } from '../rollout/deps.ts'
 import type { Release } from '../rollout/release.ts'
-import type { Check, Settings } from '../rollout/settings.ts'
+import { type Check, checksAsked, expandedTexts } from '../checks/spec.ts'
+import type { Settings } from '../rollout/settings.ts'
 import { type Failure, failureOf, HeadgateError } from '../shared/errors.ts'
 import { nameOf, refOf } from '../shared/objects.ts'
 import type { Step } from '../strategies/step.ts'
@@ -38,11 +39,7 @@ export function unsetVariables(
   checks: Record<string, Check>,
   steps: readonly Step[],
 ): Failure | undefined {
-  const names = new Set(steps.flatMap((step) => (step.kind === 'check' ? step.names : [])))
-  const texts = [...names].flatMap((name) => {
-    const http = checks[name]?.http
-    return http === undefined ? [] : [...(http.url === undefined ? [] : [http.url]), ...Object.values(http.headers)]
-  })
+  const texts = checksAsked(steps, checks).flatMap((check) => expandedTexts(check))
   const failures = new Map<string, Failure>()
   for (const text of texts) {
     try {

@@ -187,7 +187,7 @@ export async function shaped(
     [],
     kept,
   )
-  return withObjects(release, objects, deps.settings.steps)
+  return withObjects(release, objects, deps.settings)
 }
 
 /** Asked only where a rule depends on it: the sleep action of preStop is younger than some clusters. */

@@ -19,7 +19,7 @@ export async function rbac(files: SourceText[], settings: Settings, namespace: s
       ),
   })
   requireWorkloads(release, settings)
-  const { strategy, pods, prune, steps, traffic } = settings
+  const { strategy, pods, prune, steps, checks, traffic } = settings
   // Without a cluster nobody can look for a route: only a router that is named has rights of its own here.
   const router = traffic.router === 'auto' || traffic.router === 'none' ? undefined : routerNamed(traffic.router)
   const objects = release.objects.map(({ object }) => object)
@@ -33,6 +33,7 @@ export async function rbac(files: SourceText[], settings: Settings, namespace: s
     prune,
     objects,
     steps,
+    checks,
     ...(strategy === 'canary' && router !== undefined
       ? { routing: { router, routes: [] }, keeps: traffic.keep !== undefined }
       : {}),

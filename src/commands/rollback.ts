@@ -43,7 +43,7 @@ export async function rollback(deps: Deps): Promise<Result> {
     requireVariables(deps, settings)
     const own: Session = { ...session, deps: { ...deps, settings } }
     // The payload holds the objects as they were painted; the digest is that of what the repository has.
-    const release = { ...releaseFrom(payload, app, namespace, settings.steps), digest: previous.digest }
+    const release = { ...releaseFrom(payload, app, namespace, settings), digest: previous.digest }
     return await begin(own, release, decision, found.record, found.map)
   } finally {
     await session.close()

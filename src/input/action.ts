@@ -31,6 +31,8 @@ export interface RunContext {
   /** colours are wanted: not on a runner that forbids them, not with NO_COLOR */
   color: boolean
   env: (name: string) => string | undefined
+  /** what a process that a check starts may see: all but the inputs and the runner's own tokens */
+  childEnv: Environment
 }
 
 const SERVER = 'https://github.com'
@@ -59,6 +61,7 @@ export function contextOf(env: Environment, workspace: string): Omit<RunContext,
     ...(summaryFile === undefined || summaryFile === '' ? {} : { summaryFile }),
     color: env['NO_COLOR'] === undefined || env['NO_COLOR'] === '',
     env: (name) => env[name],
+    childEnv: Object.fromEntries(Object.entries(env).filter(([name]) => !/^(INPUT_|STATE_|ACTIONS_)/.test(name))),
   }
 }
 

@@ -1,6 +1,7 @@
 import * as v from 'valibot'
 import { STRATEGIES } from '../strategies/step.ts'
-import { choice, duration, flag, list, pattern, section, text, whole } from './schema-parts.ts'
+import { CHECK_SCHEMA } from './checks-schema.ts'
+import { choice, duration, flag, list, section, text } from './schema-parts.ts'
 import { TRAFFIC_SCHEMA } from './traffic-schema.ts'
 
 /**
@@ -16,56 +17,6 @@ const name = v.pipe(
 
 const named = <T extends v.GenericSchema>(value: T, describe: string) =>
   v.pipe(v.record(name, value, 'must be a mapping from names'), v.description(describe))
-
-/** `${` must begin a variable; else a typo would be sent as it stands. The value may be secret and is not shown. */
-const EXPANDABLE = '(?:[^$]|\\$(?!\\{)|\\$\\{[A-Za-z_][A-Za-z0-9_]*\\})'
-const expandable = (regex: RegExp, wanted: string, describe: string) =>
-  v.pipe(
-    v.string(`must be ${wanted}`),
-    v.regex(regex, `must be ${wanted}`),
-    v.description(`${describe} \${NAME} is taken from the environment when the check runs.`),
-  )
-
-const httpCheck = section({
-  path: v.optional(pattern(/^\//, 'a path that begins with /', 'Path asked, default /.')),
-  target: v.optional(
-    choice(
-      ['pods', 'service'],
-      'Ask each serving pod of the new version (blue-green: the preview Service), or the Service as users do.',
-    ),
-  ),
-  url: v.optional(
-    expandable(
-      new RegExp(`^(?=https?://|\\$\\{)${EXPANDABLE}+$`),
-      'an address that begins with https:// or http://, its variables written ${NAME}',
-      'Ask this address instead of the cluster.',
-    ),
-  ),
-  headers: v.optional(
-    v.pipe(
-      v.record(
-        v.string(),
-        expandable(new RegExp(`^${EXPANDABLE}+$`), 'text whose variables are written ${NAME}', 'Value of a header.'),
-        'must be a mapping from header names',
-      ),
-      v.description('Headers sent with every request.'),
-    ),
-  ),
-  port: v.optional(
-    v.pipe(
-      v.union([whole(1, 65_535, 'Number.'), text('Name.')], 'must be the name or the number of a port'),
-      v.description('Port when the pod has several; default: the one that the Service targets.'),
-    ),
-  ),
-  expect: v.optional(
-    section({
-      status: v.optional(whole(100, 599, 'Status of the answer, default 200.')),
-      body: v.optional(text('Text that the answer must contain.')),
-    }),
-  ),
-  timeout: v.optional(duration('Longest time for one request, default 5s.')),
-  times: v.optional(whole(1, 1_000, 'How often in a row it must pass, default 1.')),
-})
 
 export const CONFIG_SCHEMA = section({
   app: v.optional(text('Name of what is delivered as one: a DNS label of at most 40 characters.')),
@@ -89,7 +40,7 @@ export const CONFIG_SCHEMA = section({
   capacity: v.optional(
     choice(['keep', 'replace'], 'Canary: new pods first, or no more pods than replicas where there is no room.'),
   ),
-  checks: v.optional(named(section({ http: httpCheck }), 'Checks that steps ask, by name.')),
+  checks: v.optional(named(CHECK_SCHEMA, 'Checks that steps ask, by name.')),
   traffic: v.optional(
     v.pipe(TRAFFIC_SCHEMA, v.description('Canary: how requests are parted where a route leads to the Service.')),
   ),

@@ -1,10 +1,10 @@
 import * as v from 'valibot'
 import { type Place, refuse } from '../shared/errors.ts'
-import { parseDuration } from '../shared/duration.ts'
 import { mapOf } from '../manifests/workload.ts'
 import { type Path, readYaml } from '../manifests/yaml.ts'
-import type { Check, HttpCheck } from '../rollout/settings.ts'
+import { checkOf, checkProblems } from './checks.ts'
 import { CONFIG_SCHEMA, type ConfigValues } from './config-schema.ts'
+import type { Check } from '../checks/spec.ts'
 import { type Problem, refuseProblems } from './problems.ts'
 import { trafficProblems } from './traffic.ts'
 
@@ -18,8 +18,6 @@ export interface Config {
   /** where the text of a value begins */
   textPlaceOf(path: Path): Place
 }
-
-const TIMEOUT_MS = 5_000
 
 /**
  * Reads `.github/headgate.yaml`. An empty file is an empty config. Refuses in one message all that is wrong, with line and
@@ -42,10 +40,10 @@ export function parseConfig(text: string, file: string): Config {
       'config',
       lists.map((path) => ({ message: `${path.join('.')}: must be a mapping`, place: placeOf(path) })),
     )
-  const problems = Object.entries(result.output.checks ?? {}).flatMap(([name, { http }]) =>
-    contradictions(http).map(({ key, message }) => ({
-      message: `checks.${name}.http.${key}: ${message}`,
-      place: placeOf(['checks', name, 'http', key]),
+  const problems = Object.entries(result.output.checks ?? {}).flatMap(([name, values]) =>
+    checkProblems(values).map(({ path, message }) => ({
+      message: `${['checks', name, ...path].join('.')}: ${message}`,
+      place: placeOf(['checks', name, ...path]),
     })),
   )
   const traffic = trafficProblems(result.output.traffic ?? {}).map(({ path, message }) => ({
@@ -88,30 +86,6 @@ function listsForMappings(given: unknown, taken: unknown, path: string[]): strin
   return Object.entries(given).flatMap(([key, item]) => listsForMappings(item, Reflect.get(taken, key), [...path, key]))
 }
 
-type HttpValues = NonNullable<ConfigValues['checks']>[string]['http']
-
-function contradictions(http: HttpValues): { key: string; message: string }[] {
-  const found =
-    http.url === undefined ? [] : (['path', 'target', 'port'] as const).filter((key) => http[key] !== undefined)
-  const url = found.map((key) => ({ key, message: `has no meaning beside url; leave out one of the two` }))
-  const service = http.target === 'service' && typeof http.port === 'string'
-  return service ? [...url, { key: 'port', message: 'the port of a Service is a number' }] : url
-}
-
 function checksOf({ checks = {} }: ConfigValues): Record<string, Check> {
-  return Object.fromEntries(Object.entries(checks).map(([name, { http }]) => [name, { name, http: httpOf(http) }]))
-}
-
-function httpOf(http: HttpValues): HttpCheck {
-  const { url, port, expect } = http
-  return {
-    path: http.path ?? '/',
-    target: http.target ?? 'pods',
-    ...(url === undefined ? {} : { url }),
-    headers: http.headers ?? {},
-    ...(port === undefined ? {} : { port }),
-    expect: { status: expect?.status ?? 200, ...(expect?.body === undefined ? {} : { body: expect.body }) },
-    timeoutMs: parseDuration(http.timeout ?? '') ?? TIMEOUT_MS,
-    times: http.times ?? 1,
-  }
+  return Object.fromEntries(Object.entries(checks).map(([name, values]) => [name, checkOf(name, values)]))
 }

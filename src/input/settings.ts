@@ -2,7 +2,7 @@ import { failureOf, type Place } from '../shared/errors.ts'
 import { isDnsLabel, MAX_APP_NAME } from '../manifests/identify.ts'
 import { parseImages } from '../manifests/images.ts'
 import { type Command, COMMANDS, type Settings, type Traffic } from '../rollout/settings.ts'
-import { DEFAULT_STEPS, STRATEGIES, type Step, type Strategy } from '../strategies/step.ts'
+import { DEFAULT_STEPS, STRATEGIES, type Step, stepText, type Strategy } from '../strategies/step.ts'
 import type { Config } from './config.ts'
 import { INPUTS, type RawInputs } from './inputs.ts'
 import { isContent } from '../kubernetes/kubeconfig.ts'
@@ -79,6 +79,7 @@ function settingsOf(raw: RawInputs, values: Values, config: Config | undefined):
   )
   const namespace = values.checked('namespace', (text) => isDnsLabel(text), 'a DNS label of at most 63 characters')
   const rollout = values.number('rollout')
+  const steps = stepsOf(values, strategy, config)
   return {
     command: values.command,
     ...(app === undefined ? {} : { app }),
@@ -87,7 +88,7 @@ function settingsOf(raw: RawInputs, values: Values, config: Config | undefined):
     full: values.flag('full'),
     gates: values.choice('gates', ['readiness', 'all'], 'readiness'),
     strategy,
-    steps: stepsOf(values, strategy, config),
+    steps,
     pods: podsOf(values, strategy),
     capacity: capacityOf(values, strategy),
     ...(config === undefined || raw.config === undefined ? {} : { config: raw.config }),
@@ -95,7 +96,7 @@ function settingsOf(raw: RawInputs, values: Values, config: Config | undefined):
     manifests: manifestsOf(values),
     images: imagesOf(values),
     workloads: workloadsOf(config),
-    checks: config?.checks ?? {},
+    checks: checksOf(values, config, steps),
     traffic: trafficOf(values, strategy, config),
     accept: values.lines('accept'),
     takeOver: values.lines('take-over'),
@@ -103,6 +104,22 @@ function settingsOf(raw: RawInputs, values: Values, config: Config | undefined):
     prune: values.flag('prune'),
     ...reporting(values),
   }
+}
+
+/** Checks, and that the steps between which one is asked throughout are steps. */
+function checksOf(values: Values, config: Config | undefined, steps: readonly Step[]): Settings['checks'] {
+  const checks = config?.checks ?? {}
+  if (!reads(values.command, 'steps')) return checks
+  const texts = steps.map(stepText)
+  for (const { name, throughout } of Object.values(checks))
+    for (const key of ['from', 'until'] as const) {
+      const step = throughout?.[key]
+      if (step === undefined || texts.includes(step) || values.problems.length > 0) continue
+      const message = `checks.${name}.throughout.${key}: no step "${step}"; ${hint(step, texts)}`
+      const place = config?.placeOf(['checks', name, 'throughout', key])
+      values.problems.push({ message, ...(place === undefined ? {} : { place }) })
+    }
+  return checks
 }
 
 /** Only the config says it, and only for a canary. */

@@ -1,3 +1,4 @@
+import { type Check, checksAsked } from '../checks/spec.ts'
 import { groupOf } from '../manifests/workload.ts'
 import type { Command } from '../rollout/settings.ts'
 import type { Route, Router } from '../routers/router.ts'
@@ -38,6 +39,7 @@ export interface NeedsInput {
   prune: boolean
   /** `check` and `job` steps need rights of their own */
   steps?: readonly Step[]
+  checks?: Record<string, Check>
   /** the router of a canary, and the routes that it leads by */
   routing?: { router: Router; routes: Route[] }
   /** older versions stay reachable: Deployments of their own */
@@ -288,17 +290,42 @@ function commonName(object: KubeObject): ResourceName {
 
 /** Checks ask pods or Services through the API server; Jobs of steps come and go with a number in their name. */
 function stepNeeds(input: NeedsInput): Need[] {
-  const steps = input.steps ?? []
-  const jobs = steps.some(({ kind }) => kind === 'job')
-  const checks = steps.some(({ kind }) => kind === 'check')
-  return namespacesOf(input).flatMap((namespace) => [
-    ...(jobs ? each({ group: 'batch', resource: 'jobs', namespace }, 'get', 'list', 'watch', 'create', 'delete') : []),
-    ...(checks
-      ? ['pods', 'services'].flatMap((resource) =>
-          each({ group: '', resource, subresource: 'proxy', namespace }, 'get'),
-        )
-      : []),
-  ])
+  const { steps = [], checks = {} } = input
+  const asked = checksAsked(steps, checks)
+  const jobs = steps.some(({ kind }) => kind === 'job') || asked.some(({ kind }) => kind === 'job')
+  const proxied = asked.some(asksPods)
+  const inside = asked.flatMap((check) => servicesAsked(check))
+  return [
+    ...namespacesOf(input).flatMap((namespace) => [
+      ...(jobs
+        ? each({ group: 'batch', resource: 'jobs', namespace }, 'get', 'list', 'watch', 'create', 'delete')
+        : []),
+      ...(proxied
+        ? ['pods', 'services'].flatMap((resource) =>
+            each({ group: '', resource, subresource: 'proxy', namespace }, 'get'),
+          )
+        : []),
+    ]),
+    ...inside.flatMap(({ namespace, name }) =>
+      each({ group: '', resource: 'services', subresource: 'proxy', namespace, name }, 'get'),
+    ),
+  ]
+}
+
+function asksPods(check: Check): boolean {
+  if (check.kind === 'http' || check.kind === 'version') return check.url === undefined
+  return check.kind === 'compare' && check.source.kind === 'pods'
+}
+
+/** Services that are asked wherever they are: a Prometheus of the cluster. */
+function servicesAsked(check: Check): { namespace: string; name: string }[] {
+  const source =
+    check.kind === 'prometheus'
+      ? check.source
+      : check.kind === 'compare' && check.source.kind === 'prometheus'
+        ? check.source.at
+        : undefined
+  return source !== undefined && 'service' in source ? [source.service] : []
 }
 
 /** What only findings need. */

@@ -1,3 +1,4 @@
+import { jobsNamed } from '../checks/spec.ts'
 import type { Client } from '../kubernetes/client.ts'
 import { dryRun } from '../kubernetes/apply.ts'
 import { withColors, withoutColors } from '../manifests/colors.ts'
@@ -41,7 +42,7 @@ export async function colored(client: Client, world: World, release: Release, se
     const written = known.get(plain[index]?.metadata.name ?? '') ?? known.get(object.metadata.name ?? '')
     return { object, place: written?.place ?? place, placeOf: written?.placeOf ?? (() => place) }
   })
-  const jobs = settings.steps.flatMap((step) => (step.kind === 'job' ? step.names : []))
+  const jobs = jobsNamed(settings.steps, settings.checks)
   return { ...release, objects: manifests, parts: classify(objects, jobs), active }
 }
 

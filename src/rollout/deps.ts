@@ -1,3 +1,4 @@
+import type { FetchUrl, RunCommand } from '../checks/asker.ts'
 import type { Connection } from '../kubernetes/connection.ts'
 import type { Client } from '../kubernetes/client.ts'
 import type { Reporter } from '../report/events.ts'
@@ -19,10 +20,9 @@ export interface Deps {
   identity: string
   readManifests: () => Promise<SourceText[]>
   expand: (text: string) => string
-  fetchUrl: (
-    url: string,
-    options: { headers: Record<string, string>; timeoutMs: number },
-  ) => Promise<{ status: number; body: string }>
+  fetchUrl: FetchUrl
+  /** a process on the runner, for `command` checks */
+  runCommand: RunCommand
   /** the pull request comment, as soon as it is known, so that later runs find it */
   comment: () => { id: number | undefined; pullRequest: number | undefined }
   /** ms that a Service change needs to reach every proxy; 3 s unless a test says otherwise */

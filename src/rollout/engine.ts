@@ -1,3 +1,4 @@
+import type { FetchUrl, RunCommand } from '../checks/asker.ts'
 import type { Client } from '../kubernetes/client.ts'
 import { ApiError } from '../kubernetes/errors.ts'
 import type { LeaseHolder, LeaseRequest } from '../kubernetes/lease.ts'
@@ -34,11 +35,10 @@ export interface EngineOptions {
   cancel: AbortSignal
   /** ms that a Service change needs to reach every proxy */
   settleMs: number
-  /** asks a URL outside of the cluster; no redirect to another scheme, at most 1 MB */
-  fetchUrl: (
-    url: string,
-    options: { headers: Record<string, string>; timeoutMs: number },
-  ) => Promise<{ status: number; body: string }>
+  /** asks a URL outside of the cluster; no redirect to another host, at most 1 MB */
+  fetchUrl: FetchUrl
+  /** a process on the runner */
+  runCommand: RunCommand
   /** puts environment variables in for `${NAME}`; throws `refused` for one that is not set */
   expand: (text: string) => string
   /** applies an object of the release by server-side apply */
@@ -65,11 +65,16 @@ export class Engine {
   readonly #teller: Teller
   /** the routes that lead to the Services; a canary through a router alone has any */
   readonly routes: Routes
+  /** what a check that is asked throughout has found: thrown at the next checkpoint */
+  trouble: HeadgateError | undefined
+  /** ms since 1970 when the share of the new version last changed, as far as this run knows */
+  shareSince: number
   #stale = 0
 
   constructor(options: EngineOptions) {
     this.o = options
     this.#startedAt = options.clock.now()
+    this.shareSince = this.#startedAt
     this.#judge = new Judge(this, this.#startedAt)
     this.routes = new Routes(options, this.#startedAt)
     this.#teller = new Teller(this)
@@ -79,7 +84,10 @@ export class Engine {
     return this.o.clock.now()
   }
 
-  /** Throws when the run has to stop before its next write: cancelled, lease lost, or asked to by another run. */
+  /**
+   * Throws when the run has to stop before its next write: cancelled, lease lost, asked to by another run, or a check that
+   * is asked throughout has failed.
+   */
   checkpoint(obey: Interruption['kind'][] = MOVING): void {
     const { cancel, lease } = this.o
     if (lease.lost.aborted && obey.includes('lost')) throw new Interrupted({ kind: 'lost' })
@@ -88,6 +96,7 @@ export class Engine {
       const request = this.requested(command)
       if (request !== undefined && obey.includes(command)) throw new Interrupted({ kind: command, request })
     }
+    if (this.trouble !== undefined && obey.includes('abort')) throw this.trouble
   }
 
   /** What another run asks of this very rollout. */
@@ -242,6 +251,16 @@ export class Engine {
   async sleep(at: number): Promise<void> {
     const { wake, clock, cancel, lease } = this.o
     await wake.until(at, clock, cancel.aborted ? [lease.lost] : [cancel, lease.lost])
+  }
+
+  /** Until a time has passed; throws when the run has to stop before that. */
+  async pause(ms: number, obey: Interruption['kind'][] = WAITING): Promise<void> {
+    const end = this.now + ms
+    for (;;) {
+      this.checkpoint(obey)
+      if (this.now >= end) return
+      await this.sleep(end)
+    }
   }
 
   #next(workload: WorkloadRecord, goal: Goal): Move {

@@ -2,7 +2,8 @@ import type { Failure } from '../shared/errors.ts'
 import type { RollingUpdate, ServicePort } from '../shared/objects.ts'
 import type { Step, Strategy } from '../strategies/step.ts'
 import type { Match, Pin, RouterName, Sticky, WeightPaths } from '../routers/router.ts'
-import type { Check, KeepVersions, RunSource } from './settings.ts'
+import type { Check } from '../checks/spec.ts'
+import type { KeepVersions, RunSource } from './settings.ts'
 
 /** Where a rollout rests. `none` is the absence of a record. */
 export type Phase = 'none' | 'progressing' | 'paused' | 'stopped' | 'aborting' | 'aborted' | 'succeeded' | 'failed'

@@ -1,3 +1,4 @@
+import { jobsNamed } from '../checks/spec.ts'
 import { releaseDigest, releaseName } from '../manifests/digest.ts'
 import { appName, placeInNamespace } from '../manifests/identify.ts'
 import { substituteImages } from '../manifests/images.ts'
@@ -29,6 +30,9 @@ export interface Release {
   active: Record<string, string>
 }
 
+/** What names Jobs that are not applied with the rest. */
+type Way = Pick<Settings, 'checks'> & { steps: readonly Step[] }
+
 export interface SourceText {
   file: string
   text: string
@@ -59,17 +63,18 @@ export async function loadRelease(
   )
   const substituted = manifests.map((manifest, index) => ({ ...manifest, object: objects[index] ?? manifest.object }))
   const placed = placeInNamespace(substituted, namespace, await namespacedKinds(substituted, discovery))
-  const release = assemble(appName(settings.app, placed), namespace, placed, settings.steps)
+  const release = assemble(appName(settings.app, placed), namespace, placed, settings)
   return withId(release, settings)
 }
 
 /** The pods are told their id; it is made from the manifests alone, so that it does not depend on itself. */
-function withId(release: Release, { traffic, strategy, steps }: Settings): Release {
+function withId(release: Release, settings: Settings): Release {
+  const { traffic, strategy } = settings
   const { app, namespace, id, objects } = release
   const variable = strategy === 'canary' ? traffic.keep?.env : undefined
   if (variable === undefined) return release
   const told = objects.map((each) => ({ ...each, object: tellPods(each.object, variable, id) }))
-  return { ...assemble(app, namespace, told, steps), id }
+  return { ...assemble(app, namespace, told, settings), id }
 }
 
 /** The release of a rollout under way, as its payload and record tell it: no checkout is needed to go on. */
@@ -78,27 +83,30 @@ export function releaseOf(payload: Payload, record: RolloutRecord): Release {
   const active = workloads.flatMap(({ namespace: home, name, stableName }): [string, string][] =>
     stableName === undefined ? [] : [[`${home}/${name}`, stableName]],
   )
-  return { ...releaseFrom(payload, app, namespace, plan), active: Object.fromEntries(active) }
+  return {
+    ...releaseFrom(payload, app, namespace, { steps: plan, checks: record.checks }),
+    active: Object.fromEntries(active),
+  }
 }
 
 /** The objects of an earlier rollout, to be brought again. */
-export function releaseFrom(payload: Payload, app: string, namespace: string, steps: readonly Step[]): Release {
+export function releaseFrom(payload: Payload, app: string, namespace: string, way: Way): Release {
   const place = { file: `rollout ${payload.rollout}` }
   const manifests = payload.objects.map((object) => ({ object, place, placeOf: () => place }))
-  const release = assemble(app, namespace, manifests, steps)
+  const release = assemble(app, namespace, manifests, way)
   return payload.id === undefined ? release : { ...release, id: payload.id }
 }
 
 /** The same release with other content in some of its objects; what it is called stays. */
-export function withObjects(release: Release, objects: KubeObject[], steps: readonly Step[]): Release {
-  const jobs = steps.flatMap((step) => (step.kind === 'job' ? step.names : []))
+export function withObjects(release: Release, objects: KubeObject[], { steps, checks }: Way): Release {
+  const jobs = jobsNamed(steps, checks)
   const manifests = release.objects.map((each, at) => ({ ...each, object: objects[at] ?? each.object }))
   return { ...release, objects: manifests, parts: classify(objects, jobs) }
 }
 
-function assemble(app: string, namespace: string, manifests: ManifestObject[], steps: readonly Step[]): Release {
+function assemble(app: string, namespace: string, manifests: ManifestObject[], { steps, checks }: Way): Release {
   const objects = manifests.map(({ object }) => object)
-  const jobs = steps.flatMap((step) => (step.kind === 'job' ? step.names : []))
+  const jobs = jobsNamed(steps, checks)
   const parts = classify(objects, jobs)
   const digest = releaseDigest(objects)
   const images = [...new Set(parts.workloads.flatMap((workload) => imagesOf(workload.spec.template)))]

@@ -162,6 +162,7 @@ export async function engineFor(session: Session, book: Book, rested: boolean): 
     cancel: deps.cancel,
     settleMs: deps.settleMs,
     fetchUrl: deps.fetchUrl,
+    runCommand: deps.runCommand,
     expand: deps.expand,
     rested,
     apply: (object, live) => applyScaled(session, record.takeOver, object, live),

@@ -1,32 +1,10 @@
+import type { Check } from '../checks/spec.ts'
 import type { Place } from '../shared/errors.ts'
 import type { Match, ObjectKind, RouterName, WeightPaths } from '../routers/router.ts'
 import type { Step, Strategy } from '../strategies/step.ts'
 
 export const COMMANDS = ['deploy', 'promote', 'abort', 'rollback', 'status', 'plan'] as const
 export type Command = (typeof COMMANDS)[number]
-
-/** `http` check as written in the config; `${NAME}` in url and headers is expanded only when the check runs. */
-export interface HttpCheck {
-  /** path asked on each serving pod of the new version (or through `target`), default `/` */
-  path: string
-  /** `pods`: each serving pod through the pod proxy (blue-green: the preview Service); `service`: as users do */
-  target: 'pods' | 'service'
-  /** ask this URL instead of the cluster */
-  url?: string
-  headers: Record<string, string>
-  /** port name or number when the pod has several; default: the port that the Service targets */
-  port?: string | number
-  expect: { status: number; body?: string }
-  /** milliseconds for one request, default 5 s */
-  timeoutMs: number
-  /** how often in a row it must pass, default 1 */
-  times: number
-}
-
-export interface Check {
-  name: string
-  http: HttpCheck
-}
 
 /** A route of any kind, by the paths to its weights. */
 export interface GenericRoute extends ObjectKind, WeightPaths {

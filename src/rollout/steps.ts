@@ -1,12 +1,16 @@
-import { runCheck } from '../checks/http.ts'
-import { runJob } from '../checks/job.ts'
+import { runCheck } from '../checks/measure.ts'
+import type { Check } from '../checks/spec.ts'
+import type { CheckVerdict } from '../checks/verdict.ts'
 import type { LeaseRequest } from '../kubernetes/lease.ts'
 import { HeadgateError } from '../shared/errors.ts'
 import type { Goal } from '../strategies/strategy.ts'
 import { type Step, stepText } from '../strategies/step.ts'
+import { askerOf } from './asker.ts'
 import type { Engine } from './engine.ts'
 import { tested } from './images.ts'
 import { Interrupted } from './interrupt.ts'
+import { runJob } from './jobs.ts'
+import { checkFailure, Monitors } from './monitors.ts'
 
 export interface Passes {
   /** approvals are passed until this step index (exclusive); Infinity with `full` */
@@ -19,6 +23,20 @@ export interface Passes {
  * Does the steps that are left, writing the record once after each. Returns `paused` where a person has to say go on.
  */
 export async function runSteps(engine: Engine, steps: Step[], passes: Passes): Promise<'done' | 'paused'> {
+  const monitors = new Monitors(engine)
+  try {
+    return await withMonitors(engine, monitors, steps, passes)
+  } finally {
+    monitors.close()
+  }
+}
+
+async function withMonitors(
+  engine: Engine,
+  monitors: Monitors,
+  steps: Step[],
+  passes: Passes,
+): Promise<'done' | 'paused'> {
   const { book, reporter } = engine.o
   let skip = passes
   while (book.record.step < steps.length) {
@@ -34,9 +52,11 @@ export async function runSteps(engine: Engine, steps: Step[], passes: Passes): P
     reporter.emit({ kind: 'phase', title: `Step ${index + 1} of ${steps.length}: ${stepText(step)}` })
     const goal: Goal = { kind: 'step', steps, index }
     await engine.reach(goal, book.record.timeoutMs)
+    if (step.kind === 'weight' || step.kind === 'switch') engine.shareSince = engine.now
+    if (!skip.everything) monitors.begin(steps, index)
     let verdict: Verdict
     try {
-      verdict = await doStep(engine, step, goal, skip)
+      verdict = await doStep(engine, monitors, step, goal, skip)
     } catch (error) {
       const promoted = promotedBy(error)
       if (promoted === undefined) throw error
@@ -80,50 +100,110 @@ function promotedBy(error: unknown): LeaseRequest | undefined {
 
 type Verdict = { kind: 'pass'; text: string } | { kind: 'pause'; text: string }
 
-async function doStep(engine: Engine, step: Step, goal: Goal & { kind: 'step' }, passes: Passes): Promise<Verdict> {
+async function doStep(
+  engine: Engine,
+  monitors: Monitors,
+  step: Step,
+  goal: Goal & { kind: 'step' },
+  passes: Passes,
+): Promise<Verdict> {
+  const approved = goal.index < passes.approvedUntil
   switch (step.kind) {
     case 'weight':
     case 'mirror':
     case 'switch':
       return { kind: 'pass', text: 'reached' }
     case 'wait':
-      if (passes.everything) return { kind: 'pass', text: 'passed by promote' }
+      if (passes.everything || approved) return { kind: 'pass', text: 'passed by promote' }
       await engine.watchFor(goal, step.ms)
-      return { kind: 'pass', text: 'nothing failed' }
+      return settled(engine, monitors, goal.index, () => engine.watchFor(goal, step.ms))
     case 'approve':
-      if (goal.index < passes.approvedUntil) return { kind: 'pass', text: 'approved' }
+      if (approved) return { kind: 'pass', text: 'approved' }
       // Somebody may have said go on while the step before was still under way.
       engine.checkpoint(['promote'])
       return { kind: 'pause', text: APPROVAL }
     case 'check':
       if (passes.everything) return { kind: 'pass', text: 'passed by promote' }
-      return checks(engine, step.names, goal.index < passes.approvedUntil)
+      return checks(engine, monitors, step.names, approved)
     case 'job':
       for (const name of step.names) await runJob(engine, name)
       return { kind: 'pass', text: 'succeeded' }
   }
 }
 
-/** A failed check fails the step; one that cannot tell asks a person, unless one has just said go on. */
-async function checks(engine: Engine, names: string[], approved: boolean): Promise<Verdict> {
+/** At the planned end of a wait: what the checks say that are asked meanwhile. */
+async function settled(
+  engine: Engine,
+  monitors: Monitors,
+  index: number,
+  extend: () => Promise<void>,
+): Promise<Verdict> {
+  const texts = ['nothing failed']
+  let extended = false
+  for (const { check, verdict } of await monitors.ends(index)) {
+    const said = await decided(engine, check, verdict, false, async () => {
+      if (!extended) await extend()
+      extended = true
+      const [again] = (await monitors.ends(index)).filter((each) => each.check.name === check.name)
+      return again?.verdict ?? verdict
+    })
+    if (said.kind === 'pause') return said
+    texts.push(`${check.name}: ${said.text}`)
+  }
+  return { kind: 'pass', text: texts.join('; ') }
+}
+
+/** A failed check fails the step; one that cannot tell does what its check says, unless a person has just said go on. */
+async function checks(engine: Engine, monitors: Monitors, names: string[], approved: boolean): Promise<Verdict> {
   const texts: string[] = []
+  const asker = askerOf(engine)
   for (const name of names) {
     const check = engine.o.book.record.checks[name]
     if (check === undefined)
       throw new HeadgateError({ kind: 'failed', code: 'check-unknown', message: `check ${name} is not in the record` })
-    const verdict = await runCheck(engine, check)
-    engine.o.reporter.emit({ kind: 'line', text: `check ${name}: ${verdict.kind}, ${verdict.text}` })
-    if (verdict.kind === 'fail')
-      throw new HeadgateError({
-        kind: 'failed',
-        code: 'check-failed',
-        message: `check ${name} failed: ${verdict.text}`,
-        evidence: [{ title: `check ${name}`, lines: verdict.lines }],
-        next: 'mend the release and deploy again',
-      })
-    if (verdict.kind === 'inconclusive' && !approved)
-      return { kind: 'pause', text: `check ${name} could not tell: ${verdict.text}` }
-    texts.push(verdict.text)
+    const run = (): Promise<CheckVerdict> =>
+      check.kind === 'compare' ? monitors.compared(check) : runCheck(asker, check)
+    const said = await decided(engine, check, await run(), approved, run)
+    if (said.kind === 'pause') return said
+    texts.push(said.text)
   }
   return { kind: 'pass', text: texts.join('; ') }
+}
+
+/**
+ * What a verdict leads to. Throws HeadgateError: the check failed, or could not tell and is to go back then.
+ * @param again once more as long, for `extend`
+ */
+async function decided(
+  engine: Engine,
+  check: Check,
+  verdict: CheckVerdict,
+  approved: boolean,
+  again: () => Promise<CheckVerdict>,
+): Promise<Verdict> {
+  const { name, onInconclusive } = check
+  const { reporter } = engine.o
+  reporter.emit({ kind: 'line', text: `check ${name}: ${verdict.kind}, ${verdict.text}` })
+  if (verdict.kind === 'pass') return { kind: 'pass', text: verdict.text }
+  if (verdict.kind === 'fail') throw new HeadgateError(checkFailure(check, verdict))
+  if (approved) return { kind: 'pass', text: `${verdict.text}; a person said go on` }
+  const unknown = `check ${name} could not tell: ${verdict.text}`
+  switch (onInconclusive) {
+    case 'pause':
+      return { kind: 'pause', text: unknown }
+    case 'promote':
+      reporter.emit({ kind: 'line', level: 'warning', text: `${unknown}; it goes on all the same (on-inconclusive)` })
+      return { kind: 'pass', text: `could not tell (${verdict.text}), went on` }
+    case 'abort':
+      throw new HeadgateError({
+        kind: 'failed',
+        code: 'check-inconclusive',
+        message: `${unknown}; on-inconclusive is abort`,
+        evidence: [{ title: `check ${name}`, lines: verdict.lines }],
+        next: 'see why it cannot tell, and deploy again; or let a person decide, on-inconclusive: pause',
+      })
+    case 'extend':
+      reporter.emit({ kind: 'line', text: `${unknown}; once more` })
+      return decided(engine, { ...check, onInconclusive: 'pause' }, await again(), approved, again)
+  }
 }

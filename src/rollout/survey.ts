@@ -255,6 +255,7 @@ export async function readRights({
     prune,
     objects,
     steps: settings.steps,
+    checks: settings.checks,
     ...(routes?.found[0] === undefined ? {} : { routing: routes.found[0], keeps: settings.traffic.keep !== undefined }),
     resourceOf,
   })

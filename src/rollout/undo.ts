@@ -1,4 +1,4 @@
-import { endJobs } from '../checks/job.ts'
+import { endJobs } from './jobs.ts'
 import type { Client } from '../kubernetes/client.ts'
 import { HeadgateError } from '../shared/errors.ts'
 import { jsonEquals } from '../shared/json.ts'

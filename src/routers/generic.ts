@@ -1,3 +1,4 @@
+import { keysOf, valueAtPath } from '../shared/json-path.ts'
 import type { Condition, Json, JsonMap, KubeObject } from '../shared/objects.ts'
 import { isMap, mapAt, mapsIn, type Problem, type Route, type Router, type Split, type Verdict } from './router.ts'
 
@@ -15,18 +16,6 @@ export const generic: Router = {
   problems,
   wanted: ({ object }, split) => [weighted(object, split)],
   verify,
-}
-
-/** `spec.http[0].weight` as keys and numbers. */
-function keysOf(path: string): (string | number)[] {
-  return [...path.matchAll(/([^.[\]]+)|\[(\d+)\]/g)].map(([, key, index]) => (key === undefined ? Number(index) : key))
-}
-
-function valueAt(value: Json | undefined, keys: (string | number)[]): Json | undefined {
-  return keys.reduce<Json | undefined>((at, key) => {
-    if (typeof key === 'number') return Array.isArray(at) ? at[key] : undefined
-    return isMap(at) ? at[key] : undefined
-  }, value)
 }
 
 function withValue(value: Json | undefined, [key, ...rest]: (string | number)[], to: Json): Json {
@@ -51,7 +40,7 @@ function problems({ object }: Route, split: Split): Problem[] {
   if (weights === undefined) return [{ reason: 'no paths of its weights are known', mend: 'set traffic: weights' }]
   const found: Problem[] = []
   for (const path of [weights.stable, weights.canary]) {
-    const value = valueAt(object, keysOf(path))
+    const value = valueAtPath(object, path)
     if (typeof value !== 'number' || keysOf(path)[0] !== 'spec')
       found.push({
         reason: `at ${path} stands ${value === undefined ? 'nothing' : JSON.stringify(value)}, and a weight is a number in the spec`,

@@ -7,6 +7,12 @@ export function parseDuration(text: string): number | undefined {
   return match === null || unit === undefined ? undefined : Number(match[1]) * unit
 }
 
+/** Like {@link parseDuration}, and takes `300ms` as well; undefined for nothing. */
+export function parseShort(text: string | undefined): number | undefined {
+  const short = /^(\d{1,6})ms$/.exec(text?.trim() ?? '')
+  return short === null ? parseDuration(text ?? '') : Number(short[1])
+}
+
 /** A duration as people say it: `0.4s`, `12s`, `1m 05s`, `1h 02m`. */
 export function formatDuration(ms: number): string {
   if (ms < 9_950) return `${(Math.max(0, ms) / 1_000).toFixed(1)}s`

@@ -60,6 +60,9 @@ export function refuse(
 /** Any thrown value as a failure; what is not ours keeps its message and is called `internal`. */
 export function failureOf(error: unknown): Failure {
   if (error instanceof HeadgateError) return error.failure
-  const message = error instanceof Error ? error.message : String(error)
-  return { kind: 'failed', code: 'internal', message }
+  return { kind: 'failed', code: 'internal', message: messageOf(error) }
+}
+
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
 }

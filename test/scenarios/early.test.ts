@@ -1,19 +1,11 @@
 import { describe, expect, it } from 'vitest'
+import { checkOf } from '../../src/input/checks.ts'
 import { expandVariables } from '../../src/input/variables.ts'
-import type { HttpCheck } from '../../src/rollout/settings.ts'
 import type { KubeObject } from '../../src/shared/objects.ts'
 import { bringing, canaryOf, expectUnharmed, realWrites, running, V2 } from './given.ts'
 import { APP, manifestsOf } from './world.ts'
 
-const HTTP: HttpCheck = {
-  path: '/',
-  target: 'pods',
-  headers: { authorization: 'Bearer ${TOKEN}' },
-  expect: { status: 200 },
-  timeoutMs: 5_000,
-  times: 1,
-}
-const checks = { up: { name: 'up', http: HTTP } }
+const checks = { up: checkOf('up', { http: { headers: { authorization: 'Bearer ${TOKEN}' } } }) }
 const expand = (text: string): string => expandVariables(text, () => undefined)
 
 /** A mistake that can be seen before the first write is told then, not in the middle of the rollout. */

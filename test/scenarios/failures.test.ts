@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest'
-import type { HttpCheck } from '../../src/rollout/settings.ts'
 import type { Failure } from '../../src/shared/errors.ts'
 import type { KubeObject } from '../../src/shared/objects.ts'
 import type { Expectations } from '../invariants/rules.ts'
 import type { PodBehaviour } from '../emulator/pods/behaviour.ts'
+import { checkOf } from '../../src/input/checks.ts'
 import {
   BESIDE,
   blueGreenOf,
@@ -282,15 +282,7 @@ describe('a job that fails in recreate', () => {
 })
 
 describe('checks', () => {
-  const http: HttpCheck = {
-    path: '/',
-    target: 'pods',
-    headers: {},
-    expect: { status: 200 },
-    timeoutMs: 5_000,
-    times: 2,
-  }
-  const checks = { home: { name: 'home', http } }
+  const checks = { home: checkOf('home', { http: {}, times: 2 }) }
 
   it.each([
     ['canary', canaryOf(V2, { plan: '50%, check home', checks }), IN_PLACE],
@@ -320,7 +312,7 @@ describe('checks', () => {
 
   it('a wrong body is a wrong answer', async () => {
     const world = await running()
-    const strict = { home: { name: 'home', http: { ...http, expect: { status: 200, body: 'version 9' } } } }
+    const strict = { home: checkOf('home', { http: { expect: { body: 'version 9' } } }) }
     const { result } = await world.run('deploy', canaryOf(V2, { plan: '50%, check home', checks: strict }))
     expect(result).toMatchObject({ outcome: 'aborted', failure: { code: 'check-failed' } })
   })
@@ -329,7 +321,7 @@ describe('checks', () => {
     const world = await running({ judged: { workloads: IN_PLACE.workloads, services: [] } })
     world.emulator.delete('services', NAMESPACE, APP)
     const objects = [manifestOf(V2, 'Deployment')]
-    const service = { home: { name: 'home', http: { ...http, target: 'service' as const } } }
+    const service = { home: checkOf('home', { http: { target: 'service' } }) }
     const { result } = await world.run('deploy', canaryOf(V2, { plan: '50%, check home', checks: service, objects }))
     expect(result).toMatchObject({ outcome: 'paused', exitCode: 3 })
     expect(world.record?.reason).toMatch(/check home could not tell/)

@@ -1,3 +1,4 @@
+import type { FetchUrl, RunCommand } from '../../src/checks/asker.ts'
 import { runCommand } from '../../src/commands/run.ts'
 import { Client } from '../../src/kubernetes/client.ts'
 import type { Transport } from '../../src/kubernetes/transport.ts'
@@ -71,6 +72,10 @@ export interface RunOptions extends Partial<Omit<Settings, 'steps' | 'command'>>
   between?: (inner: Transport) => Transport
   /** puts environment variables in for `${NAME}` */
   expand?: (text: string) => string
+  /** addresses outside of the cluster */
+  fetchUrl?: FetchUrl
+  /** processes on the runner */
+  runProcess?: RunCommand
 }
 
 export interface Ran {
@@ -145,7 +150,7 @@ export class World {
 
   /** The same, not awaited: for two runs at once. */
   async start(command: Command, options: RunOptions = {}): Promise<Ran> {
-    const { plan, objects, source, cut, cancel, between, expand, ...settings } = options
+    const { plan, objects, source, cut, cancel, between, expand, fetchUrl, runProcess, ...settings } = options
     const events: ReportEvent[] = []
     const writes: string[] = []
     const died = Promise.withResolvers<undefined>()
@@ -169,7 +174,8 @@ export class World {
             { file: 'app.json', text: JSON.stringify({ apiVersion: 'v1', kind: 'List', items: objects ?? [] }) },
           ]),
         expand: expand ?? ((text) => text),
-        fetchUrl: () => Promise.reject(new Error('no network in a scenario')),
+        fetchUrl: fetchUrl ?? (() => Promise.reject(new Error('no network in a scenario'))),
+        runCommand: runProcess ?? (() => Promise.reject(new Error('no processes in a scenario'))),
         settleMs: 3_000,
         comment: () => ({ id: undefined, pullRequest: undefined }),
       }),

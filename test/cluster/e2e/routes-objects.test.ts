@@ -207,7 +207,9 @@ describe.runIf(hasTraefik)('what is written', () => {
   async function given(object: Manifest): Promise<KubeObject> {
     await world().apply(object)
     // Traefik answers for some of them, sooner or later; what it can do is not the question here.
-    const { status: _status, ...found } = await world().api.get<KubeObject>(world().pathOf(object, object.metadata.name))
+    const { status: _status, ...found } = await world().api.get<KubeObject>(
+      world().pathOf(object, object.metadata.name),
+    )
     return found
   }
 

@@ -36,8 +36,8 @@ checks:
       url: https://\${HOST}/health
       headers: { authorization: "Bearer \${TOKEN}", cost: 5$ }
       expect: { body: ok }
-      timeout: 2s
-      times: 3
+    timeout: 2s
+    times: 3
   inside: { http: { port: http, target: pods } }
   users: { http: { port: 80, target: service } }
 accept: [replicas-one]
@@ -55,22 +55,31 @@ environment-url: https://shop.example
     expect(config.file).toBe(FILE)
     expect(config.values).toMatchObject({ app: 'echo-version', prune: true, 'on-failed-job': 'old', images: 'web:2\n' })
     expect(Object.keys(config.values)).toHaveLength(20)
-    const defaults = { path: '/', target: 'pods', headers: {}, expect: { status: 200 }, timeoutMs: 5_000, times: 1 }
+    const defaults = {
+      kind: 'http',
+      path: '/',
+      target: 'pods',
+      headers: {},
+      expect: { status: 200 },
+      intervalMs: 1_000,
+      timeoutMs: 5_000,
+      times: 1,
+      failures: 0,
+      onInconclusive: 'pause',
+    }
     expect(config.checks).toEqual({
-      'home-page': { name: 'home-page', http: defaults },
+      'home-page': { ...defaults, name: 'home-page' },
       outside: {
+        ...defaults,
         name: 'outside',
-        http: {
-          ...defaults,
-          url: 'https://${HOST}/health',
-          headers: { authorization: 'Bearer ${TOKEN}', cost: '5$' },
-          expect: { status: 200, body: 'ok' },
-          timeoutMs: 2_000,
-          times: 3,
-        },
+        url: 'https://${HOST}/health',
+        headers: { authorization: 'Bearer ${TOKEN}', cost: '5$' },
+        expect: { status: 200, body: 'ok' },
+        timeoutMs: 2_000,
+        times: 3,
       },
-      inside: { name: 'inside', http: { ...defaults, port: 'http' } },
-      users: { name: 'users', http: { ...defaults, port: 80, target: 'service' } },
+      inside: { ...defaults, name: 'inside', port: 'http' },
+      users: { ...defaults, name: 'users', port: 80, target: 'service' },
     })
     expect(config.placeOf(['timeout'])).toEqual({ file: FILE, line: 25, column: 1 })
     expect(config.textPlaceOf(['app'])).toEqual({ file: FILE, line: 2, column: 6 })
@@ -104,7 +113,7 @@ environment-url: https://shop.example
     ['checks: []', 'checks: must be a mapping', 1, 1],
     ['checks: {a: {http: {expect: []}}}', 'checks.a.http.expect: must be a mapping', 1, 21],
     ['checks: {A B: {http: {}}}', 'checks.A B: "A B" is not a name', 1, 10],
-    ['checks: {a: {}}', 'checks.a.http: is missing', 1, 10],
+    ['checks: {a: {}}', 'checks.a: names nothing to check; one of http, version', 1, 10],
     ['checks: {a: {htp: {}, http: {}}}', 'checks.a: unknown key "htp"; did you mean http?', 1, 14],
     ['checks: {a: {http: {path: x}}}', 'checks.a.http.path: must be a path that begins with /', 1, 21],
     ['checks: {a: {http: {url: ftp://x}}}', 'must be an address that begins with https:// or http://', 1, 21],
@@ -113,7 +122,8 @@ environment-url: https://shop.example
     ['checks: {a: {http: {port: 70000}}}', 'checks.a.http.port: must be a whole number from 1 to 65535', 1, 21],
     ['checks: {a: {http: {port: 1.5}}}', 'must be a whole number from 1 to 65535', 1, 21],
     ['checks: {a: {http: {port: []}}}', 'must be the name or the number of a port', 1, 21],
-    ['checks: {a: {http: {times: 0}}}', 'must be a whole number from 1 to 1000', 1, 21],
+    ['checks: {a: {http: {}, times: 0}}', 'must be a whole number from 1 to 1000', 1, 24],
+    ['checks: {a: {http: {times: 2}}}', 'times belongs to the check: write it beside the kind', 1, 21],
     ['checks: {a: {http: {expect: {status: 99}}}}', 'must be a whole number from 100 to 599', 1, 30],
     ['checks: {a: {http: {url: https://x, path: /}}}', 'checks.a.http.path: has no meaning beside url', 1, 37],
     ['checks: {a: {http: {target: service, port: web}}}', 'the port of a Service is a number', 1, 38],

@@ -76,7 +76,7 @@ function input(scene: Scene = {}): DraftInput {
   const { objects = [manifest], live = [deploymentOf()], ready = 3, active = {}, before } = scene
   const own = settings(scene.settings)
   const payload = { version: 1 as const, rollout: 1, digest: '', objects, versions: {}, before: {}, jobs: [] }
-  const release: Release = { ...releaseFrom(payload, 'shop', 'shop', own.steps), active }
+  const release: Release = { ...releaseFrom(payload, 'shop', 'shop', own), active }
   const map = new Map(live.map((object) => [keyOf(refOf(object)), object]))
   const dry = scene.dry ?? ((object): DryRunResult => ({ kind: 'ok', object }))
   const world: Pick<World, 'workload' | 'services'> = {

@@ -1,3 +1,4 @@
+import type { CheckVerdict } from '../checks/verdict.ts'
 import { diagnose } from '../health/diagnosis.ts'
 import { readiness } from '../health/readiness.ts'
 import { LiveList } from '../kubernetes/watch.ts'
@@ -5,20 +6,26 @@ import { HeadgateError } from '../shared/errors.ts'
 import { type Job, keyOf, type Pod, refOf } from '../shared/objects.ts'
 import { MOVER } from '../strategies/hold.ts'
 import { APP_LABEL } from '../strategies/services.ts'
-import type { Engine } from '../rollout/engine.ts'
-import { gatherEvidence } from '../rollout/evidence.ts'
+import type { Engine } from './engine.ts'
+import { gatherEvidence } from './evidence.ts'
 
-/** The Job of a step, named after the rollout, so that every rollout runs its own. */
-export function jobOf(manifest: Job, app: string, rollout: number): Job {
+/** The Job of a step, named after the rollout (and `suffix`), so that every rollout runs its own. */
+export function jobOf(manifest: Job, app: string, rollout: number, suffix = ''): Job {
   const labels = { ...manifest.metadata.labels, [APP_LABEL]: app }
-  return { ...manifest, metadata: { ...manifest.metadata, name: `${manifest.metadata.name ?? ''}-${rollout}`, labels } }
+  const name = `${manifest.metadata.name ?? ''}-${rollout}${suffix}`
+  return { ...manifest, metadata: { ...manifest.metadata, name, labels } }
+}
+
+/** Jobs of this rollout: of steps `NAME-<rollout>`, of checks `NAME-<rollout>-c<times>`. */
+function isOfRollout(key: string, rollout: number): boolean {
+  return new RegExp(`-${rollout}(-c\\d+)?$`).test(key)
 }
 
 /**
  * Creates `NAME-<rollout>` from the Job in the release and waits for its end. A Job that is there already (the run before
  * died) is waited for, not run again. Throws HeadgateError with the last log lines when it fails or takes too long.
  */
-export async function runJob(engine: Engine, name: string): Promise<void> {
+export async function runJob(engine: Engine, name: string, suffix = ''): Promise<void> {
   const { book, client, reporter } = engine.o
   const { record } = book
   const manifest = book.payload.objects.find((object) => object.kind === 'Job' && object.metadata.name === name) as
@@ -30,7 +37,7 @@ export async function runJob(engine: Engine, name: string): Promise<void> {
       code: 'job-missing',
       message: `Job ${name} is not among the release's objects`,
     })
-  const job = jobOf(manifest, record.app, record.rollout)
+  const job = jobOf(manifest, record.app, record.rollout, suffix)
   const ref = refOf(job)
   if (!record.jobs.includes(keyOf(ref))) await book.save({ jobs: [...record.jobs, keyOf(ref)] })
   const live = await client.get<Job>(ref)
@@ -40,6 +47,21 @@ export async function runJob(engine: Engine, name: string): Promise<void> {
     reporter.emit({ kind: 'change', text: `Job/${ref.name} started` })
   }
   await awaitJob(engine, ref.name, ref.namespace ?? record.namespace)
+}
+
+/** A Job as a check: each time another one, so that an old verdict is not taken for a new one. */
+export async function jobVerdict(engine: Engine, name: string): Promise<CheckVerdict> {
+  const { jobs, rollout } = engine.o.book.record
+  const before = jobs.filter((key) => key.includes(`|${name}-${rollout}-c`)).length
+  try {
+    await runJob(engine, name, `-c${before + 1}`)
+    return { kind: 'pass', text: `Job/${name}-${rollout}-c${before + 1} succeeded`, lines: [] }
+  } catch (error) {
+    if (!(error instanceof HeadgateError) || error.failure.code !== 'job-failed') throw error
+    const { kind, message, evidence = [] } = error.failure
+    const lines = evidence.flatMap((each) => each.lines)
+    return { kind: kind === 'timeout' ? 'inconclusive' : 'fail', text: message, lines }
+  }
 }
 
 async function awaitJob(engine: Engine, name: string, namespace: string): Promise<void> {
@@ -87,7 +109,7 @@ export async function endJobs(engine: Engine, timeoutMs: number): Promise<void> 
   const { book, client, reporter } = engine.o
   const deadline = engine.now + timeoutMs
   const { jobs, rollout } = book.record
-  for (const key of jobs.filter((job) => job.endsWith(`-${rollout}`))) {
+  for (const key of jobs.filter((job) => isOfRollout(job, rollout))) {
     const [, , namespace = book.record.namespace, name = ''] = key.split('|')
     const ref = { apiVersion: 'batch/v1', kind: 'Job', namespace, name }
     const live = await client.get<Job>(ref)

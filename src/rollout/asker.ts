@@ -1,0 +1,61 @@
+import type { Asker, CheckedSide, CheckedWorkload } from '../checks/asker.ts'
+import { isServing } from '../health/pods.ts'
+import { canaryName, previewName } from '../strategies/services.ts'
+import { type ServiceView, sideOf, type WorkloadView } from '../strategies/view.ts'
+import type { Engine } from './engine.ts'
+import { jobVerdict } from './jobs.ts'
+
+/**
+ * What checks may ask while this engine runs.
+ * @param beside given for a check that is asked beside the steps: when to end. Only the steps themselves obey other runs
+ */
+export function askerOf(engine: Engine, beside?: AbortSignal): Asker {
+  const { client, clock, cancel, fetchUrl, expand, runCommand, book } = engine.o
+  const { record } = book
+  return {
+    now: () => clock.now(),
+    sleep: (ms) => (beside === undefined ? engine.pause(ms) : clock.sleep(ms, beside)),
+    proxy: (target, path, options) => client.proxy(target, path, options),
+    fetchUrl,
+    expand,
+    runCommand,
+    runJob: (name) => jobVerdict(engine, name),
+    workloads: () => engine.workloads.map((workload) => checkedOf(engine.view(workload), record.strategy)),
+    preview: record.strategy === 'blue-green',
+    app: record.app,
+    namespace: record.namespace,
+    rollout: record.rollout,
+    sinceShare: () => engine.shareSince,
+    signal: beside ?? cancel,
+  }
+}
+
+function checkedOf(view: WorkloadView, strategy: string): CheckedWorkload {
+  const { record, services } = view
+  const stable = sideOf(view, 'stable')
+  const next = sideOf(view, 'next')
+  const checked = (side: typeof stable, version: string, least: number): CheckedSide => ({
+    version,
+    ...(side.hash === undefined ? {} : { hash: side.hash }),
+    ...(side.replicaSet?.metadata.name === undefined ? {} : { replicaSet: side.replicaSet.metadata.name }),
+    pods: side.pods,
+    serving: side.pods.filter((pod) => isServing(pod, least, view.now)),
+  })
+  return {
+    namespace: record.namespace,
+    name: record.name,
+    stable: checked(stable, record.stableVersion, view.versions.stableFields.minReadySeconds),
+    canary: checked(next, record.newVersion, view.versions.nextFields.minReadySeconds),
+    services: services.map((service) => checkedService(service, strategy)),
+  }
+}
+
+function checkedService({ record, live, canary }: ServiceView, strategy: string): CheckedWorkload['services'][number] {
+  const port = live?.spec.ports?.[0]?.port
+  const preview = strategy === 'blue-green' ? previewName(record.name) : canary && canaryName(record.name)
+  return {
+    name: record.name,
+    ...(port === undefined ? {} : { port }),
+    ...(preview === undefined ? {} : { preview }),
+  }
+}
