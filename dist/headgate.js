@@ -20,11 +20,11 @@ import "child_process";
 import "timers";
 import { glob, mkdir as mkdir$1, readFile, readdir as readdir$1, realpath, stat as stat$1, writeFile as writeFile$1 } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import path$1, { delimiter, dirname, isAbsolute, join, relative, resolve, sep as sep$1 } from "node:path";
+import path$2, { delimiter, dirname, isAbsolute, join, relative, resolve, sep as sep$1 } from "node:path";
 import { setFlagsFromString } from "node:v8";
+import proc, { spawn } from "node:child_process";
 import fs$1 from "node:fs";
 import https from "node:https";
-import proc from "node:child_process";
 import vm from "vm";
 import { URL as URL$1 } from "url";
 import * as dns from "dns";
@@ -12631,8 +12631,11 @@ function failureOf(error) {
 	return {
 		kind: "failed",
 		code: "internal",
-		message: error instanceof Error ? error.message : String(error)
+		message: messageOf(error)
 	};
+}
+function messageOf(error) {
+	return error instanceof Error ? error.message : String(error);
 }
 // src/manifests/workload.ts
 function mapOf(value) {
@@ -12641,7 +12644,7 @@ function mapOf(value) {
 function listOf$1(value) {
 	return Array.isArray(value) ? value : [];
 }
-function valueAt$1(value, path) {
+function valueAt(value, path) {
 	let at = value;
 	for (const key of path) if (typeof key === "number") at = Array.isArray(at) ? at[key] : void 0;
 	else at = Object.hasOwn(mapOf(at) ?? {}, key) ? mapOf(at)?.[key] : void 0;
@@ -12675,8 +12678,8 @@ function templatePathOf(object) {
 }
 function podTemplateOf(object) {
 	const path = templatePathOf(object);
-	const template = path === void 0 ? void 0 : mapOf(valueAt$1(object, path));
-	const containers = valueAt$1(template, ["spec", "containers"]);
+	const template = path === void 0 ? void 0 : mapOf(valueAt(object, path));
+	const containers = valueAt(template, ["spec", "containers"]);
 	return template !== void 0 && Array.isArray(containers) ? template : void 0;
 }
 function isDeployment(object) {
@@ -12759,18 +12762,18 @@ function configRefs(template) {
 		if (typeof name === "string" && name !== "") into.add(name);
 	};
 	const source = (from) => {
-		note(configMaps, valueAt$1(from, ["configMapRef", "name"]) ?? valueAt$1(from, ["configMap", "name"]));
-		note(secrets, valueAt$1(from, ["secretRef", "name"]) ?? valueAt$1(from, ["secret", "name"]));
-		note(secrets, valueAt$1(from, ["secret", "secretName"]));
+		note(configMaps, valueAt(from, ["configMapRef", "name"]) ?? valueAt(from, ["configMap", "name"]));
+		note(secrets, valueAt(from, ["secretRef", "name"]) ?? valueAt(from, ["secret", "name"]));
+		note(secrets, valueAt(from, ["secret", "secretName"]));
 	};
 	for (const container of [...template.spec.containers, ...template.spec.initContainers ?? []]) {
 		for (const variable of listOf$1(container.env)) {
-			note(configMaps, valueAt$1(variable, [
+			note(configMaps, valueAt(variable, [
 				"valueFrom",
 				"configMapKeyRef",
 				"name"
 			]));
-			note(secrets, valueAt$1(variable, [
+			note(secrets, valueAt(variable, [
 				"valueFrom",
 				"secretKeyRef",
 				"name"
@@ -12780,7 +12783,7 @@ function configRefs(template) {
 	}
 	for (const volume of listOf$1(template.spec.volumes)) {
 		source(volume);
-		listOf$1(valueAt$1(volume, ["projected", "sources"])).forEach(source);
+		listOf$1(valueAt(volume, ["projected", "sources"])).forEach(source);
 	}
 	return {
 		configMaps: [...configMaps].sort(),
@@ -12819,6 +12822,10 @@ function parseDuration(text) {
 	const match = /^(\d{1,6})(s|m|h)$/.exec(text.trim());
 	const unit = UNITS[match?.[2] ?? ""];
 	return match === null || unit === void 0 ? void 0 : Number(match[1]) * unit;
+}
+function parseShort(text) {
+	const short = /^(\d{1,6})ms$/.exec(text?.trim() ?? "");
+	return short === null ? parseDuration(text ?? "") : Number(short[1]);
 }
 function formatDuration(ms) {
 	if (ms < 9950) return `${(Math.max(0, ms) / 1e3).toFixed(1)}s`;
@@ -13105,7 +13112,7 @@ async function readAction(env) {
 	return {
 		raw,
 		typos: await Promise.all(typos.map((typo) => typoProblem(env, workspace, typo))),
-		source: sourceOf(env, await eventOf(env)),
+		source: sourceOf$1(env, await eventOf(env)),
 		workspace,
 		...rest
 	};
@@ -13119,7 +13126,8 @@ function contextOf(env, workspace) {
 		debug: env["RUNNER_DEBUG"] === "1",
 		...summaryFile === void 0 || summaryFile === "" ? {} : { summaryFile },
 		color: env["NO_COLOR"] === void 0 || env["NO_COLOR"] === "",
-		env: (name) => env[name]
+		env: (name) => env[name],
+		childEnv: Object.fromEntries(Object.entries(env).filter(([name]) => !/^(INPUT_|STATE_|ACTIONS_)/.test(name)))
 	};
 }
 function inputsOf$1(env) {
@@ -13171,12 +13179,12 @@ async function eventOf(env) {
 		return null;
 	}
 }
-function sourceOf(env, event) {
+function sourceOf$1(env, event) {
 	const serverUrl = env["GITHUB_SERVER_URL"] ?? SERVER;
 	const repository = env["GITHUB_REPOSITORY"] ?? "";
 	const runId = env["GITHUB_RUN_ID"] ?? "";
 	const attempt = wholeOf(env["GITHUB_RUN_ATTEMPT"], 1);
-	const head = valueAt$1(event, [
+	const head = valueAt(event, [
 		"pull_request",
 		"head",
 		"sha"
@@ -13201,8 +13209,8 @@ function wholeOf(text, fallback) {
 	return text !== void 0 && /^\d{1,15}$/.test(text) ? Number(text) : fallback;
 }
 function pullRequestOf(event) {
-	const issue = valueAt$1(event, ["issue", "pull_request"]) === void 0 ? void 0 : valueAt$1(event, ["issue", "number"]);
-	const number = valueAt$1(event, ["pull_request", "number"]) ?? issue;
+	const issue = valueAt(event, ["issue", "pull_request"]) === void 0 ? void 0 : valueAt(event, ["issue", "number"]);
+	const number = valueAt(event, ["pull_request", "number"]) ?? issue;
 	return typeof number === "number" ? number : void 0;
 }
 // src/report/text.ts
@@ -13998,39 +14006,112 @@ function changes$1(view) {
 	].join("\n"));
 }
 // src/checks/fetch.ts
-const MAX_BYTES = 1e6;
+const MAX_BYTES$2 = 1e6;
 const MAX_REDIRECTS = 5;
-async function fetchUrl(url, { headers, timeoutMs }) {
-	const signal = AbortSignal.timeout(timeoutMs);
+async function fetchUrl({ url, method, headers, body, timeoutMs, maxBytes, signal }) {
+	const late = AbortSignal.timeout(timeoutMs);
+	const stop = signal === void 0 ? late : AbortSignal.any([late, signal]);
 	let target = new URL(url);
 	for (let hop = 0; hop <= MAX_REDIRECTS; hop++) {
 		const response = await fetch(target, {
-			headers: target.origin === new URL(url).origin ? headers : {},
+			method: method ?? "GET",
+			headers,
 			redirect: "manual",
-			signal
+			signal: stop,
+			...body === void 0 ? {} : { body }
 		});
 		const location = response.headers.get("location");
-		if (response.status < 300 || response.status >= 400 || location === null) return {
-			status: response.status,
-			body: await head$1(response)
-		};
-		const next = new URL(location, target);
-		if (next.protocol !== target.protocol) throw new Error(`redirects to another scheme: ${next.protocol}//${next.host}`);
+		const redirected = response.status >= 300 && response.status < 400 && location !== null;
+		const next = redirected ? new URL(location, target) : target;
+		if (!redirected || next.origin !== target.origin) {
+			const { text, cut } = await head$1(response, maxBytes ?? MAX_BYTES$2);
+			return {
+				status: response.status,
+				headers: Object.fromEntries(response.headers),
+				body: text,
+				...cut ? { cut } : {},
+				...redirected ? { elsewhere: next.href } : {}
+			};
+		}
 		await response.body?.cancel();
 		target = next;
 	}
 	throw new Error(`redirects more than ${MAX_REDIRECTS} times`);
 }
-async function head$1(response) {
+async function head$1(response, most) {
 	const parts = [];
 	let size = 0;
 	for await (const part of response.body ?? []) {
 		parts.push(part);
 		size += part.byteLength;
-		if (size >= MAX_BYTES) break;
+		if (size > most) break;
 	}
-	return Buffer.concat(parts).subarray(0, MAX_BYTES).toString("utf8");
+	return {
+		text: Buffer.concat(parts).subarray(0, most).toString("utf8"),
+		cut: size > most
+	};
 }
+// src/checks/process.ts
+const LINE_LENGTH$1 = 500;
+const GRACE_MS = 5e3;
+function processRunner(base, cwd) {
+	return ({ run, env, timeoutMs, signal }) => new Promise((resolve, reject) => {
+		const child = spawn("sh", ["-c", run], {
+			cwd,
+			env: {
+				...base,
+				...env
+			},
+			detached: true,
+			stdio: [
+				"ignore",
+				"pipe",
+				"pipe"
+			]
+		});
+		const output = new Tail();
+		let late = false;
+		const end = () => {
+			endGroup(child.pid, "SIGTERM");
+			setTimeout(() => endGroup(child.pid, "SIGKILL"), GRACE_MS).unref();
+		};
+		const timer = setTimeout(() => {
+			late = true;
+			end();
+		}, timeoutMs);
+		signal.addEventListener("abort", end, { once: true });
+		child.stdout.on("data", (data) => output.add(data.toString("utf8")));
+		child.stderr.on("data", (data) => output.add(data.toString("utf8")));
+		child.on("error", reject);
+		child.on("close", (code) => {
+			clearTimeout(timer);
+			signal.removeEventListener("abort", end);
+			resolve({
+				exitCode: code ?? 1,
+				late,
+				lines: output.lines()
+			});
+		});
+	});
+}
+function endGroup(pid, signal) {
+	if (pid === void 0) return;
+	try {
+		process.kill(-pid, signal);
+	} catch {}
+}
+var Tail = class {
+	#kept = [];
+	#open = "";
+	add(text) {
+		const parts = `${this.#open}${text}`.split("\n");
+		this.#open = (parts.pop() ?? "").slice(0, LINE_LENGTH$1);
+		this.#kept = [...this.#kept, ...parts.map((line) => line.slice(0, LINE_LENGTH$1))].slice(-20);
+	}
+	lines() {
+		return [...this.#kept, this.#open].filter((line) => line.trim() !== "").slice(-20);
+	}
+};
 // src/commands/result.ts
 function exitCodeOf(outcome, failure, cancelled = false) {
 	if (cancelled || failure?.kind === "cancelled") return 130;
@@ -14046,7 +14127,7 @@ function exitCodeOf(outcome, failure, cancelled = false) {
 		case "failed": return failure?.kind === "timeout" ? 70 : 1;
 	}
 }
-function resultOf(deps, parts) {
+function resultOf$1(deps, parts) {
 	const { outcome, message, record, failure, findings = [], plan, cancelled } = parts;
 	return {
 		command: deps.settings.command,
@@ -14573,7 +14654,7 @@ function canaryMove(view, percent) {
 	const target = targetPair(replicas, percent, now);
 	const there = now[0] <= target[0] && now[1] >= target[1];
 	if (isLocked(deployment)) {
-		if (there) return settled(view, target);
+		if (there) return settled$1(view, target);
 		return unready(view, now[1], replicas) ?? move(view, nextPair(now, target, options) ?? target, replicas);
 	}
 	return underWay$1(view, commandedPair(deployment), target, options);
@@ -14590,7 +14671,7 @@ function unready(view, canary, replicas) {
 	const { serving } = sideOf$4(view, "next");
 	return serving < Math.min(canary, replicas) ? wait(`new pods to be ready, ${serving} of ${canary}`) : void 0;
 }
-function settled(view, target) {
+function settled$1(view, target) {
 	const side = sideOf$4(view, "next");
 	const wanted = Math.max(target[1], 0);
 	return side.serving >= wanted ? done : wait(`new pods to be ready, ${side.serving} of ${wanted}`);
@@ -15038,7 +15119,7 @@ function writtenAt(object, rollout) {
 		return;
 	}
 }
-function shareOf(object, rollout) {
+function shareOf$1(object, rollout) {
 	const written = writtenAt(object, rollout);
 	return written === void 0 ? void 0 : {
 		percent: written.percent,
@@ -15046,7 +15127,7 @@ function shareOf(object, rollout) {
 	};
 }
 function isWrittenFor(live, wanted, share, rollout) {
-	const written = shareOf(live, rollout);
+	const written = shareOf$1(live, rollout);
 	if (live === void 0 || written?.percent !== share.percent || written.mirror !== share.mirror) return false;
 	return isAsWanted(live, wanted) && !hasMore(live, wanted, rollout);
 }
@@ -15068,7 +15149,7 @@ function writeWanted(asked, route, wanted, to) {
 	const { routing, rollout } = asked;
 	const { live, own } = liveOf(routing, wanted);
 	const edited = keyOf$2(refOf$1(wanted)) === keyOf$2(refOf$1(route.object));
-	const written = shareOf(live, rollout);
+	const written = shareOf$1(live, rollout);
 	if (isWrittenFor(live, wanted, to, rollout)) return void 0;
 	if (own && written?.percent === to.percent && written.mirror === to.mirror) return pruned(wanted);
 	const drift = driftOf$1(asked, route, wanted);
@@ -15139,7 +15220,7 @@ function createMove$1({ routing, rollout, sentence }, route, wanted) {
 	};
 }
 function shareNow({ routing, rollout }) {
-	const shares = routing?.routes.map(({ object }) => shareOf(liveOf(routing, object).live, rollout)) ?? [];
+	const shares = routing?.routes.map(({ object }) => shareOf$1(liveOf(routing, object).live, rollout)) ?? [];
 	return shares.includes(void 0) ? void 0 : shares[0];
 }
 function changesAnnotations(live, wanted) {
@@ -15196,7 +15277,7 @@ function driftOf$1(asked, route, wanted) {
 		text: "it was deleted"
 	} : void 0;
 	const text = `its content was changed by ${lastWriter(live)}`;
-	const share = shareOf(live, rollout);
+	const share = shareOf$1(live, rollout);
 	if (share !== void 0) return isWrittenFor(live, wantedAt(routing, route, share).find(isSameAs(wanted)) ?? wanted, share, rollout) ? void 0 : {
 		kind: "drift",
 		object,
@@ -15294,7 +15375,7 @@ function restoreRoute(asked, route, end) {
 }
 function isForeign({ routing, rollout }, route, live, end) {
 	if (isAsBefore(live, end) || isAsBefore(live, endOf(routing.before, route))) return false;
-	const share = shareOf(live, rollout);
+	const share = shareOf$1(live, rollout);
 	const [last] = share === void 0 ? [] : wantedAt(routing, route, share).filter(isSameAs(route.object));
 	if (last !== void 0 && isAsWanted(live, last)) return false;
 	const text = stringifyJson({
@@ -16231,7 +16312,7 @@ function sentenceOf(pod, row, { ended, restarts, served, ran }, code) {
 	return `${who} ended with exit code ${ended.exitCode} (${why})${after}${past}${often}`;
 }
 function limitOf({ spec }) {
-	const memory = valueAt$1(spec?.resources, ["limits", "memory"]);
+	const memory = valueAt(spec?.resources, ["limits", "memory"]);
 	return typeof memory === "string" ? ` of ${memory}` : "";
 }
 function hintOf({ ended }, code) {
@@ -16327,7 +16408,7 @@ function noRoom(pod, message, look) {
 	};
 }
 function gatesOf(pod) {
-	return listOf$1(pod.spec.schedulingGates).map((gate) => valueAt$1(gate, ["name"])).filter((name) => typeof name === "string").join(", ") || "unknown";
+	return listOf$1(pod.spec.schedulingGates).map((gate) => valueAt(gate, ["name"])).filter((name) => typeof name === "string").join(", ") || "unknown";
 }
 function nodeSign(pod) {
 	const ready = conditionOf(pod, "Ready");
@@ -17574,22 +17655,26 @@ async function logsOf(client, { wantsLogs, object }) {
 	} catch {}
 	return [];
 }
-// src/checks/job.ts
-function jobOf(manifest, app, rollout) {
+// src/rollout/jobs.ts
+function jobOf(manifest, app, rollout, suffix = "") {
 	const labels = {
 		...manifest.metadata.labels,
 		[APP_LABEL]: app
 	};
+	const name = `${manifest.metadata.name ?? ""}-${rollout}${suffix}`;
 	return {
 		...manifest,
 		metadata: {
 			...manifest.metadata,
-			name: `${manifest.metadata.name ?? ""}-${rollout}`,
+			name,
 			labels
 		}
 	};
 }
-async function runJob(engine, name) {
+function isOfRollout(key, rollout) {
+	return new RegExp(`-${rollout}(-c\\d+)?$`).test(key);
+}
+async function runJob(engine, name, suffix = "") {
 	const { book, client, reporter } = engine.o;
 	const { record } = book;
 	const manifest = book.payload.objects.find((object) => object.kind === "Job" && object.metadata.name === name);
@@ -17598,7 +17683,7 @@ async function runJob(engine, name) {
 		code: "job-missing",
 		message: `Job ${name} is not among the release's objects`
 	});
-	const job = jobOf(manifest, record.app, record.rollout);
+	const job = jobOf(manifest, record.app, record.rollout, suffix);
 	const ref = refOf$1(job);
 	if (!record.jobs.includes(keyOf$2(ref))) await book.save({ jobs: [...record.jobs, keyOf$2(ref)] });
 	if (await client.get(ref) === void 0) {
@@ -17610,6 +17695,27 @@ async function runJob(engine, name) {
 		});
 	}
 	await awaitJob(engine, ref.name, ref.namespace ?? record.namespace);
+}
+async function jobVerdict(engine, name) {
+	const { jobs, rollout } = engine.o.book.record;
+	const before = jobs.filter((key) => key.includes(`|${name}-${rollout}-c`)).length;
+	try {
+		await runJob(engine, name, `-c${before + 1}`);
+		return {
+			kind: "pass",
+			text: `Job/${name}-${rollout}-c${before + 1} succeeded`,
+			lines: []
+		};
+	} catch (error) {
+		if (!(error instanceof HeadgateError) || error.failure.code !== "job-failed") throw error;
+		const { kind, message, evidence = [] } = error.failure;
+		const lines = evidence.flatMap((each) => each.lines);
+		return {
+			kind: kind === "timeout" ? "inconclusive" : "fail",
+			text: message,
+			lines
+		};
+	}
 }
 async function awaitJob(engine, name, namespace) {
 	const { client, wake, book, clock, reporter } = engine.o;
@@ -17656,7 +17762,7 @@ async function endJobs(engine, timeoutMs) {
 	const { book, client, reporter } = engine.o;
 	const deadline = engine.now + timeoutMs;
 	const { jobs, rollout } = book.record;
-	for (const key of jobs.filter((job) => job.endsWith(`-${rollout}`))) {
+	for (const key of jobs.filter((job) => isOfRollout(job, rollout))) {
 		const [, , namespace = book.record.namespace, name = ""] = key.split("|");
 		const ref = {
 			apiVersion: "batch/v1",
@@ -18423,6 +18529,18 @@ const gatewayApi = {
 	})),
 	withoutPins: (object, services) => withRules(object, rulesOf$2(object).filter((rule) => !leadsOnlyTo$1(rule, services)))
 };
+// src/shared/json-path.ts
+function keysOf$1(path) {
+	return [...path.replace(/^\$/, "").matchAll(/\[(\d+)\]|\[(?:'([^']*)'|"([^"]*)")\]|([^.[\]]+)/g)].map(([, index, single, double, key]) => index === void 0 ? single ?? double ?? key ?? "" : Number(index));
+}
+const JSON_PATH = /^(\$|\$?\.?[^.[\]\s$]+|\$?(\[\d+\]|\['[^']*'\]|\["[^"]*"\]))(\.[^.[\]\s]+|\[\d+\]|\['[^']*'\]|\["[^"]*"\])*$/;
+function valueAtPath(value, path) {
+	return keysOf$1(path).reduce((at, key) => {
+		if (typeof at !== "object" || at === null) return void 0;
+		if (Array.isArray(at)) return typeof key === "number" ? at[key] : void 0;
+		return typeof key === "string" && Object.hasOwn(at, key) ? Reflect.get(at, key) : void 0;
+	}, value);
+}
 // src/routers/generic.ts
 const READY = [
 	"Accepted",
@@ -18441,15 +18559,6 @@ const generic = {
 	wanted: ({ object }, split) => [weighted$1(object, split)],
 	verify: verify$1
 };
-function keysOf$1(path) {
-	return [...path.matchAll(/([^.[\]]+)|\[(\d+)\]/g)].map(([, key, index]) => key === void 0 ? Number(index) : key);
-}
-function valueAt(value, keys) {
-	return keys.reduce((at, key) => {
-		if (typeof key === "number") return Array.isArray(at) ? at[key] : void 0;
-		return isMap$1(at) ? at[key] : void 0;
-	}, value);
-}
 function withValue(value, [key, ...rest], to) {
 	if (key === void 0) return to;
 	if (typeof key === "number") return (Array.isArray(value) ? value : []).map((item, index) => index === key ? withValue(item, rest, to) : item);
@@ -18472,7 +18581,7 @@ function problems({ object }, split) {
 	}];
 	const found = [];
 	for (const path of [weights.stable, weights.canary]) {
-		const value = valueAt(object, keysOf$1(path));
+		const value = valueAtPath(object, path);
 		if (typeof value !== "number" || keysOf$1(path)[0] !== "spec") found.push({
 			reason: `at ${path} stands ${value === void 0 ? "nothing" : JSON.stringify(value)}, and a weight is a number in the spec`,
 			mend: "correct traffic: weights, or write both weights into the object"
@@ -18673,7 +18782,7 @@ function meshProblems(object, ways) {
 }
 // src/routers/istio.ts
 const GROUP = "networking.istio.io";
-const kindsOf = (kind) => [
+const kindsOf$1 = (kind) => [
 	"v1",
 	"v1beta1",
 	"v1alpha3"
@@ -18683,8 +18792,8 @@ const kindsOf = (kind) => [
 }));
 const istio = {
 	name: "istio",
-	kinds: kindsOf("VirtualService"),
-	related: kindsOf("DestinationRule"),
+	kinds: kindsOf$1("VirtualService"),
+	related: kindsOf$1("DestinationRule"),
 	copiesRelated: true,
 	makes: [{
 		apiVersion: `${GROUP}/v1`,
@@ -19916,118 +20025,741 @@ var Interrupted = class extends Error {
 		this.interruption = interruption;
 	}
 };
-// src/checks/http.ts
-const PAUSE_MS = 1e3;
-const TRIES = 3;
-const SHOWN = 200;
-async function runCheck(engine, check) {
-	const lines = [];
-	for (let round = 0; round < check.http.times; round++) {
-		if (round > 0) await engine.o.clock.sleep(PAUSE_MS, engine.o.cancel);
-		engine.checkpoint();
-		const targets = targetsOf(engine, check.http);
-		if (targets.length === 0) return {
+// src/checks/command.ts
+const CANNOT_TELL = 75;
+const NOT_RUN = [126, 127];
+async function measureCommand(asker, check) {
+	const { run, timeoutMs } = check;
+	try {
+		const { exitCode, late, lines } = await asker.runCommand({
+			run,
+			env: environmentOf(asker),
+			timeoutMs,
+			signal: asker.signal
+		});
+		if (late) return {
 			kind: "inconclusive",
-			text: "no serving pod of the new version to ask",
+			text: `it did not end within ${Math.round(timeoutMs / 1e3)} s and was ended`,
 			lines
 		};
-		for (const target of targets) {
-			const failure = await askTarget(engine, target, check.http, lines);
-			if (failure !== void 0) return {
-				kind: "fail",
-				text: failure,
-				lines
-			};
-		}
+		if (exitCode === 0) return {
+			kind: "pass",
+			text: "it ended with 0",
+			lines
+		};
+		if (exitCode === CANNOT_TELL) return {
+			kind: "inconclusive",
+			text: `it ended with ${CANNOT_TELL}: it cannot tell`,
+			lines
+		};
+		if (NOT_RUN.includes(exitCode)) return {
+			kind: "inconclusive",
+			text: `the shell could not run it (${exitCode}): ${lines.at(-1) ?? ""}`,
+			lines
+		};
+		return {
+			kind: "fail",
+			text: `it ended with ${exitCode}: ${lines.at(-1) ?? "no output"}`,
+			lines
+		};
+	} catch (error) {
+		return {
+			kind: "inconclusive",
+			text: `it could not be started: ${messageOf(error)}`,
+			lines: []
+		};
 	}
+}
+function environmentOf(asker) {
+	const [workload] = asker.workloads();
 	return {
-		kind: "pass",
-		text: `${check.http.path} answered ${check.http.expect.status}, ${lines.length} of ${lines.length} times`,
-		lines
+		HEADGATE_APP: asker.app,
+		HEADGATE_NAMESPACE: asker.namespace,
+		HEADGATE_ROLLOUT: String(asker.rollout),
+		HEADGATE_STABLE_VERSION: workload?.stable.version ?? "",
+		HEADGATE_CANARY_VERSION: workload?.canary.version ?? "",
+		HEADGATE_STABLE_HASH: workload?.stable.hash ?? "",
+		HEADGATE_CANARY_HASH: workload?.canary.hash ?? ""
 	};
 }
-async function askTarget(engine, target, http, lines) {
-	let last = "";
-	for (let attempt = 0; attempt < TRIES; attempt++) {
-		if (attempt > 0) await engine.o.clock.sleep(PAUSE_MS, engine.o.cancel);
-		engine.checkpoint();
-		try {
-			const answer = await target.ask();
-			const wrong = judge(answer, http);
-			lines.push(`${target.name} ${http.path}: ${answer.status} ${answer.body.slice(0, SHOWN).trim()}`);
-			if (wrong === void 0) return void 0;
-			if (answer.status !== 502 && answer.status !== 503 && answer.status !== 504) return `${target.name} ${wrong}`;
-			last = wrong;
-		} catch (error) {
-			last = `gave no answer (${error instanceof Error ? error.message : String(error)})`;
-			lines.push(`${target.name} ${http.path}: ${last}`);
-		}
-	}
-	return `${target.name} ${last}`;
+// src/checks/targets.ts
+const MAX_BYTES$1 = 1e6;
+function targetsOf(asker, page, timeoutMs) {
+	const workloads = asker.workloads();
+	if (page.url !== void 0) return [urlTarget(asker, page, page.url, workloads[0]?.canary.version ?? "", timeoutMs)];
+	return workloads.flatMap((workload) => workloadTargets(asker, workload, page, timeoutMs));
 }
-function judge({ status, body }, { expect }) {
-	if (status !== expect.status) return `answered ${status}, expected ${expect.status}: ${body.slice(0, SHOWN).trim()}`;
-	if (expect.body !== void 0 && !body.includes(expect.body)) return `answered without "${expect.body}": ${body.slice(0, SHOWN).trim()}`;
-}
-function targetsOf(engine, http) {
-	if (http.url !== void 0) return [urlTarget(engine, http, http.url)];
-	return engine.workloads.flatMap((workload) => workloadTargets(engine, workload, http));
-}
-function urlTarget(engine, http, url) {
-	const { expand, fetchUrl } = engine.o;
-	const options = {
-		headers: headersOf$1(engine, http),
-		timeoutMs: http.timeoutMs
-	};
+function urlTarget(asker, page, url, version, timeoutMs) {
+	const ask = () => asker.fetchUrl({
+		url: asker.expand(url),
+		headers: headersOf$1(asker, page),
+		timeoutMs,
+		signal: asker.signal
+	});
 	return {
 		name: url,
-		ask: () => fetchUrl(expand(url), options)
+		version,
+		ask
 	};
 }
-function workloadTargets(engine, workload, http) {
-	const { client, book } = engine.o;
-	const view = engine.view(workload);
-	const [service] = view.services;
+function workloadTargets(asker, workload, page, timeoutMs) {
+	const { namespace, canary, services } = workload;
+	const { version } = canary;
+	const [service] = services;
 	const options = {
-		headers: headersOf$1(engine, http),
-		timeoutMs: http.timeoutMs,
-		maxBytes: 1e6
+		headers: headersOf$1(asker, page),
+		timeoutMs,
+		maxBytes: MAX_BYTES$1,
+		signal: asker.signal
 	};
-	const preview = book.record.strategy === "blue-green";
-	if (http.target === "service" || preview) {
-		if (service === void 0) return [];
-		const name = http.target === "service" ? service.record.name : previewName(service.record.name);
-		const port = http.port ?? service.live?.spec.ports?.[0]?.port ?? 80;
+	if (page.target === "service" || asker.preview) {
+		if (service === void 0 || asker.preview && page.target === "pods" && service.preview === void 0) return [];
+		const name = page.target === "service" ? service.name : service.preview ?? service.name;
 		const target = {
 			kind: "Service",
-			namespace: workload.namespace,
+			namespace,
 			name,
-			port
+			port: page.port ?? service.port ?? 80
 		};
 		return [{
 			name: `Service/${name}`,
-			ask: () => client.proxy(target, http.path, options)
+			version,
+			ask: () => asker.proxy(target, page.path, options)
 		}];
 	}
-	const side = sideOf$4(view, "next");
-	const least = view.versions.nextFields.minReadySeconds;
-	return side.pods.filter((pod) => isServing(pod, least, view.now)).map((pod) => {
+	return canary.serving.map((pod) => {
 		const name = pod.metadata.name ?? "";
-		const port = http.port ?? pod.spec.containers[0]?.ports?.[0]?.containerPort ?? 80;
+		const port = page.port ?? pod.spec.containers[0]?.ports?.[0]?.containerPort ?? 80;
 		const target = {
 			kind: "Pod",
-			namespace: workload.namespace,
+			namespace,
 			name,
 			port
 		};
 		return {
 			name: `Pod/${name}`,
-			ask: () => client.proxy(target, http.path, options)
+			version,
+			ask: () => asker.proxy(target, page.path, options)
 		};
 	});
 }
-function headersOf$1(engine, http) {
-	return Object.fromEntries(Object.entries(http.headers).map(([name, value]) => [name, engine.o.expand(value)]));
+function headersOf$1(asker, { headers }) {
+	return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, asker.expand(value)]));
+}
+// src/checks/http.ts
+const PAUSE_MS = 1e3;
+const TRIES$1 = 3;
+const SHOWN = 200;
+function measureHttp(asker, check) {
+	const { expect } = check;
+	const what = `${check.url ?? check.path} answered ${expect.status}`;
+	return askAll(asker, check, check.timeoutMs, (answer) => wrongWith(answer, expect), what);
+}
+async function askAll(asker, page, timeoutMs, judge, passed) {
+	const lines = [];
+	const targets = targetsOf(asker, page, timeoutMs);
+	if (targets.length === 0) return {
+		kind: "inconclusive",
+		text: "no serving pod of the new version to ask",
+		lines
+	};
+	for (const target of targets) {
+		const failure = await askTarget(asker, target, page, judge, lines);
+		if (failure !== void 0) return {
+			kind: "fail",
+			text: failure,
+			lines
+		};
+	}
+	return {
+		kind: "pass",
+		text: targets.length === 1 ? passed : `${passed}, all ${targets.length} pods`,
+		lines
+	};
+}
+async function askTarget(asker, target, page, judge, lines) {
+	let last = "";
+	const where = page.url === void 0 ? `${target.name} ${page.path}` : target.name;
+	for (let attempt = 0; attempt < TRIES$1; attempt++) {
+		if (attempt > 0) await asker.sleep(PAUSE_MS);
+		try {
+			const begun = asker.now();
+			const answer = await target.ask();
+			const wrong = judge({
+				...answer,
+				ms: asker.now() - begun
+			}, target);
+			lines.push(`${where}: ${answer.status} ${shown$1(answer)}`);
+			if (wrong === void 0) return void 0;
+			if (answer.status !== 502 && answer.status !== 503 && answer.status !== 504) return `${target.name} ${wrong}`;
+			last = wrong;
+		} catch (error) {
+			last = `gave no answer (${error instanceof Error ? error.message : String(error)})`;
+			lines.push(`${where}: ${last}`);
+		}
+	}
+	return `${target.name} ${last}`;
+}
+function shown$1({ body }) {
+	return body.slice(0, SHOWN).trim();
+}
+function wrongWith(answer, expect) {
+	const { status, elsewhere, ms } = answer;
+	if (status !== expect.status) {
+		const to = elsewhere === void 0 ? "" : ` (it redirects to another host, ${elsewhere}, which is not followed)`;
+		return `answered ${status}, expected ${expect.status}: ${shown$1(answer)}${to}`;
+	}
+	return wrongHeader(answer, expect) ?? wrongBody(answer, expect) ?? wrongJson(answer, expect) ?? (expect.fasterThanMs !== void 0 && ms >= expect.fasterThanMs ? `took ${ms} ms, expected less than ${expect.fasterThanMs} ms` : void 0);
+}
+function wrongHeader({ headers }, expect) {
+	for (const [name, value] of Object.entries(expect.headers ?? {})) {
+		const given = headers[name.toLowerCase()];
+		if (given !== value) return `answered with ${given === void 0 ? `no header ${name}` : `${name}: ${given}`}, expected ${name}: ${value}`;
+	}
+}
+function wrongBody(answer, { body, pattern }) {
+	const part = answer.cut === true ? " in the first megabyte of it" : "";
+	if (body !== void 0 && !answer.body.includes(body)) return `answered without "${body}"${part}: ${shown$1(answer)}`;
+	if (pattern !== void 0 && !new RegExp(pattern).test(answer.body)) return `answered nothing that matches /${pattern}/${part}: ${shown$1(answer)}`;
+}
+function wrongJson(answer, { json = {} }) {
+	const paths = Object.entries(json);
+	if (paths.length === 0) return void 0;
+	const document = readJson(answer);
+	if (typeof document === "string") return document;
+	for (const [path, wanted] of paths) {
+		const value = valueAtPath(document.value, path);
+		if (value !== wanted) return `answered ${value === void 0 ? "nothing" : JSON.stringify(value)} at ${path}, expected ${JSON.stringify(wanted)}`;
+	}
+}
+function readJson(answer) {
+	if (answer.cut === true) return "answered more than is read (1 MB), so that its JSON is not whole";
+	try {
+		return { value: JSON.parse(answer.body) };
+	} catch {
+		return `answered no JSON: ${shown$1(answer)}`;
+	}
+}
+// src/checks/pods.ts
+function measurePods(asker, check) {
+	return judgePods(asker.workloads().flatMap(({ canary }) => canary.pods), check, asker.now());
+}
+function judgePods(pods, check, now) {
+	if (pods.length === 0) return {
+		kind: "inconclusive",
+		text: "there is no pod of the new version",
+		lines: []
+	};
+	const facts = pods.map((pod) => ({
+		name: pod.metadata.name ?? "",
+		restarts: restartsOf(pod),
+		readyMs: readyAfter(pod),
+		age: now - Date.parse(pod.metadata.creationTimestamp ?? "")
+	}));
+	const lines = facts.map(({ name, restarts, readyMs }) => `Pod/${name}: ${restarts} restarts, ${readyMs === void 0 ? "not ready" : `ready after ${Math.round(readyMs / 1e3)} s`}`);
+	const restarted = facts.find(({ restarts }) => restarts > check.restarts);
+	if (restarted !== void 0) return {
+		kind: "fail",
+		text: `Pod/${restarted.name} has restarted ${restarted.restarts} times, at most ${check.restarts} are allowed`,
+		lines
+	};
+	const { readyWithinMs: most = Number.POSITIVE_INFINITY } = check;
+	const slow = facts.find(({ readyMs, age }) => (readyMs ?? age) > most);
+	if (slow !== void 0) {
+		const took = slow.readyMs === void 0 ? `is not ready after ${seconds(slow.age)}` : `took ${seconds(slow.readyMs)} to be ready`;
+		return {
+			kind: "fail",
+			text: `Pod/${slow.name} ${took}, at most ${seconds(most)} are allowed`,
+			lines
+		};
+	}
+	const waiting = facts.find(({ readyMs }) => readyMs === void 0);
+	if (waiting !== void 0) return {
+		kind: "inconclusive",
+		text: `Pod/${waiting.name} is not ready yet`,
+		lines
+	};
+	return {
+		kind: "pass",
+		text: `${pods.length === 1 ? "1 pod" : `${pods.length} pods`}, at most ${Math.max(...facts.map(({ restarts }) => restarts))} restarts`,
+		lines
+	};
+}
+function seconds(ms) {
+	return `${Math.round(ms / 1e3)} s`;
+}
+function restartsOf({ status }) {
+	return [...status?.containerStatuses ?? [], ...status?.initContainerStatuses ?? []].reduce((sum, { restartCount = 0 }) => sum + restartCount, 0);
+}
+function readyAfter({ metadata, status }) {
+	const ready = status?.conditions?.find(({ type }) => type === "Ready");
+	if (ready?.status !== "True") return void 0;
+	return Date.parse(ready.lastTransitionTime ?? "") - Date.parse(metadata.creationTimestamp ?? "");
+}
+// src/checks/limits.ts
+function beyond(value, { min, max, equals }) {
+	if (equals !== void 0) return value === equals ? void 0 : `is ${JSON.stringify(value)}, expected ${JSON.stringify(equals)}`;
+	if (typeof value !== "number") return void 0;
+	if (min !== void 0 && value < min) return `is ${numberText(value)}, less than ${numberText(min)}`;
+	if (max !== void 0 && value > max) return `is ${numberText(value)}, more than ${numberText(max)}`;
+}
+function numberText(value) {
+	return String(Number(value.toPrecision(6)));
+}
+function limitsText({ min, max, equals }) {
+	if (equals !== void 0) return `equals ${JSON.stringify(equals)}`;
+	return [...min === void 0 ? [] : [`at least ${numberText(min)}`], ...max === void 0 ? [] : [`at most ${numberText(max)}`]].join(" and ");
+}
+// src/checks/prometheus-api.ts
+const MAX_BYTES = 5e6;
+async function instantQuery(asker, source, query, timeoutMs) {
+	try {
+		return resultOf(await ask$1(asker, source, query, timeoutMs));
+	} catch (error) {
+		return {
+			kind: "unknown",
+			text: `${sourceName(source)} gave no answer (${messageOf(error)})`
+		};
+	}
+}
+function sourceName(source) {
+	if ("url" in source) return source.url;
+	const { namespace, name, port } = source.service;
+	return `Service/${name} in ${namespace}, port ${port}`;
+}
+async function ask$1(asker, source, query, timeoutMs) {
+	const headers = Object.fromEntries(Object.entries(source.headers).map(([name, value]) => [name, asker.expand(value)]));
+	const path = `/api/v1/query?query=${encodeURIComponent(query)}&timeout=${Math.ceil(timeoutMs / 1e3)}s`;
+	const options = {
+		headers,
+		timeoutMs,
+		maxBytes: MAX_BYTES,
+		signal: asker.signal
+	};
+	if ("url" in source) {
+		const base = asker.expand(source.url).replace(/\/+$/, "");
+		return asker.fetchUrl({
+			url: `${base}${path}`,
+			...options
+		});
+	}
+	const { namespace, name, port, path: prefix } = source.service;
+	return asker.proxy({
+		kind: "Service",
+		namespace,
+		name,
+		port
+	}, `${prefix.replace(/\/+$/, "")}${path}`, options);
+}
+function resultOf(answer) {
+	const document = readJson(answer);
+	if (answer.elsewhere !== void 0) return {
+		kind: "unknown",
+		text: `redirects to another host, ${answer.elsewhere}, which is not followed`
+	};
+	if (typeof document === "string") return {
+		kind: "unknown",
+		text: `answered ${answer.status}: ${document}`
+	};
+	const { status, data, error = "", errorType = "error" } = document.value;
+	if (status === "error") {
+		const text = `${errorType}: ${error}`;
+		return {
+			kind: errorType === "bad_data" ? "refused" : "unknown",
+			text
+		};
+	}
+	if (status !== "success") return {
+		kind: "unknown",
+		text: `answered ${answer.status}: ${shown$1(answer)}`
+	};
+	return seriesOf(data);
+}
+function seriesOf(data) {
+	const { resultType, result } = data ?? {};
+	if (!Array.isArray(result)) return {
+		kind: "unknown",
+		text: "answered no result"
+	};
+	switch (resultType) {
+		case "scalar":
+		case "string": return {
+			kind: "series",
+			series: [{
+				labels: {},
+				value: String(result[1])
+			}]
+		};
+		case "vector": return {
+			kind: "series",
+			series: result.map(({ metric, value }) => ({
+				labels: metric ?? {},
+				value: String(value?.[1])
+			}))
+		};
+		default: return {
+			kind: "refused",
+			text: `the query answers a ${String(resultType)}, and a limit needs one number: take rate(), increase() or the like of the range`
+		};
+	}
+}
+function amountOf$1(value) {
+	const number = Number(value);
+	return value.trim() === "" || !Number.isFinite(number) ? void 0 : number;
+}
+function labelsText({ labels }) {
+	const pairs = Object.entries(labels).filter(([name]) => name !== "__name__");
+	return `${labels["__name__"] ?? ""}{${pairs.map(([name, value]) => `${name}="${value}"`).join(", ")}}`;
+}
+// src/checks/template.ts
+const TEMPLATE_WORDS = {
+	app: "name of the app",
+	namespace: "its namespace",
+	rollout: "number of the rollout",
+	workload: "name of the Deployment that goes through steps (several: as a regular expression)",
+	service: "its first Service",
+	stable: "regular expression of the old version's pod names, for `pod=~`",
+	canary: "regular expression of the new version's pod names",
+	"stable-hash": "pod-template-hash of the old version",
+	"canary-hash": "pod-template-hash of the new version",
+	"stable-version": "tag of the old image",
+	"canary-version": "tag of the new image",
+	window: "time since the share last changed, at least 10s and at most 5m, for a range: `[{{window}}]`"
+};
+const WORD = /\{\{\s*([^{}]*?)\s*\}\}/g;
+const MOST_WINDOW_S = 300;
+const LEAST_WINDOW_S = 10;
+const MOST_GENERATED = 58;
+function unknownWords(text) {
+	return [...text.matchAll(WORD)].flatMap(([, word = ""]) => Object.hasOwn(TEMPLATE_WORDS, word) ? [] : [word]);
+}
+function filled(text, asker) {
+	const values = valuesOf(asker);
+	let missing;
+	const done = text.replaceAll(WORD, (whole, word) => {
+		const value = values[word];
+		if (value === void 0 || value === "") missing ??= word;
+		return value ?? whole;
+	});
+	return missing === void 0 ? { text: done } : { missing: `{{${missing}}} is not known: there are no such pods now` };
+}
+function valuesOf(asker) {
+	const workloads = asker.workloads();
+	const [first] = workloads;
+	return {
+		app: asker.app,
+		namespace: first?.namespace ?? asker.namespace,
+		rollout: String(asker.rollout),
+		workload: alternatives(workloads.map(({ name }) => name.replaceAll(".", "[.]"))),
+		service: first?.services[0]?.name,
+		stable: podNames(workloads, "stable"),
+		canary: podNames(workloads, "canary"),
+		"stable-hash": alternatives(workloads.flatMap(({ stable }) => stable.hash ?? [])),
+		"canary-hash": alternatives(workloads.flatMap(({ canary }) => canary.hash ?? [])),
+		"stable-version": first?.stable.version,
+		"canary-version": first?.canary.version,
+		window: windowOf(asker.now() - asker.sinceShare())
+	};
+}
+function windowOf(ms) {
+	return `${Math.min(MOST_WINDOW_S, Math.max(LEAST_WINDOW_S, Math.floor(ms / 1e3)))}s`;
+}
+function podNames(workloads, side) {
+	return alternatives(workloads.flatMap((workload) => podPattern(workload[side]) ?? []));
+}
+function podPattern({ replicaSet, pods }) {
+	if (replicaSet === void 0 || pods.length === 0) return void 0;
+	return `${`${replicaSet}-`.slice(0, MOST_GENERATED).replaceAll(".", "[.]")}[a-z0-9]+`;
+}
+function alternatives(texts) {
+	const distinct = [...new Set(texts)];
+	return distinct.length > 1 ? `(${distinct.join("|")})` : distinct[0];
+}
+// src/checks/prometheus.ts
+const NAMED = 5;
+async function measurePrometheus(asker, check) {
+	const query = filled(check.query, asker);
+	if ("missing" in query) return {
+		kind: "inconclusive",
+		text: query.missing,
+		lines: []
+	};
+	const lines = [query.text];
+	const result = await instantQuery(asker, check.source, query.text, check.timeoutMs);
+	switch (result.kind) {
+		case "refused": return {
+			kind: "inconclusive",
+			text: `Prometheus refuses the query: ${result.text}`,
+			lines
+		};
+		case "unknown": return {
+			kind: "inconclusive",
+			text: `Prometheus could not be asked: ${result.text}`,
+			lines
+		};
+		case "series": {
+			const answered = result.series.slice(0, NAMED).map((each) => `${labelsText(each)} ${each.value}`);
+			return {
+				...judgeSeries(result.series, check),
+				lines: [...lines, ...answered]
+			};
+		}
+	}
+}
+function judgeSeries(series, { limits, everySeries }) {
+	if (series.length === 0) return {
+		kind: "inconclusive",
+		text: "the query answers nothing: no such series, or no traffic yet"
+	};
+	if (series.length > 1 && !everySeries) {
+		const names = series.slice(0, NAMED).map(labelsText).join(", ");
+		return {
+			kind: "inconclusive",
+			text: `the query answers ${series.length} series (${names}): sum() them, or say every-series: true`
+		};
+	}
+	const named = series.map((each) => ({
+		...each,
+		amount: amountOf$1(each.value)
+	}));
+	const wrong = named.flatMap((each) => {
+		const problem = each.amount === void 0 ? void 0 : beyond(each.amount, limits);
+		return problem === void 0 ? [] : [series.length === 1 ? problem : `${labelsText(each)} ${problem}`];
+	});
+	if (wrong.length > 0) return {
+		kind: "fail",
+		text: `the query's answer ${wrong.slice(0, NAMED).join("; ")}`
+	};
+	const unknown = named.find(({ amount }) => amount === void 0);
+	if (unknown !== void 0) return {
+		kind: "inconclusive",
+		text: `the query answers ${unknown.value}, which is no amount (0/0, or no traffic yet)`
+	};
+	return {
+		kind: "pass",
+		text: `${named.slice(0, NAMED).map(({ amount }) => numberText(amount ?? 0)).join(", ")}, ${limitsText(limits)}`
+	};
+}
+// src/checks/version.ts
+async function measureVersion(asker, check) {
+	const expected = check.expect ?? asker.workloads()[0]?.canary.version ?? "";
+	if (check.expect === void 0 && (expected === "" || expected.startsWith("sha256:"))) return {
+		kind: "inconclusive",
+		text: "the new image has no tag to look for: say `expect`",
+		lines: []
+	};
+	return askAll(asker, check, check.timeoutMs, (answer, { version }) => wrongVersion(answer, check.at, check.expect ?? version), `${check.url ?? check.path} named ${expected}`);
+}
+function wrongVersion(answer, at, expected) {
+	if (answer.status < 200 || answer.status > 299) return `answered ${answer.status}: ${shown$1(answer)}`;
+	if (at === void 0) return namesWord(answer.body, expected) ? void 0 : `named no ${expected}: ${shown$1(answer)}`;
+	const found = versionAt(answer, at);
+	if (typeof found !== "string") return found.problem;
+	return found === expected ? void 0 : `named version ${found}, expected ${expected}`;
+}
+function versionAt(answer, at) {
+	if ("header" in at) return answer.headers[at.header.toLowerCase()] ?? { problem: `answered without the header ${at.header}` };
+	if ("pattern" in at) {
+		const found = new RegExp(at.pattern).exec(answer.body);
+		return found === null ? { problem: `answered nothing that matches /${at.pattern}/: ${shown$1(answer)}` } : found[1] ?? found[0];
+	}
+	const document = readJson(answer);
+	if (typeof document === "string") return { problem: document };
+	const value = valueAtPath(document.value, at.json);
+	return typeof value === "string" || typeof value === "number" ? String(value) : { problem: `answered no version at ${at.json}: ${shown$1(answer)}` };
+}
+function namesWord(text, word) {
+	const quoted = word.replaceAll(/[\\^$.*+?()[\]{}|]/g, String.raw`\$&`);
+	return new RegExp(`(?<![\\w.-])${quoted}(?![\\w-]|\\.\\w)`).test(text);
+}
+// src/checks/web.ts
+async function measureWeb(asker, check) {
+	const url = filled(check.url, asker);
+	const body = filled(check.body ?? "", asker);
+	for (const each of [url, body]) if ("missing" in each) return {
+		kind: "inconclusive",
+		text: each.missing,
+		lines: []
+	};
+	if (!("text" in url) || !("text" in body)) return {
+		kind: "inconclusive",
+		text: "nothing to ask",
+		lines: []
+	};
+	const { method, timeoutMs } = check;
+	const lines = [`${method} ${url.text}`];
+	try {
+		const answer = await asker.fetchUrl({
+			url: asker.expand(url.text),
+			method,
+			headers: {
+				accept: "application/json",
+				...headersOf$1(asker, check)
+			},
+			...check.body === void 0 ? {} : { body: body.text },
+			timeoutMs,
+			signal: asker.signal
+		});
+		return {
+			...judgeWeb(answer, check),
+			lines: [...lines, `${answer.status} ${shown$1(answer)}`]
+		};
+	} catch (error) {
+		return {
+			kind: "inconclusive",
+			text: `${check.url} gave no answer (${messageOf(error)})`,
+			lines
+		};
+	}
+}
+function judgeWeb(answer, { url, json, limits }) {
+	if (answer.elsewhere !== void 0) return {
+		kind: "inconclusive",
+		text: `${url} redirects to another host, ${answer.elsewhere}, which is not followed`
+	};
+	if (answer.status < 200 || answer.status > 299) return {
+		kind: "inconclusive",
+		text: `${url} answered ${answer.status}: ${shown$1(answer)}`
+	};
+	const document = readJson(answer);
+	if (typeof document === "string") return {
+		kind: "inconclusive",
+		text: `${url} ${document}`
+	};
+	const value = valueAtPath(document.value, json);
+	const amount = limits.equals === void 0 && typeof value === "string" ? Number(value) : value;
+	if (value === void 0 || value === null) return {
+		kind: "inconclusive",
+		text: `${url} answered nothing at ${json}`
+	};
+	if (limits.equals === void 0 && (typeof amount !== "number" || !Number.isFinite(amount) || value === "")) return {
+		kind: "inconclusive",
+		text: `${url} answered ${JSON.stringify(value).slice(0, 100)} at ${json}, which is no number`
+	};
+	const problem = beyond(amount, limits);
+	if (problem !== void 0) return {
+		kind: "fail",
+		text: `${json} of ${url} ${problem}`
+	};
+	return {
+		kind: "pass",
+		text: `${json} is ${JSON.stringify(value)}, ${limitsText(limits)}`
+	};
+}
+// src/checks/measure.ts
+const TRIES = 3;
+async function measure(asker, check) {
+	switch (check.kind) {
+		case "http": return measureHttp(asker, check);
+		case "version": return measureVersion(asker, check);
+		case "prometheus": return measurePrometheus(asker, check);
+		case "web": return measureWeb(asker, check);
+		case "pods": return measurePods(asker, check);
+		case "job": return asker.runJob(check.job);
+		case "command": return measureCommand(asker, check);
+	}
+}
+async function runCheck(asker, check) {
+	const lines = [];
+	const most = check.times * (check.failures + 1) + TRIES;
+	let [passed, failed, unknown] = [
+		0,
+		0,
+		0
+	];
+	let last = {
+		kind: "inconclusive",
+		text: "it was not asked",
+		lines
+	};
+	for (let round = 0; round < most; round++) {
+		if (round > 0) await asker.sleep(check.intervalMs);
+		last = await measure(asker, check);
+		lines.push(...last.lines);
+		const shown = lines.slice(-50);
+		switch (last.kind) {
+			case "pass":
+				if (++passed >= check.times) return {
+					kind: "pass",
+					text: timesText(last.text, check.times),
+					lines: shown
+				};
+				[failed, unknown] = [0, 0];
+				break;
+			case "fail":
+				if (++failed > check.failures) return {
+					kind: "fail",
+					text: timesText(last.text, failed),
+					lines: shown
+				};
+				[passed, unknown] = [0, 0];
+				break;
+			case "inconclusive":
+				if (++unknown >= TRIES) return {
+					kind: "inconclusive",
+					text: timesText(last.text, unknown),
+					lines: shown
+				};
+				[passed, failed] = [0, 0];
+		}
+	}
+	return {
+		kind: "fail",
+		text: `it did not pass ${check.times} times in a row within ${most} measurements; the last one: ${last.text}`,
+		lines: lines.slice(-50)
+	};
+}
+function timesText(text, times) {
+	return times === 1 ? text : `${text} (${times} times in a row)`;
+}
+// src/rollout/asker.ts
+function askerOf(engine, beside) {
+	const { client, clock, cancel, fetchUrl, expand, runCommand, book } = engine.o;
+	const { record } = book;
+	return {
+		now: () => clock.now(),
+		sleep: (ms) => beside === void 0 ? engine.pause(ms) : clock.sleep(ms, beside),
+		proxy: (target, path, options) => client.proxy(target, path, options),
+		fetchUrl,
+		expand,
+		runCommand,
+		runJob: (name) => jobVerdict(engine, name),
+		workloads: () => engine.workloads.map((workload) => checkedOf(engine.view(workload), record.strategy)),
+		preview: record.strategy === "blue-green",
+		app: record.app,
+		namespace: record.namespace,
+		rollout: record.rollout,
+		sinceShare: () => engine.shareSince,
+		signal: beside ?? cancel
+	};
+}
+function checkedOf(view, strategy) {
+	const { record, services } = view;
+	const stable = sideOf$4(view, "stable");
+	const next = sideOf$4(view, "next");
+	const checked = (side, version, least) => ({
+		version,
+		...side.hash === void 0 ? {} : { hash: side.hash },
+		...side.replicaSet?.metadata.name === void 0 ? {} : { replicaSet: side.replicaSet.metadata.name },
+		pods: side.pods,
+		serving: side.pods.filter((pod) => isServing(pod, least, view.now))
+	});
+	return {
+		namespace: record.namespace,
+		name: record.name,
+		stable: checked(stable, record.stableVersion, view.versions.stableFields.minReadySeconds),
+		canary: checked(next, record.newVersion, view.versions.nextFields.minReadySeconds),
+		services: services.map((service) => checkedService(service, strategy))
+	};
+}
+function checkedService({ record, live, canary }, strategy) {
+	const port = live?.spec.ports?.[0]?.port;
+	const preview = strategy === "blue-green" ? previewName(record.name) : canary && canaryName(record.name);
+	return {
+		name: record.name,
+		...port === void 0 ? {} : { port },
+		...preview === void 0 ? {} : { preview }
+	};
 }
 // src/rollout/images.ts
 function running(engine) {
@@ -20064,8 +20796,155 @@ function movedImage(engine) {
 function digestOf(imageID) {
 	return /sha256:[0-9a-f]{64}/.exec(imageID ?? "")?.[0];
 }
+// src/rollout/monitors.ts
+const LAST_TRIES = 3;
+var Monitors = class {
+	#engine;
+	#stop = new AbortController();
+	#running = new Map();
+	constructor(engine) {
+		this.#engine = engine;
+	}
+	begin(steps, index) {
+		for (const check of Object.values(this.#engine.o.book.record.checks)) {
+			const stretch = stretchOf(check, steps);
+			if (stretch === void 0 || index < stretch.first || index > stretch.last) continue;
+			if (this.#running.has(check.name) || check.kind === "compare") continue;
+			const monitor = new Monitor(this.#engine, check, this.#stop.signal);
+			this.#running.set(check.name, {
+				monitor,
+				last: stretch.last
+			});
+			this.#engine.o.reporter.emit({
+				kind: "line",
+				text: `check ${check.name}: asked from here on`
+			});
+		}
+	}
+	async say() {
+		const said = [];
+		for (const { monitor } of this.#running.values()) said.push({
+			check: monitor.check,
+			verdict: await monitor.settled()
+		});
+		return said;
+	}
+	over(index) {
+		for (const [name, { monitor, last }] of this.#running) {
+			if (index < last) continue;
+			monitor.close();
+			this.#running.delete(name);
+		}
+	}
+	compared(_check) {
+		throw new Error("not yet");
+	}
+	close() {
+		this.#stop.abort();
+		this.#running.clear();
+		this.#engine.trouble = void 0;
+	}
+};
+function stretchOf({ throughout }, steps) {
+	if (throughout === void 0) return void 0;
+	const texts = steps.map(stepText);
+	const stands = steps.findIndex(({ kind }) => kind === "weight" || kind === "mirror");
+	const first = throughout.from === void 0 ? Math.max(0, stands) : texts.indexOf(throughout.from);
+	const last = throughout.until === void 0 ? steps.length - 1 : texts.lastIndexOf(throughout.until);
+	return first < 0 || last < first ? void 0 : {
+		first,
+		last
+	};
+}
+var Monitor = class {
+	check;
+	#engine;
+	#asker;
+	#stop = new AbortController();
+	#last;
+	#round;
+	constructor(engine, check, stop) {
+		this.check = check;
+		this.#engine = engine;
+		const signal = AbortSignal.any([stop, this.#stop.signal]);
+		this.#asker = askerOf(engine, signal);
+		this.#run(signal);
+	}
+	close() {
+		this.#stop.abort();
+	}
+	async settled() {
+		for (let attempt = 0; attempt < LAST_TRIES + this.check.failures; attempt++) {
+			if (attempt > 0) await this.#engine.pause(this.check.intervalMs);
+			await this.#round;
+			this.#engine.checkpoint();
+			if (this.#last?.kind === "pass") break;
+		}
+		return this.#last ?? {
+			kind: "inconclusive",
+			text: "it was not asked in time",
+			lines: []
+		};
+	}
+	async #run(signal) {
+		const { clock } = this.#engine.o;
+		let failed = 0;
+		while (!signal.aborted) {
+			this.#round = this.#measure();
+			const verdict = await this.#round;
+			if (signal.aborted) return;
+			this.#tell(verdict);
+			failed = verdict.kind === "fail" ? failed + 1 : 0;
+			if (failed > this.check.failures) return stopRollout(this.#engine, this.check, verdict);
+			await clock.sleep(this.check.intervalMs, signal);
+		}
+	}
+	async #measure() {
+		try {
+			return await measure(this.#asker, this.check);
+		} catch (error) {
+			return {
+				kind: "inconclusive",
+				text: `it could not be measured: ${error instanceof Error ? error.message : String(error)}`,
+				lines: []
+			};
+		}
+	}
+	#tell(verdict) {
+		const news = this.#last?.kind !== verdict.kind;
+		this.#last = verdict;
+		if (news) this.#engine.o.reporter.emit({
+			kind: "line",
+			text: `check ${this.check.name}: ${verdict.kind}, ${verdict.text}`
+		});
+	}
+};
+function stopRollout(engine, check, verdict) {
+	engine.trouble ??= new HeadgateError(checkFailure(check, verdict));
+	engine.o.wake.notify();
+}
+function checkFailure(check, { text, lines }) {
+	return {
+		kind: "failed",
+		code: "check-failed",
+		message: `check ${check.name} failed: ${text}`,
+		evidence: [{
+			title: `check ${check.name}`,
+			lines
+		}],
+		next: "mend the release and deploy again"
+	};
+}
 // src/rollout/steps.ts
 async function runSteps(engine, steps, passes) {
+	const monitors = new Monitors(engine);
+	try {
+		return await withMonitors(engine, monitors, steps, passes);
+	} finally {
+		monitors.close();
+	}
+}
+async function withMonitors(engine, monitors, steps, passes) {
 	const { book, reporter } = engine.o;
 	let skip = passes;
 	while (book.record.step < steps.length) {
@@ -20093,9 +20972,11 @@ async function runSteps(engine, steps, passes) {
 			index
 		};
 		await engine.reach(goal, book.record.timeoutMs);
+		if (step.kind === "weight" || step.kind === "switch") engine.shareSince = engine.now;
+		if (!skip.everything) monitors.begin(steps, index);
 		let verdict;
 		try {
-			verdict = await doStep(engine, step, goal, skip);
+			verdict = await doStep(engine, monitors, step, goal, skip);
 		} catch (error) {
 			const promoted = promotedBy(error);
 			if (promoted === void 0) throw error;
@@ -20109,6 +20990,7 @@ async function runSteps(engine, steps, passes) {
 			};
 			await engine.o.lease.answer(promoted, `step ${index + 1} is passed`);
 		}
+		if (verdict.kind === "pass") monitors.over(index);
 		if (verdict.kind === "pause") {
 			await book.save({
 				...tested(engine),
@@ -20173,7 +21055,8 @@ function asksNext(engine, steps, next, passes) {
 function promotedBy(error) {
 	return error instanceof Interrupted && error.interruption.kind === "promote" ? error.interruption.request : void 0;
 }
-async function doStep(engine, step, goal, passes) {
+async function doStep(engine, monitors, step, goal, passes) {
+	const approved = goal.index < passes.approvedUntil;
 	switch (step.kind) {
 		case "weight":
 		case "mirror":
@@ -20182,17 +21065,14 @@ async function doStep(engine, step, goal, passes) {
 			text: "reached"
 		};
 		case "wait":
-			if (passes.everything) return {
+			if (passes.everything || approved) return {
 				kind: "pass",
 				text: "passed by promote"
 			};
 			await engine.watchFor(goal, step.ms);
-			return {
-				kind: "pass",
-				text: "nothing failed"
-			};
+			return settled(engine, monitors, () => engine.watchFor(goal, step.ms));
 		case "approve":
-			if (goal.index < passes.approvedUntil) return {
+			if (approved) return {
 				kind: "pass",
 				text: "approved"
 			};
@@ -20206,7 +21086,7 @@ async function doStep(engine, step, goal, passes) {
 				kind: "pass",
 				text: "passed by promote"
 			};
-			return checks(engine, step.names, goal.index < passes.approvedUntil);
+			return checks(engine, monitors, step.names, approved);
 		case "job":
 			for (const name of step.names) await runJob(engine, name);
 			return {
@@ -20215,8 +21095,27 @@ async function doStep(engine, step, goal, passes) {
 			};
 	}
 }
-async function checks(engine, names, approved) {
+async function settled(engine, monitors, extend) {
+	const texts = ["nothing failed"];
+	let extended = false;
+	for (const { check, verdict } of await monitors.say()) {
+		const said = await decided$3(engine, check, verdict, false, async () => {
+			if (!extended) await extend();
+			extended = true;
+			const [again] = (await monitors.say()).filter((each) => each.check.name === check.name);
+			return again?.verdict ?? verdict;
+		});
+		if (said.kind === "pause") return said;
+		texts.push(`${check.name}: ${said.text}`);
+	}
+	return {
+		kind: "pass",
+		text: texts.join("; ")
+	};
+}
+async function checks(engine, monitors, names, approved) {
 	const texts = [];
+	const asker = askerOf(engine);
 	for (const name of names) {
 		const check = engine.o.book.record.checks[name];
 		if (check === void 0) throw new HeadgateError({
@@ -20224,31 +21123,68 @@ async function checks(engine, names, approved) {
 			code: "check-unknown",
 			message: `check ${name} is not in the record`
 		});
-		const verdict = await runCheck(engine, check);
-		engine.o.reporter.emit({
-			kind: "line",
-			text: `check ${name}: ${verdict.kind}, ${verdict.text}`
-		});
-		if (verdict.kind === "fail") throw new HeadgateError({
-			kind: "failed",
-			code: "check-failed",
-			message: `check ${name} failed: ${verdict.text}`,
-			evidence: [{
-				title: `check ${name}`,
-				lines: verdict.lines
-			}],
-			next: "mend the release and deploy again"
-		});
-		if (verdict.kind === "inconclusive" && !approved) return {
-			kind: "pause",
-			text: `check ${name} could not tell: ${verdict.text}`
-		};
-		texts.push(verdict.text);
+		const run = () => check.kind === "compare" ? monitors.compared(check) : runCheck(asker, check);
+		const said = await decided$3(engine, check, await run(), approved, run);
+		if (said.kind === "pause") return said;
+		texts.push(said.text);
 	}
 	return {
 		kind: "pass",
 		text: texts.join("; ")
 	};
+}
+async function decided$3(engine, check, verdict, approved, again) {
+	const { name, onInconclusive } = check;
+	const { reporter } = engine.o;
+	reporter.emit({
+		kind: "line",
+		text: `check ${name}: ${verdict.kind}, ${verdict.text}`
+	});
+	if (verdict.kind === "pass") return {
+		kind: "pass",
+		text: verdict.text
+	};
+	if (verdict.kind === "fail") throw new HeadgateError(checkFailure(check, verdict));
+	if (approved) return {
+		kind: "pass",
+		text: `${verdict.text}; a person said go on`
+	};
+	const unknown = `check ${name} could not tell: ${verdict.text}`;
+	switch (onInconclusive) {
+		case "pause": return {
+			kind: "pause",
+			text: unknown
+		};
+		case "promote":
+			reporter.emit({
+				kind: "line",
+				level: "warning",
+				text: `${unknown}; it goes on all the same (on-inconclusive)`
+			});
+			return {
+				kind: "pass",
+				text: `could not tell (${verdict.text}), went on`
+			};
+		case "abort": throw new HeadgateError({
+			kind: "failed",
+			code: "check-inconclusive",
+			message: `${unknown}; on-inconclusive is abort`,
+			evidence: [{
+				title: `check ${name}`,
+				lines: verdict.lines
+			}],
+			next: "see why it cannot tell, and deploy again; or let a person decide, on-inconclusive: pause"
+		});
+		case "extend":
+			reporter.emit({
+				kind: "line",
+				text: `${unknown}; once more`
+			});
+			return decided$3(engine, {
+				...check,
+				onInconclusive: "pause"
+			}, await again(), approved, again);
+	}
 }
 // src/rollout/carry.ts
 const CANCEL_BUDGET_MS = 6e3;
@@ -22135,6 +23071,69 @@ var Teller = class {
 		});
 	}
 };
+// src/rollout/writer.ts
+const MOST_STALE = 25;
+var Writer = class {
+	#o;
+	#stale = 0;
+	constructor(options) {
+		this.#o = options;
+	}
+	async send(write, text) {
+		try {
+			const object = await this.#perform(write);
+			if (object !== void 0) {
+				this.#o.world.touched(refOf$1(object), this.#o.clock.now());
+				this.#o.world.written.set(keyOf$2(refOf$1(object)), object.metadata.resourceVersion ?? "");
+				this.#o.world.put(object);
+			}
+			this.#stale = 0;
+			this.#o.reporter.emit({
+				kind: "change",
+				text: this.#named(write, text)
+			});
+		} catch (error) {
+			if (!(error instanceof ApiError) || error.kind !== "stale" && error.kind !== "exists") throw error;
+			if (++this.#stale > MOST_STALE) throw error;
+			await this.#refresh(write);
+		}
+	}
+	#named(write, text) {
+		if (write.verb === "delete") return text;
+		const name = nameOf(refOf$1(write.object));
+		return text.startsWith("Service/") || name.startsWith("Service/") ? text : `${name}: ${text}`;
+	}
+	async #perform(write) {
+		const { client, world } = this.#o;
+		switch (write.verb) {
+			case "patch": {
+				const test = {
+					op: "test",
+					path: "/metadata/resourceVersion",
+					value: write.object.metadata.resourceVersion ?? ""
+				};
+				return client.patch(refOf$1(write.object), {
+					type: "json",
+					operations: [test, ...write.operations]
+				}, { fieldManager: MOVER$2 });
+			}
+			case "create": return client.create(write.object, { fieldManager: MOVER$2 });
+			case "apply": return this.#o.apply(write.object, write.live);
+			case "delete":
+				await client.delete(write.ref, write.uid === void 0 ? {} : { uid: write.uid });
+				world.drop(write.ref);
+				world.touched(write.ref, this.#o.clock.now());
+				return;
+		}
+	}
+	async #refresh(write) {
+		if (write.verb === "delete") return;
+		const known = this.#o.world.current(write.object);
+		if (known !== void 0 && known.metadata.resourceVersion !== write.object.metadata.resourceVersion) return;
+		const fresh = await this.#o.client.get(refOf$1(write.object));
+		if (fresh !== void 0) this.#o.world.put(fresh);
+	}
+};
 // src/rollout/engine.ts
 const MOVING = [
 	"cancelled",
@@ -22142,20 +23141,23 @@ const MOVING = [
 	"abort"
 ];
 const WAITING = [...MOVING, "promote"];
-const MOST_STALE = 25;
 var Engine = class {
 	o;
 	#startedAt;
 	#judge;
 	#teller;
 	routes;
-	#stale = 0;
+	trouble;
+	shareSince;
+	#writer;
 	constructor(options) {
 		this.o = options;
 		this.#startedAt = options.clock.now();
+		this.shareSince = this.#startedAt;
 		this.#judge = new Judge(this, this.#startedAt);
 		this.routes = new Routes(options, this.#startedAt);
 		this.#teller = new Teller(this);
+		this.#writer = new Writer(options);
 	}
 	get now() {
 		return this.o.clock.now();
@@ -22171,6 +23173,7 @@ var Engine = class {
 				request
 			});
 		}
+		if (this.trouble !== void 0 && obey.includes("abort")) throw this.trouble;
 	}
 	requested(command) {
 		const { rollout } = this.o.book.record;
@@ -22312,6 +23315,14 @@ var Engine = class {
 		const { wake, clock, cancel, lease } = this.o;
 		await wake.until(at, clock, cancel.aborted ? [lease.lost] : [cancel, lease.lost]);
 	}
+	async pause(ms, obey = WAITING) {
+		const end = this.now + ms;
+		for (;;) {
+			this.checkpoint(obey);
+			if (this.now >= end) return;
+			await this.sleep(end);
+		}
+	}
 	#next(workload, goal) {
 		return this.#possible(nextMove(this.o.book.record.strategy, this.view(workload), goal));
 	}
@@ -22357,58 +23368,7 @@ var Engine = class {
 	}
 	async send(write, text) {
 		this.checkpoint(["lost"]);
-		try {
-			const object = await this.#perform(write);
-			if (object !== void 0) {
-				this.o.world.touched(refOf$1(object), this.now);
-				this.o.world.written.set(keyOf$2(refOf$1(object)), object.metadata.resourceVersion ?? "");
-				this.o.world.put(object);
-			}
-			this.#stale = 0;
-			this.o.reporter.emit({
-				kind: "change",
-				text: this.#named(write, text)
-			});
-		} catch (error) {
-			if (!(error instanceof ApiError) || error.kind !== "stale" && error.kind !== "exists") throw error;
-			if (++this.#stale > MOST_STALE) throw error;
-			await this.#refresh(write);
-		}
-	}
-	#named(write, text) {
-		if (write.verb === "delete") return text;
-		const name = nameOf(refOf$1(write.object));
-		return text.startsWith("Service/") || name.startsWith("Service/") ? text : `${name}: ${text}`;
-	}
-	async #perform(write) {
-		const { client, world } = this.o;
-		switch (write.verb) {
-			case "patch": {
-				const test = {
-					op: "test",
-					path: "/metadata/resourceVersion",
-					value: write.object.metadata.resourceVersion ?? ""
-				};
-				return client.patch(refOf$1(write.object), {
-					type: "json",
-					operations: [test, ...write.operations]
-				}, { fieldManager: MOVER$2 });
-			}
-			case "create": return client.create(write.object, { fieldManager: MOVER$2 });
-			case "apply": return this.o.apply(write.object, write.live);
-			case "delete":
-				await client.delete(write.ref, write.uid === void 0 ? {} : { uid: write.uid });
-				world.drop(write.ref);
-				world.touched(write.ref, this.now);
-				return;
-		}
-	}
-	async #refresh(write) {
-		if (write.verb === "delete") return;
-		const known = this.o.world.current(write.object);
-		if (known !== void 0 && known.metadata.resourceVersion !== write.object.metadata.resourceVersion) return;
-		const fresh = await this.o.client.get(refOf$1(write.object));
-		if (fresh !== void 0) this.o.world.put(fresh);
+		await this.#writer.send(write, text);
 	}
 };
 // src/rollout/wake.ts
@@ -22709,6 +23669,7 @@ async function engineFor(session, book, rested) {
 		cancel: deps.cancel,
 		settleMs: deps.settleMs,
 		fetchUrl: deps.fetchUrl,
+		runCommand: deps.runCommand,
 		expand: deps.expand,
 		rested,
 		apply: (object, live) => applyScaled(session, record.takeOver, object, live)
@@ -22942,7 +23903,7 @@ function decideDeploy(question, phase) {
 		case "succeeded":
 			if (same) return {
 				kind: "unchanged",
-				message: `release ${short(digest)} is live since rollout ${record.rollout}`
+				message: `release ${short$1(digest)} is live since rollout ${record.rollout}`
 			};
 			return supersedable(question) ?? {
 				kind: "start",
@@ -23063,8 +24024,36 @@ function refused(code, message, next) {
 		failure: refuse(code, message, { next }).failure
 	};
 }
-function short(digest) {
+function short$1(digest) {
 	return (digest ?? "").slice(0, 10);
+}
+// src/checks/spec.ts
+function expandedTexts(check) {
+	const sourceTexts = (source) => [..."url" in source ? [source.url] : [], ...Object.values(source.headers)];
+	switch (check.kind) {
+		case "http":
+		case "version": return [...check.url === void 0 ? [] : [check.url], ...Object.values(check.headers)];
+		case "prometheus": return sourceTexts(check.source);
+		case "web": return [check.url, ...Object.values(check.headers)];
+		case "compare": return check.source.kind === "prometheus" ? sourceTexts(check.source.at) : [];
+		case "pods":
+		case "job":
+		case "command": return [];
+	}
+}
+function jobsNamed(steps, checks) {
+	return steps.flatMap((step) => {
+		if (step.kind === "job") return step.names;
+		if (step.kind !== "check") return [];
+		return step.names.flatMap((name) => {
+			const check = checks[name];
+			return check?.kind === "job" ? [check.job] : [];
+		});
+	});
+}
+function checksAsked(steps, checks) {
+	const named = new Set(steps.flatMap((step) => step.kind === "check" ? step.names : []));
+	return Object.values(checks).filter(({ name, throughout }) => throughout !== void 0 || named.has(name));
 }
 const DNS_LABEL = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/;
 const APP_LABELS = ["app.kubernetes.io/part-of", "app.kubernetes.io/name"];
@@ -26162,14 +27151,14 @@ function indexed(object, path) {
 		const key = keys.length === 0 ? step : itemWith(at, keys);
 		if (key === void 0) break;
 		found.push(key);
-		at = valueAt$1(at, [key]);
+		at = valueAt(at, [key]);
 	}
 	return found;
 }
 const KEYED = /[[,](\w+)=(?:"([^"]*)"|([^,\]]*))/g;
 function itemWith(list, keys) {
 	const index = listOf$1(list).findIndex((item) => keys.every(([, name = "", text, plain]) => {
-		const value = valueAt$1(item, [name]);
+		const value = valueAt(item, [name]);
 		return value === void 0 || typeof value !== "object" && `${value}` === (text ?? plain);
 	}));
 	return index < 0 ? void 0 : index;
@@ -26222,7 +27211,7 @@ function requireLists(object, placeOf) {
 		"matchExpressions"
 	]];
 	for (const path of lists) {
-		const value = valueAt$1(object, path);
+		const value = valueAt(object, path);
 		if (value === void 0 || value === null) continue;
 		const wrong = Array.isArray(value) ? value.findIndex((item) => mapOf(item) === void 0) : void 0;
 		if (wrong === -1) continue;
@@ -26281,9 +27270,10 @@ async function loadRelease(files, settings, namespace, discovery) {
 		object: objects[index] ?? manifest.object
 	}));
 	const placed = placeInNamespace(substituted, namespace, await namespacedKinds(substituted, discovery));
-	return withId(assemble(appName(settings.app, placed), namespace, placed, settings.steps), settings);
+	return withId(assemble(appName(settings.app, placed), namespace, placed, settings), settings);
 }
-function withId(release, { traffic, strategy, steps }) {
+function withId(release, settings) {
+	const { traffic, strategy } = settings;
 	const { app, namespace, id, objects } = release;
 	const variable = strategy === "canary" ? traffic.keep?.env : void 0;
 	if (variable === void 0) return release;
@@ -26291,7 +27281,7 @@ function withId(release, { traffic, strategy, steps }) {
 		...assemble(app, namespace, objects.map((each) => ({
 			...each,
 			object: tellPods(each.object, variable, id)
-		})), steps),
+		})), settings),
 		id
 	};
 }
@@ -26299,24 +27289,27 @@ function releaseOf(payload, record) {
 	const { app, namespace, plan, workloads } = record;
 	const active = workloads.flatMap(({ namespace: home, name, stableName }) => stableName === void 0 ? [] : [[`${home}/${name}`, stableName]]);
 	return {
-		...releaseFrom(payload, app, namespace, plan),
+		...releaseFrom(payload, app, namespace, {
+			steps: plan,
+			checks: record.checks
+		}),
 		active: Object.fromEntries(active)
 	};
 }
-function releaseFrom(payload, app, namespace, steps) {
+function releaseFrom(payload, app, namespace, way) {
 	const place = { file: `rollout ${payload.rollout}` };
 	const release = assemble(app, namespace, payload.objects.map((object) => ({
 		object,
 		place,
 		placeOf: () => place
-	})), steps);
+	})), way);
 	return payload.id === void 0 ? release : {
 		...release,
 		id: payload.id
 	};
 }
-function withObjects(release, objects, steps) {
-	const jobs = steps.flatMap((step) => step.kind === "job" ? step.names : []);
+function withObjects(release, objects, { steps, checks }) {
+	const jobs = jobsNamed(steps, checks);
 	const manifests = release.objects.map((each, at) => ({
 		...each,
 		object: objects[at] ?? each.object
@@ -26327,9 +27320,9 @@ function withObjects(release, objects, steps) {
 		parts: classify(objects, jobs)
 	};
 }
-function assemble(app, namespace, manifests, steps) {
+function assemble(app, namespace, manifests, { steps, checks }) {
 	const objects = manifests.map(({ object }) => object);
-	const parts = classify(objects, steps.flatMap((step) => step.kind === "job" ? step.names : []));
+	const parts = classify(objects, jobsNamed(steps, checks));
 	const digest = releaseDigest(objects);
 	const images = [...new Set(parts.workloads.flatMap((workload) => imagesOf$1(workload.spec.template)))];
 	return {
@@ -26409,7 +27402,7 @@ function requireCounts({ objects }) {
 			"rollingUpdate",
 			field
 		];
-		const value = isDeployment(object) ? valueAt$1(object, path) : void 0;
+		const value = isDeployment(object) ? valueAt(object, path) : void 0;
 		if (typeof value !== "string" || isPercent(value)) return [];
 		return [{
 			message: `${nameOf(refOf$1(object))}: ${field} "${value}" is neither a whole number nor a percentage such as 25%`,
@@ -26419,10 +27412,7 @@ function requireCounts({ objects }) {
 	if (problems.length > 0) throw refuseProblems("int-or-percent", problems);
 }
 function unsetVariables({ expand }, checks, steps) {
-	const texts = [...new Set(steps.flatMap((step) => step.kind === "check" ? step.names : []))].flatMap((name) => {
-		const http = checks[name]?.http;
-		return http === void 0 ? [] : [...http.url === void 0 ? [] : [http.url], ...Object.values(http.headers)];
-	});
+	const texts = checksAsked(steps, checks).flatMap((check) => expandedTexts(check));
 	const failures = new Map();
 	for (const text of texts) try {
 		expand(text);
@@ -26450,7 +27440,7 @@ async function askActingRun(deps, app, namespace, record) {
 		text: `the run that acts on rollout ${record.rollout} has been asked to ${command}: ${answer}`
 	});
 	const message = `the run that acts on rollout ${record.rollout} obeys: ${answer}`;
-	return resultOf(deps, {
+	return resultOf$1(deps, {
 		outcome: command === "abort" ? "aborted" : "unchanged",
 		message,
 		record
@@ -26459,7 +27449,7 @@ async function askActingRun(deps, app, namespace, record) {
 async function askBeginningRun(deps, app, namespace) {
 	const { answer } = await askHolder(deps, app, namespace);
 	if (answer === void 0) return void 0;
-	return resultOf(deps, {
+	return resultOf$1(deps, {
 		outcome: "aborted",
 		message: `the run that was about to begin a rollout of ${app} obeys: ${answer}`,
 		app,
@@ -26503,19 +27493,19 @@ async function stillWanted({ lease }) {
 async function act(deps, app, namespace, seen) {
 	const early = decide(question(deps, seen));
 	const askable = early.kind === "refused" && early.failure.code === "progressing";
-	if (early.kind === "refused" && !askable) return resultOf(deps, {
+	if (early.kind === "refused" && !askable) return resultOf$1(deps, {
 		outcome: "refused",
 		message: early.failure.message,
 		record: seen,
 		failure: early.failure
 	});
-	if (early.kind === "unchanged") return (deps.settings.rollout === void 0 ? await askBeginningRun(deps, app, namespace) : void 0) ?? resultOf(deps, {
+	if (early.kind === "unchanged") return (deps.settings.rollout === void 0 ? await askBeginningRun(deps, app, namespace) : void 0) ?? resultOf$1(deps, {
 		outcome: "unchanged",
 		message: early.message,
 		record: seen
 	});
 	const unset = early.kind === "promote" && !early.full ? unsetVariables(deps, seen.checks, seen.plan.slice(seen.step)) : void 0;
-	if (unset !== void 0) return resultOf(deps, {
+	if (unset !== void 0) return resultOf$1(deps, {
 		outcome: "refused",
 		message: unset.message,
 		record: seen,
@@ -26523,7 +27513,7 @@ async function act(deps, app, namespace, seen) {
 	});
 	const asked = await askActingRun(deps, app, namespace, seen);
 	if ("outcome" in asked) return asked;
-	if (early.kind === "refused") return resultOf(deps, {
+	if (early.kind === "refused") return resultOf$1(deps, {
 		outcome: "refused",
 		message: early.failure.message,
 		record: seen,
@@ -26532,14 +27522,14 @@ async function act(deps, app, namespace, seen) {
 	const session = await openSession(deps, app, namespace, deps.settings.timeoutMs, asked.expired);
 	try {
 		const found = await readRecord(deps.client, app, namespace);
-		if (found === void 0) return resultOf(deps, {
+		if (found === void 0) return resultOf$1(deps, {
 			outcome: "unchanged",
 			message: "nothing is under way",
 			app,
 			namespace
 		});
 		const moved = movedOn(deps, seen, found.record);
-		if (moved !== void 0) return resultOf(deps, {
+		if (moved !== void 0) return resultOf$1(deps, {
 			outcome: "refused",
 			message: moved.message,
 			record: found.record,
@@ -26572,13 +27562,13 @@ async function decided$2(session, record, map) {
 	const { deps } = session;
 	const decision = decide(question(deps, record));
 	switch (decision.kind) {
-		case "refused": return resultOf(deps, {
+		case "refused": return resultOf$1(deps, {
 			outcome: "refused",
 			message: decision.failure.message,
 			record,
 			failure: decision.failure
 		});
-		case "unchanged": return resultOf(deps, {
+		case "unchanged": return resultOf$1(deps, {
 			outcome: "unchanged",
 			message: decision.message,
 			record
@@ -26595,7 +27585,7 @@ async function decided$2(session, record, map) {
 			if (!rested) await engine.mark();
 			if (decision.kind === "abort") return endedResult(deps, book, await goBack(engine));
 			const drift = driftOf(engine);
-			if (drift !== void 0) return resultOf(deps, {
+			if (drift !== void 0) return resultOf$1(deps, {
 				outcome: "refused",
 				message: drift.message,
 				record,
@@ -26688,7 +27678,7 @@ function endedResult(deps, book, { outcome, failure, cancelled }) {
 	const reason = failure === void 0 ? "" : `: ${failure.message}`;
 	const told = outcome === "succeeded" ? successText(record) : SENTENCES[outcome];
 	const detail = outcome === "paused" ? record.reason ?? SENTENCES.paused : failure?.done ?? told;
-	return resultOf(deps, {
+	return resultOf$1(deps, {
 		outcome,
 		message: `rollout ${record.rollout} of ${record.app} ${outcome}${reason}; ${detail}`,
 		record,
@@ -26756,7 +27746,7 @@ async function abort(deps) {
 	const asked = app === "" ? void 0 : await askBeginningRun(deps, app, namespace);
 	if (asked !== void 0) return asked;
 	await requireNothingHeld(deps, namespace);
-	return resultOf(deps, {
+	return resultOf$1(deps, {
 		outcome: "unchanged",
 		message: "nothing is under way",
 		app,
@@ -27304,19 +28294,35 @@ function commonName(object) {
 	};
 }
 function stepNeeds(input) {
-	const steps = input.steps ?? [];
-	const jobs = steps.some(({ kind }) => kind === "job");
-	const checks = steps.some(({ kind }) => kind === "check");
-	return namespacesOf$1(input).flatMap((namespace) => [...jobs ? each({
+	const { steps = [], checks = {} } = input;
+	const asked = checksAsked(steps, checks);
+	const jobs = steps.some(({ kind }) => kind === "job") || asked.some(({ kind }) => kind === "job");
+	const proxied = asked.some(asksPods);
+	const inside = asked.flatMap((check) => servicesAsked(check));
+	return [...namespacesOf$1(input).flatMap((namespace) => [...jobs ? each({
 		group: "batch",
 		resource: "jobs",
 		namespace
-	}, "get", "list", "watch", "create", "delete") : [], ...checks ? ["pods", "services"].flatMap((resource) => each({
+	}, "get", "list", "watch", "create", "delete") : [], ...proxied ? ["pods", "services"].flatMap((resource) => each({
 		group: "",
 		resource,
 		subresource: "proxy",
 		namespace
-	}, "get")) : []]);
+	}, "get")) : []]), ...inside.flatMap(({ namespace, name }) => each({
+		group: "",
+		resource: "services",
+		subresource: "proxy",
+		namespace,
+		name
+	}, "get"))];
+}
+function asksPods(check) {
+	if (check.kind === "http" || check.kind === "version") return check.url === void 0;
+	return check.kind === "compare" && check.source.kind === "pods";
+}
+function servicesAsked(check) {
+	const source = check.kind === "prometheus" ? check.source : check.kind === "compare" && check.source.kind === "prometheus" ? check.source.at : void 0;
+	return source !== void 0 && "service" in source ? [source.service] : [];
 }
 function findingNeeds(input) {
 	const lists = [
@@ -27620,11 +28626,9 @@ async function dryRunOne(client, object, { live, autoscaled }, takeOver) {
 		};
 	}
 }
-async function readRights({ client, release, settings, command, routes }) {
-	const objects = release.objects.map(({ object }) => object);
-	const { strategy, pods, prune } = settings;
-	const resourceOf = (apiVersion, kind) => {
-		const known = client.discovery.known(apiVersion, kind);
+function namesOf({ discovery }) {
+	return (apiVersion, kind) => {
+		const known = discovery.known(apiVersion, kind);
 		if (known === void 0) return void 0;
 		return {
 			group: apiVersion.includes("/") ? apiVersion.split("/")[0] ?? "" : "",
@@ -27632,6 +28636,11 @@ async function readRights({ client, release, settings, command, routes }) {
 			namespaced: known.namespaced
 		};
 	};
+}
+async function readRights({ client, release, settings, command, routes }) {
+	const objects = release.objects.map(({ object }) => object);
+	const { strategy, pods, prune } = settings;
+	const resourceOf = namesOf(client);
 	const needs = neededRights({
 		commands: [command],
 		app: release.app,
@@ -27641,6 +28650,7 @@ async function readRights({ client, release, settings, command, routes }) {
 		prune,
 		objects,
 		steps: settings.steps,
+		checks: settings.checks,
 		...routes?.found[0] === void 0 ? {} : {
 			routing: routes.found[0],
 			keeps: settings.traffic.keep !== void 0
@@ -27995,13 +29005,13 @@ function scalersOf({ objects, lists }, { metadata }) {
 	const found = new Map();
 	for (const object of [...lists.autoscalers ?? [], ...objects.map((released) => released.object)]) {
 		if (!(object.kind === "HorizontalPodAutoscaler" || object.kind === "ScaledObject" && groupOf(object) === KEDA) || object.metadata.namespace !== metadata.namespace) continue;
-		const target = valueAt$1(object, ["spec", "scaleTargetRef"]);
-		if ((valueAt$1(target, ["kind"]) ?? "Deployment") === "Deployment" && valueAt$1(target, ["name"]) === metadata.name) found.set(keyOf$2(refOf$1(object)), object);
+		const target = valueAt(object, ["spec", "scaleTargetRef"]);
+		if ((valueAt(target, ["kind"]) ?? "Deployment") === "Deployment" && valueAt(target, ["name"]) === metadata.name) found.set(keyOf$2(refOf$1(object)), object);
 	}
 	return [...found.values()];
 }
 function minimumOf(scaler) {
-	const minimum = valueAt$1(scaler, ["spec", scaler.kind === "ScaledObject" ? "minReplicaCount" : "minReplicas"]);
+	const minimum = valueAt(scaler, ["spec", scaler.kind === "ScaledObject" ? "minReplicaCount" : "minReplicas"]);
 	return typeof minimum === "number" ? minimum : scaler.kind === "ScaledObject" ? 0 : 1;
 }
 function replicasRules(input, { manifest, released, live }) {
@@ -28052,12 +29062,12 @@ function budgetRules$1(input, workload) {
 	return findings;
 }
 function budgetSelector(budget) {
-	const selector = valueAt$1(budget, ["spec", "selector"]);
+	const selector = valueAt(budget, ["spec", "selector"]);
 	return typeof selector === "object" && selector !== null ? selector : void 0;
 }
 function budgetText(budget) {
 	for (const field of ["minAvailable", "maxUnavailable"]) {
-		const value = valueAt$1(budget, ["spec", field]);
+		const value = valueAt(budget, ["spec", field]);
 		if (typeof value === "number" || typeof value === "string") return `${field} ${value}`;
 	}
 	return "no limit named";
@@ -28153,7 +29163,7 @@ function quotaRule(input, workload, quota) {
 	const { manifest, released, template, replicas } = workload;
 	const [worst] = shortagesOf(quota, template, extra).toSorted((a, b) => a.fits - b.fits);
 	if (worst === void 0) return [];
-	const scoped = listOf$1(valueAt$1(quota, ["spec", "scopes"])).length > 0 || valueAt$1(quota, ["spec", "scopeSelector"]) !== void 0;
+	const scoped = listOf$1(valueAt(quota, ["spec", "scopes"])).length > 0 || valueAt(quota, ["spec", "scopeSelector"]) !== void 0;
 	const some = input.strategy === "rolling" && (worst.fits >= 1 || resolvedUnavailable(manifest.spec, replicas) >= 1);
 	const room = worst.fits === 0 ? "none" : `only ${worst.fits}`;
 	const other = input.strategy === "canary" ? ", or set capacity: replace" : "";
@@ -28165,8 +29175,8 @@ function quotaRule(input, workload, quota) {
 	})];
 }
 function shortagesOf(quota, template, extra) {
-	const hard = mapOf(valueAt$1(quota, ["status", "hard"])) ?? mapOf(valueAt$1(quota, ["spec", "hard"])) ?? {};
-	const used = mapOf(valueAt$1(quota, ["status", "used"])) ?? {};
+	const hard = mapOf(valueAt(quota, ["status", "hard"])) ?? mapOf(valueAt(quota, ["spec", "hard"])) ?? {};
+	const used = mapOf(valueAt(quota, ["status", "used"])) ?? {};
 	return Object.entries(hard).flatMap(([resource, limit]) => {
 		const each = perPod(template, resource);
 		const most = parseQuantity(limit);
@@ -28201,7 +29211,7 @@ function perPod(template, resource) {
 }
 function amountOf(container, side, what) {
 	const resources = mapOf(container["resources"]);
-	return valueAt$1(resources, [side, what]) ?? (side === "requests" ? valueAt$1(resources, ["limits", what]) : void 0);
+	return valueAt(resources, [side, what]) ?? (side === "requests" ? valueAt(resources, ["limits", what]) : void 0);
 }
 // src/preflight/selectors.ts
 const IMMUTABLE = new Set([
@@ -28214,7 +29224,7 @@ function selectorRules(input) {
 	return [...ownSelectorRules(input), ...serviceSelectorRules(input)];
 }
 function selectorOf(object) {
-	return mapOf(valueAt$1(object, ["spec", "selector"]));
+	return mapOf(valueAt(object, ["spec", "selector"]));
 }
 function ownSelectorRules(input) {
 	const findings = [];
@@ -28370,7 +29380,7 @@ function unseen({ status, message, reason }, released, input) {
 }
 function definesKind(object, apiVersion, kind) {
 	if (groupKindOf(object) !== "apiextensions.k8s.io/CustomResourceDefinition") return false;
-	return valueAt$1(object, ["spec", "group"]) === apiVersion.split("/")[0] && valueAt$1(object, [
+	return valueAt(object, ["spec", "group"]) === apiVersion.split("/")[0] && valueAt(object, [
 		"spec",
 		"names",
 		"kind"
@@ -28556,18 +29566,18 @@ function trafficRules(input, workload) {
 	});
 }
 function drainSeconds(container) {
-	const hook = valueAt$1(container.lifecycle, ["preStop"]);
+	const hook = valueAt(container.lifecycle, ["preStop"]);
 	if (hook === void 0 || hook === null) return void 0;
 	return sleepOf(container) ?? DRAIN_SECONDS;
 }
 function sleepOf(container) {
-	const action = valueAt$1(container.lifecycle, [
+	const action = valueAt(container.lifecycle, [
 		"preStop",
 		"sleep",
 		"seconds"
 	]);
 	if (typeof action === "number") return action;
-	const command = valueAt$1(container.lifecycle, [
+	const command = valueAt(container.lifecycle, [
 		"preStop",
 		"exec",
 		"command"
@@ -28598,7 +29608,7 @@ function budgetRules(input, { template, released, manifest }) {
 			reason: `container ${container.name} of ${title(manifest)} sleeps ${sleep} s in its preStop hook, but is killed after ${grace} s (terminationGracePeriodSeconds): its last requests are cut off`,
 			mend: `set terminationGracePeriodSeconds to more than ${sleep} plus the longest request`
 		}));
-		if (valueAt$1(container.lifecycle, ["preStop", "sleep"]) !== void 0 && input.serverVersion !== void 0 && !servesSleepAction(input)) findings.push(findingAt(released, at, {
+		if (valueAt(container.lifecycle, ["preStop", "sleep"]) !== void 0 && input.serverVersion !== void 0 && !servesSleepAction(input)) findings.push(findingAt(released, at, {
 			id: "prestop-version",
 			severity: "error",
 			reason: `the preStop sleep action of container ${container.name} needs Kubernetes 1.30, and this cluster is ${input.serverVersion.major}.${input.serverVersion.minor}`,
@@ -28949,9 +29959,9 @@ function volumeRules(input, workload) {
 	const { manifest, released, template, replicas } = workload;
 	if (!workload.stepped || input.strategy === "recreate") return [];
 	return listOf$1(template.spec.volumes).flatMap((volume, index) => {
-		const name = valueAt$1(volume, ["persistentVolumeClaim", "claimName"]);
+		const name = valueAt(volume, ["persistentVolumeClaim", "claimName"]);
 		if (typeof name !== "string") return [];
-		const modes = listOf$1(valueAt$1(claimOf(input, manifest, name), ["spec", "accessModes"]));
+		const modes = listOf$1(valueAt(claimOf(input, manifest, name), ["spec", "accessModes"]));
 		const at = [
 			"spec",
 			"template",
@@ -29224,7 +30234,7 @@ async function colored(client, world, release, settings) {
 			placeOf: written?.placeOf ?? (() => place)
 		};
 	});
-	const jobs = settings.steps.flatMap((step) => step.kind === "job" ? step.names : []);
+	const jobs = jobsNamed(settings.steps, settings.checks);
 	return {
 		...release,
 		objects: manifests,
@@ -29745,10 +30755,10 @@ async function shaped({ deps, world }, release, record) {
 	if (deps.settings.pods === "separate") return colored(deps.client, world, release, deps.settings);
 	const { kept = [] } = record ?? {};
 	if (kept.length === 0) return release;
-	return withObjects(release, keptRoutes(release.objects.map(({ object }) => object), [], kept), deps.settings.steps);
+	return withObjects(release, keptRoutes(release.objects.map(({ object }) => object), [], kept), deps.settings);
 }
 async function serverVersion(client, { parts }) {
-	if (!parts.workloads.some((workload) => workload.spec.template.spec.containers.some(({ lifecycle }) => valueAt$1(lifecycle, ["preStop", "sleep"]) !== void 0))) return void 0;
+	if (!parts.workloads.some((workload) => workload.spec.template.spec.containers.some(({ lifecycle }) => valueAt(lifecycle, ["preStop", "sleep"]) !== void 0))) return void 0;
 	const { major, minor } = await client.version();
 	return {
 		major: Number.parseInt(major, 10),
@@ -29800,7 +30810,7 @@ async function begin(session, plain, decision, before, map) {
 		...found,
 		done: AFTER_ABORT
 	};
-	if (stop !== void 0) return resultOf(deps, {
+	if (stop !== void 0) return resultOf$1(deps, {
 		outcome: "refused",
 		message: stop.message,
 		record,
@@ -29853,7 +30863,7 @@ async function refusedAnyway({ deps }, plain, record) {
 			...found,
 			done: `nothing was touched: rollout ${record.rollout} rests as it did`
 		};
-		return resultOf(deps, {
+		return resultOf$1(deps, {
 			outcome: "refused",
 			message: failure.message,
 			record,
@@ -29945,7 +30955,7 @@ async function decided(session, release, record, map) {
 	const { reporter } = deps;
 	const decision = deployDecision(deps, release, record);
 	switch (decision.kind) {
-		case "refused": return resultOf(deps, {
+		case "refused": return resultOf$1(deps, {
 			outcome: "refused",
 			message: decision.failure.message,
 			record,
@@ -29953,7 +30963,7 @@ async function decided(session, release, record, map) {
 			...release
 		});
 		case "unchanged": return unchanged(session, release, decision.message, record, map);
-		case "still-paused": return resultOf(deps, {
+		case "still-paused": return resultOf$1(deps, {
 			outcome: "paused",
 			message: decision.message,
 			record
@@ -29974,7 +30984,7 @@ async function unchanged(session, release, message, record, map) {
 	const { deps } = session;
 	const other = await differs$1(session, release, record);
 	if (other === void 0) await expired(session, record, map);
-	if (other === void 0) return resultOf(deps, {
+	if (other === void 0) return resultOf$1(deps, {
 		outcome: "unchanged",
 		message,
 		record
@@ -30097,7 +31107,7 @@ async function plan(deps) {
 		});
 		const errors = blocking(look.findings).length;
 		const because = known.refused ?? (errors === 0 ? void 0 : count(errors, "error"));
-		return resultOf(deps, {
+		return resultOf$1(deps, {
 			outcome: "planned",
 			message: `nothing was touched; a deploy would ${because === void 0 ? known.would : `be refused (${because})`}`,
 			record: found?.record,
@@ -30129,7 +31139,7 @@ async function rollback(deps) {
 			source: deps.source,
 			...rollout === void 0 ? {} : { rollout }
 		});
-		if (decision.kind === "refused") return resultOf(deps, {
+		if (decision.kind === "refused") return resultOf$1(deps, {
 			outcome: "refused",
 			message: decision.failure.message,
 			record: found?.record,
@@ -30151,7 +31161,7 @@ async function rollback(deps) {
 				settings
 			}
 		}, {
-			...releaseFrom(payload, app, namespace, settings.steps),
+			...releaseFrom(payload, app, namespace, settings),
 			digest: previous.digest
 		}, decision, found.record, found.map);
 	} finally {
@@ -30303,7 +31313,7 @@ function routeLine({ rollout, plan, step, phase }, { router, split }, route, ref
 		text: `${nameOf(ref)} does not exist`,
 		level: "warning"
 	};
-	const share = shareOf(live, rollout);
+	const share = shareOf$1(live, rollout);
 	const first = plan.findIndex(({ kind }) => kind === "weight" || kind === "mirror");
 	if (share === void 0 && !(phase === "paused" && first >= 0 && step > first)) return info(`${nameOf(ref)}: carries no share of this rollout`);
 	if (share === void 0) return {
@@ -30379,7 +31389,7 @@ async function status(deps) {
 			kind: "line",
 			...actingLine({ phase: "progressing" }, acting)
 		});
-		return resultOf(deps, {
+		return resultOf$1(deps, {
 			outcome: "unchanged",
 			message: `no rollout of app ${app} is recorded in namespace ${namespace}`,
 			app,
@@ -30395,7 +31405,7 @@ async function status(deps) {
 		text,
 		level
 	});
-	return resultOf(deps, {
+	return resultOf$1(deps, {
 		outcome: "unchanged",
 		message: `rollout ${record.rollout} of ${record.app} is ${record.phase}`,
 		record
@@ -30439,7 +31449,7 @@ function escaped(deps, error, rights) {
 			code: "cancelled",
 			message: "the run was cancelled before it touched anything"
 		};
-		return resultOf(deps, {
+		return resultOf$1(deps, {
 			outcome: "refused",
 			message: failure.message,
 			failure,
@@ -30447,7 +31457,7 @@ function escaped(deps, error, rights) {
 		});
 	}
 	const failure = rights ?? asFailure(error);
-	return resultOf(deps, {
+	return resultOf$1(deps, {
 		outcome: failure.kind === "refused" || error instanceof ApiError && [
 			"unreachable",
 			"unauthorized",
@@ -35506,6 +36516,9 @@ function _addIssue(context, label, dataset, config$1, other) {
 	if (dataset.issues) dataset.issues.push(issue);
 	else dataset.issues = [issue];
 }
+function _isSameValueZero(value1, value2) {
+	return value1 === value2 || Number.isNaN(value1) && Number.isNaN(value2);
+}
 function _isValidObjectKey(object$1, key) {
 	return Object.prototype.hasOwnProperty.call(object$1, key) && key !== "__proto__" && key !== "prototype" && key !== "constructor";
 }
@@ -35698,6 +36711,43 @@ function boolean(message$1) {
 			if (typeof dataset.value === "boolean") dataset.typed = true;
 			else _addIssue(this, "type", dataset, config$1);
 			return dataset;
+		}
+	});
+}
+function literal$1(literal_, message$1) {
+	return _standardSchema({
+		kind: "schema",
+		type: "literal",
+		reference: literal$1,
+		expects: _stringify$1(literal_),
+		async: false,
+		literal: literal_,
+		message: message$1,
+		"~run"(dataset, config$1) {
+			if (_isSameValueZero(dataset.value, this.literal)) dataset.typed = true;
+			else _addIssue(this, "type", dataset, config$1);
+			return dataset;
+		}
+	});
+}
+function nullable(wrapped, default_) {
+	return _standardSchema({
+		kind: "schema",
+		type: "nullable",
+		reference: nullable,
+		expects: `(${wrapped.expects} | null)`,
+		async: false,
+		wrapped,
+		default: default_,
+		"~run"(dataset, config$1) {
+			if (dataset.value === null) {
+				if (this.default !== void 0) dataset.value = getDefault(this, dataset, config$1);
+				if (dataset.value === null) {
+					dataset.typed = true;
+					return dataset;
+				}
+			}
+			return this.wrapped["~run"](dataset, config$1);
 		}
 	});
 }
@@ -35992,6 +37042,472 @@ const section = (entries, others = new Map()) => strictObject(entries, ({ input,
 	if (expected === "never") return `unknown key "${word}"; ${others.get(word) ?? hint(word, Object.keys(entries))}`;
 	return expected?.startsWith("\"") ? "is missing" : "must be a mapping";
 });
+// src/input/checks-schema.ts
+const EXPANDABLE = "(?:[^$]|\\$(?!\\{)|\\$\\{[A-Za-z_][A-Za-z0-9_]*\\})";
+const expandable = (regex$4, wanted, describe) => pipe(string(`must be ${wanted}`), regex(regex$4, `must be ${wanted}`), description(`${describe} \${NAME} is taken from the environment when the check runs.`));
+const url = (describe) => expandable(new RegExp(`^(?=https?://|\\$\\{)${EXPANDABLE}+$`), "an address that begins with https:// or http://, its variables written ${NAME}", describe);
+const headers$1 = optional(pipe(record(string(), expandable(new RegExp(`^${EXPANDABLE}+$`), "text whose variables are written ${NAME}", "Value of a header."), "must be a mapping from header names"), description("Headers sent with every request.")));
+const path = (describe) => pattern(/^\//, "a path that begins with /", describe);
+const jsonPath = (describe) => pattern(JSON_PATH, "a path such as status or data.items[0].value", describe);
+const short = (describe) => pattern(/^\d{1,6}(ms|s|m|h)$/, "a duration such as 300ms, 5s or 2m", describe);
+const port = optional(pipe(union([whole(1, 65535, "Number."), text("Name.")], "must be the name or the number of a port"), description("Port when the pod has several; default: the first of the container.")));
+const page = {
+	path: optional(path("Path asked.")),
+	target: optional(choice(["pods", "service"], "Ask each serving pod of the new version (blue-green: the preview Service), or the Service as users do.")),
+	url: optional(url("Ask this address instead of the cluster.")),
+	headers: headers$1,
+	port
+};
+const BESIDE = new Map([
+	"times",
+	"timeout",
+	"interval",
+	"failures",
+	"on-inconclusive",
+	"throughout"
+].map((word) => [word, `${word} belongs to the check: write it beside the kind, one level up`]));
+const value = union([
+	string(),
+	number(),
+	boolean()
+], "must be text, a number, true or false");
+const limits = {
+	min: optional(pipe(number("must be a number"), description("The value must be at least this."))),
+	max: optional(pipe(number("must be a number"), description("The value must be at most this.")))
+};
+const httpCheck = section({
+	...page,
+	expect: optional(section({
+		status: optional(whole(100, 599, "Status of the answer, default 200.")),
+		body: optional(text("Text that the answer must contain.")),
+		pattern: optional(text("Regular expression that the body must match.")),
+		headers: optional(pipe(record(string(), string(), "must be a mapping from header names"), description("Headers that the answer must have."))),
+		json: optional(pipe(record(jsonPath("Path."), nullable(value), "must be a mapping from paths"), description("Values by their paths in a JSON body: { status: ok, data.items[0].id: 7 }."))),
+		"faster-than": optional(short("Longest time to the whole answer. Integer and ms, s, m or h."))
+	}))
+}, BESIDE);
+const versionCheck = section({
+	...page,
+	json: optional(jsonPath("Path of the version in a JSON body.")),
+	header: optional(text("Header that names the version.")),
+	pattern: optional(text("Regular expression; its first group is the version.")),
+	expect: optional(text("Version expected; default: the tag of the new image."))
+}, BESIDE);
+const PROMETHEUS = {
+	url: optional(url("Address of Prometheus.")),
+	service: optional(pattern(/^[a-z0-9-]+\/[a-z0-9-]+:\d{1,5}(\/\S*)?$/, "a Service as namespace/name:port", "A Prometheus inside of the cluster, asked through the API server's proxy: namespace/name:port, with a path where it has a prefix.")),
+	headers: headers$1
+};
+const prometheusCheck = section({
+	...PROMETHEUS,
+	query: text("PromQL that answers one number; {{canary}}, {{stable}} and other words are put in."),
+	...limits,
+	"every-series": optional(flag("The query may answer several series, and each must be within the limits."))
+}, BESIDE);
+const webCheck = section({
+	url: url("Address of a JSON endpoint; {{words}} are put in."),
+	method: optional(choice([
+		"GET",
+		"POST",
+		"PUT"
+	], "Default GET.")),
+	headers: headers$1,
+	body: optional(text("Body of the request; {{words}} are put in.")),
+	json: jsonPath("Path of the value in the answer."),
+	...limits,
+	equals: optional(pipe(value, description("The value must be this.")))
+}, BESIDE);
+const podsCheck = section({
+	restarts: optional(whole(0, 1e3, "Most restarts of any pod of the new version, default 0.")),
+	"ready-within": optional(short("Longest time from the creation of a pod to Ready."))
+}, BESIDE);
+const percent = (describe) => pattern(/^\d{1,2}(\.\d{1,4})?%$/, "a percentage such as 1% or 0.5%", describe);
+const compareCheck = section({
+	prometheus: optional(section({
+		...PROMETHEUS,
+		"pod-label": optional(text("Label that names the pod, default pod."))
+	})),
+	path: optional(path("Path of the pods' metrics page, default /metrics.")),
+	port,
+	requests: optional(text("Counter of all requests, as a PromQL selector; default http_requests_total.")),
+	errors: optional(pipe(union([text("Counter of failed ones."), literal$1(false)], "must be a selector, or false"), description("Counter of those that failed; default: the requests whose code begins with 5. false: do not compare errors."))),
+	slow: optional(section({
+		histogram: text("Histogram of durations in seconds, without _bucket; a PromQL selector."),
+		above: optional(short("What takes longer is slow; default: what 5% of stable take, measured before the start."))
+	})),
+	tolerate: optional(pipe(number("must be a number from 1 to 10"), minValue(1, "must be a number from 1 to 10"), maxValue(10, "must be a number from 1 to 10"), description("How many times the bad share of stable is no reason to fail, default 1.2."))),
+	"false-alarms": optional(percent("Chance that a healthy release fails over the whole rollout, default 1%.")),
+	"at-least": optional(whole(1, 1e6, "Requests to the new version without which nothing passes, default 300.")),
+	most: optional(percent("Share of errors that is bad whatever stable does.")),
+	"warm-up": optional(short("Left out after each change of the share, default 30s."))
+}, BESIDE);
+const CHECK_SCHEMA = section({
+	http: optional(httpCheck),
+	version: optional(versionCheck),
+	prometheus: optional(prometheusCheck),
+	web: optional(webCheck),
+	pods: optional(podsCheck),
+	job: optional(section({ name: text("Name of a Job in the manifests, which is not applied with the rest.") }, BESIDE)),
+	command: optional(section({ run: text("Command for the shell of the runner. 0 passes, 75 cannot tell, anything else fails.") }, BESIDE)),
+	compare: optional(compareCheck),
+	interval: optional(short("Time between two measurements; default 1s for http and version as a step, else 10s, compare 15s.")),
+	timeout: optional(short("Longest time for one measurement; default 5s, prometheus and web 10s, command and job 5m; compare: for a step of it, 10m.")),
+	times: optional(whole(1, 1e3, "How often in a row it must pass as a step, default 1.")),
+	failures: optional(whole(0, 100, "Failed measurements in a row that are tolerated, default 0.")),
+	"on-inconclusive": optional(choice([
+		"pause",
+		"extend",
+		"promote",
+		"abort"
+	], "When it cannot tell: ask a person (default), go on once more and then ask, go on, or go back.")),
+	throughout: optional(union([flag("From the first pods of the new version to the last step."), section({
+		from: optional(text("Step with which it begins, as it is written in steps.")),
+		until: optional(text("Step with which it ends, as it is written in steps."))
+	})], "must be true, or a mapping with from and until"))
+});
+const CHECK_KINDS = [
+	"http",
+	"version",
+	"prometheus",
+	"web",
+	"pods",
+	"job",
+	"command",
+	"compare"
+];
+// src/input/checks.ts
+function kindsOf(values) {
+	return CHECK_KINDS.filter((kind) => values[kind] !== void 0);
+}
+function checkProblems(values) {
+	const [kind, second] = kindsOf(values);
+	if (kind === void 0) return [{
+		path: [],
+		message: `names nothing to check; one of ${CHECK_KINDS.join(", ")}`
+	}];
+	if (second !== void 0) return [{
+		path: [second],
+		message: `${kind} and ${second} are two checks: give each a name of its own`
+	}];
+	return [...problemsOf(kind, values).map(({ path, message }) => ({
+		path: [kind, ...path],
+		message
+	})), ...commonProblems(kind, values)];
+}
+function commonProblems(kind, values) {
+	const found = [];
+	const { throughout, times, failures } = values;
+	if (kind === "job" && throughout !== void 0 && throughout !== false) found.push({
+		path: ["throughout"],
+		message: "a job is asked by a step, not throughout: each time would be another Job"
+	});
+	if (kind === "compare" && (times !== void 0 || failures !== void 0)) found.push({
+		path: [times === void 0 ? "failures" : "times"],
+		message: "has no meaning for compare, which sums up all that it sees; false-alarms says how sure it must be"
+	});
+	return found;
+}
+function problemsOf(kind, values) {
+	switch (kind) {
+		case "http": return [...pageProblems(values.http ?? {}), ...regexProblems(["expect", "pattern"], values.http?.expect?.pattern)];
+		case "version": return [
+			...pageProblems(values.version ?? {}),
+			...placeProblems(values.version ?? {}),
+			...regexProblems(["pattern"], values.version?.pattern)
+		];
+		case "prometheus": return [
+			...sourceProblems(values.prometheus ?? {}),
+			...limitProblems(values.prometheus ?? {}),
+			...wordProblems("query", values.prometheus?.query)
+		];
+		case "web": return [
+			...limitProblems(values.web ?? {}),
+			...wordProblems("url", values.web?.url),
+			...wordProblems("body", values.web?.body)
+		];
+		case "compare": return compareProblems(values.compare ?? {});
+		case "pods":
+		case "job":
+		case "command": return [];
+	}
+}
+function pageProblems(page) {
+	const beside = (page.url === void 0 ? [] : [
+		"path",
+		"target",
+		"port"
+	].filter((key) => page[key] !== void 0)).map((key) => ({
+		path: [key],
+		message: "has no meaning beside url; leave out one of the two"
+	}));
+	return page.target === "service" && typeof page.port === "string" ? [...beside, {
+		path: ["port"],
+		message: "the port of a Service is a number"
+	}] : beside;
+}
+function regexProblems(path, text = "") {
+	try {
+		"".match(text);
+		return [];
+	} catch (error) {
+		return [{
+			path,
+			message: `is no regular expression: ${messageOf(error)}`
+		}];
+	}
+}
+function placeProblems(version) {
+	const [, second] = [
+		"json",
+		"header",
+		"pattern"
+	].filter((key) => version[key] !== void 0);
+	return second === void 0 ? [] : [{
+		path: [second],
+		message: "the version stands in one place: json, header or pattern"
+	}];
+}
+function sourceProblems({ url, service }) {
+	if (url === void 0 && service === void 0) return [{
+		path: [],
+		message: "names no Prometheus: url or service"
+	}];
+	return url !== void 0 && service !== void 0 ? [{
+		path: ["service"],
+		message: "url or service, not both"
+	}] : [];
+}
+function limitProblems({ min, max, ...rest }) {
+	const equals = "equals" in rest && rest.equals !== void 0;
+	if (min === void 0 && max === void 0 && !equals) return [{
+		path: [],
+		message: "has no limit, so nothing could fail: min, max or equals"
+	}];
+	if (equals && (min !== void 0 || max !== void 0)) return [{
+		path: ["equals"],
+		message: "equals stands without min and max"
+	}];
+	return min !== void 0 && max !== void 0 && min > max ? [{
+		path: ["min"],
+		message: `${min} is more than max, ${max}`
+	}] : [];
+}
+function wordProblems(key, text = "") {
+	return unknownWords(text).map((word) => ({
+		path: [key],
+		message: `{{${word}}} is no word that is put in; ${hint(word, Object.keys(TEMPLATE_WORDS))}`
+	}));
+}
+function compareProblems(compare) {
+	const problems = (compare.prometheus === void 0 ? [] : sourceProblems(compare.prometheus)).map(({ path, message }) => ({
+		path: ["prometheus", ...path],
+		message
+	}));
+	if (compare.prometheus !== void 0) {
+		for (const key of ["path", "port"]) if (compare[key] !== void 0) problems.push({
+			path: [key],
+			message: "has no meaning beside prometheus, which scrapes the pods itself"
+		});
+	}
+	if (compare.errors === false && compare.slow === void 0) problems.push({
+		path: ["errors"],
+		message: "nothing is left to compare: errors or slow"
+	});
+	if (compare.errors === false && compare.most !== void 0) problems.push({
+		path: ["most"],
+		message: "is a share of errors, and errors are not compared"
+	});
+	return problems;
+}
+const SECOND = 1e3;
+const MINUTE = 60 * SECOND;
+const TIMEOUTS = {
+	http: 5 * SECOND,
+	version: 5 * SECOND,
+	prometheus: 10 * SECOND,
+	web: 10 * SECOND,
+	pods: 5 * SECOND,
+	job: 5 * MINUTE,
+	command: 5 * MINUTE,
+	compare: 10 * MINUTE
+};
+function intervalOf(kind, throughout) {
+	if (kind === "compare") return 15 * SECOND;
+	return (kind === "http" || kind === "version") && !throughout ? SECOND : 10 * SECOND;
+}
+function checkOf(name, values) {
+	const [kind = "pods"] = kindsOf(values);
+	const { throughout, interval, timeout } = values;
+	const stretch = throughout === void 0 || throughout === false ? void 0 : throughout === true ? {} : throughout;
+	return ofKind(kind, values, {
+		name,
+		intervalMs: parseShort(interval) ?? intervalOf(kind, stretch !== void 0),
+		timeoutMs: parseShort(timeout) ?? TIMEOUTS[kind],
+		times: values.times ?? 1,
+		failures: values.failures ?? 0,
+		onInconclusive: values["on-inconclusive"] ?? "pause",
+		...stretch === void 0 ? {} : { throughout: defined(stretch) }
+	});
+}
+function ofKind(kind, values, common) {
+	switch (kind) {
+		case "http": return {
+			...common,
+			kind,
+			...pageOf(values.http ?? {}),
+			expect: expectedOf(values.http?.expect)
+		};
+		case "version": {
+			const { json, header, pattern, expect } = values.version ?? {};
+			const at = json !== void 0 ? { json } : header !== void 0 ? { header } : pattern !== void 0 ? { pattern } : void 0;
+			return {
+				...common,
+				kind,
+				...pageOf(values.version ?? {}),
+				...defined({
+					at,
+					expect
+				})
+			};
+		}
+		case "prometheus": {
+			const given = values.prometheus ?? { query: "" };
+			const everySeries = given["every-series"] ?? false;
+			return {
+				...common,
+				kind,
+				source: sourceOf(given),
+				query: given.query,
+				limits: limitsOf(given),
+				everySeries
+			};
+		}
+		case "web": {
+			const { url = "", method = "GET", headers = {}, body, json = "" } = values.web ?? {};
+			return {
+				...common,
+				kind,
+				url,
+				method,
+				headers,
+				json,
+				limits: limitsOf(values.web ?? {}),
+				...defined({ body })
+			};
+		}
+		case "pods": {
+			const readyWithinMs = parseShort(values.pods?.["ready-within"]);
+			return {
+				...common,
+				kind,
+				restarts: values.pods?.restarts ?? 0,
+				...defined({ readyWithinMs })
+			};
+		}
+		case "job": return {
+			...common,
+			kind,
+			job: values.job?.name ?? ""
+		};
+		case "command": return {
+			...common,
+			kind,
+			run: values.command?.run ?? ""
+		};
+		case "compare": return compareOf(common, values.compare ?? {});
+	}
+}
+function pageOf({ path, target, url, headers, port }) {
+	return {
+		path: path ?? "/",
+		target: target ?? "pods",
+		headers: headers ?? {},
+		...defined({
+			url,
+			port
+		})
+	};
+}
+function expectedOf(expect = {}) {
+	const { status, body, pattern, headers, json, "faster-than": fasterThan } = expect;
+	return {
+		status: status ?? 200,
+		...defined({
+			body,
+			pattern,
+			headers,
+			json,
+			fasterThanMs: parseShort(fasterThan)
+		})
+	};
+}
+function sourceOf({ url, service, headers = {} }) {
+	const found = /^([^/]+)\/([^:]+):(\d+)(\/.*)?$/.exec(service ?? "");
+	if (found === null) return {
+		headers,
+		url: url ?? ""
+	};
+	const [, namespace = "", name = "", port = "", path = ""] = found;
+	return {
+		headers,
+		service: {
+			namespace,
+			name,
+			port: Number(port),
+			path
+		}
+	};
+}
+function limitsOf({ min, max, ...rest }) {
+	return defined({
+		min,
+		max,
+		equals: rest.equals
+	});
+}
+const REQUESTS = "http_requests_total";
+function compareOf(common, values) {
+	const { prometheus, requests = REQUESTS, errors, slow, most } = values;
+	return {
+		...common,
+		kind: "compare",
+		source: prometheus === void 0 ? {
+			kind: "pods",
+			path: values.path ?? "/metrics",
+			...defined({ port: values.port })
+		} : {
+			kind: "prometheus",
+			at: sourceOf(prometheus),
+			podLabel: prometheus["pod-label"] ?? "pod"
+		},
+		requests,
+		...errors === false ? {} : { errors: errors ?? withServerErrors(requests) },
+		...slow === void 0 ? {} : { slow: {
+			selector: slow.histogram,
+			...defined({ aboveSeconds: secondsOf(slow.above) })
+		} },
+		tolerated: values.tolerate ?? 1.2,
+		falseAlarms: shareOf(values["false-alarms"]) ?? .01,
+		atLeast: values["at-least"] ?? 300,
+		...defined({ most: shareOf(most) }),
+		warmUpMs: parseShort(values["warm-up"]) ?? 30 * SECOND
+	};
+}
+function withServerErrors(requests) {
+	const found = /^([^{]*)(?:\{(.*)\})?\s*$/s.exec(requests);
+	const labels = [...found?.[2]?.trim() ? [found[2].trim().replace(/,$/, "")] : [], "code=~\"5..\""];
+	return `${(found?.[1] ?? requests).trim()}{${labels.join(",")}}`;
+}
+function secondsOf(text) {
+	const ms = parseShort(text);
+	return ms === void 0 ? void 0 : ms / SECOND;
+}
+function shareOf(text) {
+	return text === void 0 ? void 0 : Number(text.slice(0, -1)) / 100;
+}
+function defined(values) {
+	return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== void 0));
+}
 // src/input/traffic-schema.ts
 const TOKEN = /^[A-Za-z0-9!#$%&'*+.^_`|~-]+$/;
 const LITERAL = /^(?!\^)(?!.*\.[*+])[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?$/;
@@ -36002,8 +37518,8 @@ function literalProblem(input, regex) {
 	if (/^\^|\.[*+]/.test(input)) return `is taken literally, and "${input}" looks like a pattern; write the value itself, or a list of values`;
 	return `must be printable ASCII ${regex === COOKIE_VALUE ? "as a cookie holds it: no space \" , ; \\" : "without spaces around it"}, not ${shown(input)}`;
 }
-const literal = (regex$4, describe) => pipe(string(({ input }) => `must be text, not ${shown(input)}; ${QUOTED}`), regex(regex$4, ({ input }) => literalProblem(input, regex$4)), description(describe));
-const matched = (what, regex$3 = LITERAL) => pipe(record(pipe(string(), regex(TOKEN, ({ input }) => `"${input}" is not a name of a ${what}`)), union([literal(regex$3, "The value."), pipe(array(literal(regex$3, "One of the values.")), minLength(1, "must not be empty"))], `must be text or a list of texts, taken literally; ${QUOTED}`), `must be a mapping from names of a ${what}`), minEntries(1, "must not be empty"), description(`Values by the name of a ${what}; a list means any of them.`));
+const literal = (regex$3, describe) => pipe(string(({ input }) => `must be text, not ${shown(input)}; ${QUOTED}`), regex(regex$3, ({ input }) => literalProblem(input, regex$3)), description(describe));
+const matched = (what, regex$2 = LITERAL) => pipe(record(pipe(string(), regex(TOKEN, ({ input }) => `"${input}" is not a name of a ${what}`)), union([literal(regex$2, "The value."), pipe(array(literal(regex$2, "One of the values.")), minLength(1, "must not be empty"))], `must be text or a list of texts, taken literally; ${QUOTED}`), `must be a mapping from names of a ${what}`), minEntries(1, "must not be empty"), description(`Values by the name of a ${what}; a list means any of them.`));
 const podLabels = pipe(record(pipe(string(), regex(/^([a-z0-9]([-a-z0-9.]*[a-z0-9])?\/)?[A-Za-z0-9]([-\w.]{0,61}[A-Za-z0-9])?$/, ({ input }) => `"${input}" is not the name of a label`)), pipe(string(({ input }) => `must be text, not ${shown(input)}; ${QUOTED}`), regex(/^([A-Za-z0-9]([-\w.]{0,61}[A-Za-z0-9])?)?$/, ({ input }) => `must be the value of a label, not "${input}"`)), "must be a mapping of labels"), minEntries(1, "must not be empty"), description("Labels of the pod that asks; meshes."));
 const language = pattern(/^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$/, "a language such as de or de-CH", "Language that the browser prefers.");
 const match = section({
@@ -36057,21 +37573,6 @@ const TRAFFIC_SCHEMA = section({
 // src/input/config-schema.ts
 const name = pipe(string(), regex(/^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/, ({ input }) => `"${input}" is not a name (lower-case letters, digits, "-" and ".")`));
 const named$1 = (value, describe) => pipe(record(name, value, "must be a mapping from names"), description(describe));
-const EXPANDABLE = "(?:[^$]|\\$(?!\\{)|\\$\\{[A-Za-z_][A-Za-z0-9_]*\\})";
-const expandable = (regex$2, wanted, describe) => pipe(string(`must be ${wanted}`), regex(regex$2, `must be ${wanted}`), description(`${describe} \${NAME} is taken from the environment when the check runs.`));
-const httpCheck = section({
-	path: optional(pattern(/^\//, "a path that begins with /", "Path asked, default /.")),
-	target: optional(choice(["pods", "service"], "Ask each serving pod of the new version (blue-green: the preview Service), or the Service as users do.")),
-	url: optional(expandable(new RegExp(`^(?=https?://|\\$\\{)${EXPANDABLE}+$`), "an address that begins with https:// or http://, its variables written ${NAME}", "Ask this address instead of the cluster.")),
-	headers: optional(pipe(record(string(), expandable(new RegExp(`^${EXPANDABLE}+$`), "text whose variables are written ${NAME}", "Value of a header."), "must be a mapping from header names"), description("Headers sent with every request."))),
-	port: optional(pipe(union([whole(1, 65535, "Number."), text("Name.")], "must be the name or the number of a port"), description("Port when the pod has several; default: the one that the Service targets."))),
-	expect: optional(section({
-		status: optional(whole(100, 599, "Status of the answer, default 200.")),
-		body: optional(text("Text that the answer must contain."))
-	})),
-	timeout: optional(duration("Longest time for one request, default 5s.")),
-	times: optional(whole(1, 1e3, "How often in a row it must pass, default 1."))
-});
 const CONFIG_SCHEMA = section({
 	app: optional(text("Name of what is delivered as one: a DNS label of at most 40 characters.")),
 	namespace: optional(text("Namespace for objects that name none, and the home of record and lease.")),
@@ -36082,7 +37583,7 @@ const CONFIG_SCHEMA = section({
 	steps: optional(pipe(union([string(), array(text("One step."))], "must be a list of steps, such as [25%, wait 1m]"), description("N%, mirror N%, wait D, check NAME, job NAME, approve, switch."))),
 	workloads: optional(named$1(section({ strategy: choice(["plain"], "plain: applied and awaited, without steps.") }), "Strategy of one workload, by the name of its Deployment, where it differs.")),
 	capacity: optional(choice(["keep", "replace"], "Canary: new pods first, or no more pods than replicas where there is no room.")),
-	checks: optional(named$1(section({ http: httpCheck }), "Checks that steps ask, by name.")),
+	checks: optional(named$1(CHECK_SCHEMA, "Checks that steps ask, by name.")),
 	traffic: optional(pipe(TRAFFIC_SCHEMA, description("Canary: how requests are parted where a route leads to the Service."))),
 	accept: optional(list("Ids of findings that are accepted.")),
 	"take-over": optional(list("Field managers whose fields may be taken over.")),
@@ -36293,7 +37794,6 @@ function doubled(names) {
 	return names.filter((_, index) => lower.indexOf(lower[index] ?? "") < index);
 }
 // src/input/config.ts
-const TIMEOUT_MS$1 = 5e3;
 function parseConfig(text, file) {
 	const [document, second] = readYaml(text, file, "config");
 	if (second !== void 0) throw refuse("config", "a config file is one YAML document", { place: {
@@ -36314,13 +37814,16 @@ function parseConfig(text, file) {
 		message: `${path.join(".")}: must be a mapping`,
 		place: placeOf(path)
 	})));
-	const problems = Object.entries(result.output.checks ?? {}).flatMap(([name, { http }]) => contradictions(http).map(({ key, message }) => ({
-		message: `checks.${name}.http.${key}: ${message}`,
+	const problems = Object.entries(result.output.checks ?? {}).flatMap(([name, values]) => checkProblems(values).map(({ path, message }) => ({
+		message: `${[
+			"checks",
+			name,
+			...path
+		].join(".")}: ${message}`,
 		place: placeOf([
 			"checks",
 			name,
-			"http",
-			key
+			...path
 		])
 	})));
 	const traffic = trafficProblems(result.output.traffic ?? {}).map(({ path, message }) => ({
@@ -36332,7 +37835,7 @@ function parseConfig(text, file) {
 	return {
 		file,
 		values: result.output,
-		checks: checksOf(result.output),
+		checks: checksOf$1(result.output),
 		placeOf,
 		textPlaceOf
 	};
@@ -36364,41 +37867,8 @@ function listsForMappings(given, taken, path) {
 	if (typeof given !== "object" || given === null || typeof taken !== "object" || taken === null) return [];
 	return Object.entries(given).flatMap(([key, item]) => listsForMappings(item, Reflect.get(taken, key), [...path, key]));
 }
-function contradictions(http) {
-	const url = (http.url === void 0 ? [] : [
-		"path",
-		"target",
-		"port"
-	].filter((key) => http[key] !== void 0)).map((key) => ({
-		key,
-		message: `has no meaning beside url; leave out one of the two`
-	}));
-	return http.target === "service" && typeof http.port === "string" ? [...url, {
-		key: "port",
-		message: "the port of a Service is a number"
-	}] : url;
-}
-function checksOf({ checks = {} }) {
-	return Object.fromEntries(Object.entries(checks).map(([name, { http }]) => [name, {
-		name,
-		http: httpOf(http)
-	}]));
-}
-function httpOf(http) {
-	const { url, port, expect } = http;
-	return {
-		path: http.path ?? "/",
-		target: http.target ?? "pods",
-		...url === void 0 ? {} : { url },
-		headers: http.headers ?? {},
-		...port === void 0 ? {} : { port },
-		expect: {
-			status: expect?.status ?? 200,
-			...expect?.body === void 0 ? {} : { body: expect.body }
-		},
-		timeoutMs: parseDuration(http.timeout ?? "") ?? TIMEOUT_MS$1,
-		times: http.times ?? 1
-	};
+function checksOf$1({ checks = {} }) {
+	return Object.fromEntries(Object.entries(checks).map(([name, values]) => [name, checkOf(name, values)]));
 }
 const MANIFEST = /\.(ya?ml|json)$/i;
 const GLOB = /[*?[\]{}]/;
@@ -43123,7 +44593,7 @@ var KubeConfig = class KubeConfig {
 		return findObject(this.users, name, "user");
 	}
 	loadFromFile(file, opts) {
-		const rootDirectory = path$1.dirname(file);
+		const rootDirectory = path$2.dirname(file);
 		this.loadFromString(fs$1.readFileSync(file).toString("utf-8"), opts);
 		this.makePathsAbsolute(rootDirectory);
 	}
@@ -43271,7 +44741,7 @@ var KubeConfig = class KubeConfig {
 	}
 	loadFromDefault(opts, contextFromStartingConfig = false, platform = process.platform) {
 		if (process.env.KUBECONFIG && process.env.KUBECONFIG.length > 0) {
-			const files = process.env.KUBECONFIG.split(path$1.delimiter).filter((filename) => filename);
+			const files = process.env.KUBECONFIG.split(path$2.delimiter).filter((filename) => filename);
 			this.loadFromFile(files[0], opts);
 			for (let i = 1; i < files.length; i++) {
 				const kc = new KubeConfig();
@@ -43282,7 +44752,7 @@ var KubeConfig = class KubeConfig {
 		}
 		const home = findHomeDir(platform);
 		if (home) {
-			const config = path$1.join(home, ".kube", "config");
+			const config = path$2.join(home, ".kube", "config");
 			if (fileExists(config)) {
 				this.loadFromFile(config, opts);
 				return;
@@ -43477,8 +44947,8 @@ var KubeConfig = class KubeConfig {
 	}
 };
 function makeAbsolutePath(root, file) {
-	if (!root || path$1.isAbsolute(file)) return file;
-	return path$1.join(root, file);
+	if (!root || path$2.isAbsolute(file)) return file;
+	return path$2.join(root, file);
 }
 function bufferFromFileOrString(file, data) {
 	if (file) return fs$1.readFileSync(file);
@@ -43499,7 +44969,7 @@ function findHomeDir(platform = process.platform) {
 		} catch {}
 		return null;
 	}
-	const homeDrivePath = process.env.HOMEDRIVE && process.env.HOMEPATH ? path$1.join(process.env.HOMEDRIVE, process.env.HOMEPATH) : "";
+	const homeDrivePath = process.env.HOMEDRIVE && process.env.HOMEPATH ? path$2.join(process.env.HOMEDRIVE, process.env.HOMEPATH) : "";
 	const homePath = process.env.HOME || "";
 	const userProfile = process.env.USERPROFILE || "";
 	const favourHomeDrivePathList = dropDuplicatesAndNils([
@@ -43513,7 +44983,7 @@ function findHomeDir(platform = process.platform) {
 		homeDrivePath
 	]);
 	for (const dir of favourHomeDrivePathList) try {
-		fs$1.accessSync(path$1.join(dir, ".kube", "config"));
+		fs$1.accessSync(path$2.join(dir, ".kube", "config"));
 		return dir;
 	} catch {}
 	for (const dir of favourUserProfileList) try {
@@ -44040,6 +45510,7 @@ function settingsOf$1(raw, values, config) {
 	const app = values.checked("app", (text) => isDnsLabel(text, 40), `a DNS label of at most 40 characters`);
 	const namespace = values.checked("namespace", (text) => isDnsLabel(text), "a DNS label of at most 63 characters");
 	const rollout = values.number("rollout");
+	const steps = stepsOf(values, strategy, config);
 	return {
 		command: values.command,
 		...app === void 0 ? {} : { app },
@@ -44048,7 +45519,7 @@ function settingsOf$1(raw, values, config) {
 		full: values.flag("full"),
 		gates: values.choice("gates", ["readiness", "all"], "readiness"),
 		strategy,
-		steps: stepsOf(values, strategy, config),
+		steps,
 		pods: podsOf(values, strategy),
 		capacity: capacityOf(values, strategy),
 		...config === void 0 || raw.config === void 0 ? {} : { config: raw.config },
@@ -44056,7 +45527,7 @@ function settingsOf$1(raw, values, config) {
 		manifests: manifestsOf(values),
 		images: imagesOf(values),
 		workloads: workloadsOf(config),
-		checks: config?.checks ?? {},
+		checks: checksOf(values, config, steps),
 		traffic: trafficOf(values, strategy, config),
 		accept: values.lines("accept"),
 		takeOver: values.lines("take-over"),
@@ -44064,6 +45535,27 @@ function settingsOf$1(raw, values, config) {
 		prune: values.flag("prune"),
 		...reporting(values)
 	};
+}
+function checksOf(values, config, steps) {
+	const checks = config?.checks ?? {};
+	if (!reads(values.command, "steps")) return checks;
+	const texts = steps.map(stepText);
+	for (const { name, throughout } of Object.values(checks)) for (const key of ["from", "until"]) {
+		const step = throughout?.[key];
+		if (step === void 0 || texts.includes(step) || values.problems.length > 0) continue;
+		const message = `checks.${name}.throughout.${key}: no step "${step}"; ${hint(step, texts)}`;
+		const place = config?.placeOf([
+			"checks",
+			name,
+			"throughout",
+			key
+		]);
+		values.problems.push({
+			message,
+			...place === void 0 ? {} : { place }
+		});
+	}
+	return checks;
 }
 function trafficOf(values, strategy, config) {
 	const given = config?.values.traffic;
@@ -45557,7 +47049,7 @@ async function start(context, host) {
 function endedBy(error, settings, reporter) {
 	const failure = failureOf(error);
 	const outcome = failure.kind === "refused" ? "refused" : "failed";
-	const result = resultOf({ settings }, {
+	const result = resultOf$1({ settings }, {
 		outcome,
 		message: failure.message,
 		failure
@@ -45606,6 +47098,7 @@ async function commanded(context, host, read, reporter, comment) {
 			readManifests: () => readManifestFiles(workspace, settings.manifests),
 			expand: (text) => expandVariables(text, env),
 			fetchUrl,
+			runCommand: processRunner(context.childEnv, workspace),
 			settleMs: SETTLE_MS,
 			comment: () => ({
 				id: comment?.commentId,
@@ -45672,13 +47165,13 @@ async function complete(context, result, view, commentUrl, log) {
 	};
 }
 async function writeReports({ tempDir }, result, view) {
-	const folder = path$1.join(tempDir, "headgate");
+	const folder = path$2.join(tempDir, "headgate");
 	await mkdir$1(folder, { recursive: true });
 	const name = `${result.command}-${randomUUID().slice(0, 8)}`;
-	const report = path$1.join(folder, `${name}.json`);
+	const report = path$2.join(folder, `${name}.json`);
 	await writeFile$1(report, renderJson(view));
 	if (result.plan === void 0) return { report };
-	const plan = path$1.join(folder, `${name}-plan.md`);
+	const plan = path$2.join(folder, `${name}-plan.md`);
 	await writeFile$1(plan, result.plan);
 	return {
 		report,
@@ -45818,11 +47311,11 @@ function unknownFlag(rawName) {
 	return refuse("input", `unknown flag ${rawName}; ${hint(rawName, FLAGS.map(({ name }) => `--${name}`))}`, { next: "See headgate --help." });
 }
 async function sourceIn(env, cwd) {
-	if (env["GITHUB_ACTIONS"] === "true") return sourceOf(env, null);
+	if (env["GITHUB_ACTIONS"] === "true") return sourceOf$1(env, null);
 	const { sha, ref } = await checkoutOf(cwd);
 	const number = Number(env["BUILD_NUMBER"] ?? 0);
 	return {
-		...sourceOf({}, null),
+		...sourceOf$1({}, null),
 		sha: env["GIT_COMMIT"] || sha,
 		ref: (env["GIT_BRANCH"] || ref).replace(/^origin\//, ""),
 		runId: env["BUILD_TAG"] ?? "",
@@ -45866,7 +47359,7 @@ async function rbac(files, settings, namespace) {
 		})
 	});
 	requireWorkloads(release, settings);
-	const { strategy, pods, prune, steps, traffic } = settings;
+	const { strategy, pods, prune, steps, checks, traffic } = settings;
 	const router = traffic.router === "auto" || traffic.router === "none" ? void 0 : routerNamed(traffic.router);
 	const objects = release.objects.map(({ object }) => object);
 	const { app } = release;
@@ -45879,6 +47372,7 @@ async function rbac(files, settings, namespace) {
 		prune,
 		objects,
 		steps,
+		checks,
 		...strategy === "canary" && router !== void 0 ? {
 			routing: {
 				router,

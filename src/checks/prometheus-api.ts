@@ -18,6 +18,13 @@ export type QueryResult =
 
 const MAX_BYTES = 5_000_000
 
+interface ApiAnswer {
+  status?: string
+  data?: unknown
+  error?: string
+  errorType?: string
+}
+
 /** One instant query. Source: Prometheus' HTTP API, `/api/v1/query`. Never throws for what Prometheus answers. */
 export async function instantQuery(
   asker: Pick<Asker, 'proxy' | 'fetchUrl' | 'expand' | 'signal'>,
@@ -62,9 +69,9 @@ export function resultOf(answer: Answer): QueryResult {
   if (answer.elsewhere !== undefined)
     return { kind: 'unknown', text: `redirects to another host, ${answer.elsewhere}, which is not followed` }
   if (typeof document === 'string') return { kind: 'unknown', text: `answered ${answer.status}: ${document}` }
-  const { status, data, error, errorType } = document.value as Partial<Record<string, unknown>>
+  const { status, data, error = '', errorType = 'error' } = document.value as ApiAnswer
   if (status === 'error') {
-    const text = `${String(errorType ?? 'error')}: ${String(error ?? '')}`
+    const text = `${errorType}: ${error}`
     // Source: Prometheus web/api/v1: bad_data is what it cannot read; timeout, canceled, execution, internal may pass.
     return { kind: errorType === 'bad_data' ? 'refused' : 'unknown', text }
   }

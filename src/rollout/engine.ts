@@ -1,6 +1,5 @@
 import type { FetchUrl, RunCommand } from '../checks/asker.ts'
 import type { Client } from '../kubernetes/client.ts'
-import { ApiError } from '../kubernetes/errors.ts'
 import type { LeaseHolder, LeaseRequest } from '../kubernetes/lease.ts'
 import type { Reporter } from '../report/events.ts'
 import type { Clock } from '../shared/clock.ts'
@@ -22,6 +21,7 @@ import { Routes } from './routes.ts'
 import { CONTROLLER, Teller } from './teller.ts'
 import type { Wake } from './wake.ts'
 import type { World } from './world.ts'
+import { Writer } from './writer.ts'
 
 export interface EngineOptions {
   client: Client
@@ -51,9 +51,6 @@ export interface EngineOptions {
 const MOVING: Interruption['kind'][] = ['cancelled', 'lost', 'abort']
 const WAITING: Interruption['kind'][] = [...MOVING, 'promote']
 
-/** Writes in a row that may meet a newer object: its status changes with every pod. */
-const MOST_STALE = 25
-
 /**
  * Asks the strategy for the next move of each workload, makes it, and asks again from what it sees then. It keeps nothing
  * that a new run would miss: everything is derived from record and cluster.
@@ -69,7 +66,7 @@ export class Engine {
   trouble: HeadgateError | undefined
   /** ms since 1970 when the share of the new version last changed, as far as this run knows */
   shareSince: number
-  #stale = 0
+  readonly #writer: Writer
 
   constructor(options: EngineOptions) {
     this.o = options
@@ -78,6 +75,7 @@ export class Engine {
     this.#judge = new Judge(this, this.#startedAt)
     this.routes = new Routes(options, this.#startedAt)
     this.#teller = new Teller(this)
+    this.#writer = new Writer(options)
   }
 
   get now(): number {
@@ -304,64 +302,9 @@ export class Engine {
     return sent
   }
 
-  /**
-   * One write, conditional on what it was made from. When that is stale nothing is written: the object is read again and
-   * the strategy decides anew.
-   */
+  /** One write, unless the lease is lost; see {@link Writer}. */
   async send(write: Write, text: string): Promise<void> {
     this.checkpoint(['lost'])
-    try {
-      const object = await this.#perform(write)
-      if (object !== undefined) {
-        this.o.world.touched(refOf(object), this.now)
-        this.o.world.written.set(keyOf(refOf(object)), object.metadata.resourceVersion ?? '')
-        this.o.world.put(object)
-      }
-      this.#stale = 0
-      this.o.reporter.emit({ kind: 'change', text: this.#named(write, text) })
-    } catch (error) {
-      if (!(error instanceof ApiError) || (error.kind !== 'stale' && error.kind !== 'exists')) throw error
-      // The server answers a patch that cannot be applied like one that came too late; only the second gets better.
-      if (++this.#stale > MOST_STALE) throw error
-      await this.#refresh(write)
-    }
-  }
-
-  #named(write: Write, text: string): string {
-    if (write.verb === 'delete') return text
-    const name = nameOf(refOf(write.object))
-    return text.startsWith('Service/') || name.startsWith('Service/') ? text : `${name}: ${text}`
-  }
-
-  async #perform(write: Write): Promise<KubeObject | undefined> {
-    const { client, world } = this.o
-    switch (write.verb) {
-      case 'patch': {
-        const version = write.object.metadata.resourceVersion ?? ''
-        const test = { op: 'test' as const, path: '/metadata/resourceVersion', value: version }
-        return client.patch(
-          refOf(write.object),
-          { type: 'json', operations: [test, ...write.operations] },
-          { fieldManager: MOVER },
-        )
-      }
-      case 'create':
-        return client.create(write.object, { fieldManager: MOVER })
-      case 'apply':
-        return this.o.apply(write.object, write.live)
-      case 'delete':
-        await client.delete(write.ref, write.uid === undefined ? {} : { uid: write.uid })
-        world.drop(write.ref)
-        world.touched(write.ref, this.now)
-        return undefined
-    }
-  }
-
-  async #refresh(write: Write): Promise<void> {
-    if (write.verb === 'delete') return
-    const known = this.o.world.current(write.object)
-    if (known !== undefined && known.metadata.resourceVersion !== write.object.metadata.resourceVersion) return
-    const fresh = await this.o.client.get(refOf(write.object))
-    if (fresh !== undefined) this.o.world.put(fresh)
+    await this.#writer.send(write, text)
   }
 }

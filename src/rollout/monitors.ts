@@ -32,17 +32,21 @@ export class Monitors {
     }
   }
 
-  /** What those that run say now, at the planned end of a step; the ones whose stretch ends here are over. */
-  async ends(index: number): Promise<{ check: Check; verdict: CheckVerdict }[]> {
+  /** What those that run say now, at the planned end of a step. */
+  async say(): Promise<{ check: Check; verdict: CheckVerdict }[]> {
     const said: { check: Check; verdict: CheckVerdict }[] = []
+    for (const { monitor } of this.#running.values())
+      said.push({ check: monitor.check, verdict: await monitor.settled() })
+    return said
+  }
+
+  /** The step is over, and with it those whose stretch ends here. */
+  over(index: number): void {
     for (const [name, { monitor, last }] of this.#running) {
-      const verdict = await monitor.settled()
-      said.push({ check: monitor.check, verdict })
       if (index < last) continue
       monitor.close()
       this.#running.delete(name)
     }
-    return said
   }
 
   /** A comparison as a step. */
@@ -78,7 +82,8 @@ class Monitor {
   readonly #asker: Asker
   readonly #stop = new AbortController()
   #last: CheckVerdict | undefined
-  #round = Promise.resolve()
+  /** the measurement under way, or the last one */
+  #round: Promise<CheckVerdict> | undefined
 
   constructor(engine: Engine, check: PlainCheck, stop: AbortSignal) {
     this.check = check
@@ -107,9 +112,8 @@ class Monitor {
     const { clock } = this.#engine.o
     let failed = 0
     while (!signal.aborted) {
-      const round = this.#measure()
-      this.#round = round.then(() => {})
-      const verdict = await round
+      this.#round = this.#measure()
+      const verdict = await this.#round
       if (signal.aborted) return
       this.#tell(verdict)
       failed = verdict.kind === 'fail' ? failed + 1 : 0

@@ -64,6 +64,7 @@ async function withMonitors(
       if (promoted.full === true) skip = { approvedUntil: Number.POSITIVE_INFINITY, everything: true }
       await engine.o.lease.answer(promoted, `step ${index + 1} is passed`)
     }
+    if (verdict.kind === 'pass') monitors.over(index)
     if (verdict.kind === 'pause') {
       await book.save(
         { ...tested(engine), phase: 'paused', reason: verdict.text },
@@ -116,7 +117,7 @@ async function doStep(
     case 'wait':
       if (passes.everything || approved) return { kind: 'pass', text: 'passed by promote' }
       await engine.watchFor(goal, step.ms)
-      return settled(engine, monitors, goal.index, () => engine.watchFor(goal, step.ms))
+      return settled(engine, monitors, () => engine.watchFor(goal, step.ms))
     case 'approve':
       if (approved) return { kind: 'pass', text: 'approved' }
       // Somebody may have said go on while the step before was still under way.
@@ -132,19 +133,14 @@ async function doStep(
 }
 
 /** At the planned end of a wait: what the checks say that are asked meanwhile. */
-async function settled(
-  engine: Engine,
-  monitors: Monitors,
-  index: number,
-  extend: () => Promise<void>,
-): Promise<Verdict> {
+async function settled(engine: Engine, monitors: Monitors, extend: () => Promise<void>): Promise<Verdict> {
   const texts = ['nothing failed']
   let extended = false
-  for (const { check, verdict } of await monitors.ends(index)) {
+  for (const { check, verdict } of await monitors.say()) {
     const said = await decided(engine, check, verdict, false, async () => {
       if (!extended) await extend()
       extended = true
-      const [again] = (await monitors.ends(index)).filter((each) => each.check.name === check.name)
+      const [again] = (await monitors.say()).filter((each) => each.check.name === check.name)
       return again?.verdict ?? verdict
     })
     if (said.kind === 'pause') return said

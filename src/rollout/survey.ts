@@ -3,7 +3,7 @@ import type { Client } from '../kubernetes/client.ts'
 import { ApiError } from '../kubernetes/errors.ts'
 import { isDeployment, isService } from '../manifests/workload.ts'
 import type { DryRunResult, LiveLists } from '../preflight/input.ts'
-import { compareRights, type Need, neededRights, type RulesReview } from '../preflight/rights.ts'
+import { compareRights, type Need, neededRights, type ResourceName, type RulesReview } from '../preflight/rights.ts'
 import type { JsonMap } from '../shared/objects.ts'
 import { type Deployment, keyOf, type KubeObject, refOf, type ReplicaSet } from '../shared/objects.ts'
 import type { Clock } from '../shared/clock.ts'
@@ -221,6 +221,18 @@ export async function dryRunOne(
   }
 }
 
+/** How the API server calls a kind, as far as discovery has been asked. */
+function namesOf({
+  discovery,
+}: Pick<Client, 'discovery'>): (apiVersion: string, kind: string) => ResourceName | undefined {
+  return (apiVersion, kind) => {
+    const known = discovery.known(apiVersion, kind)
+    if (known === undefined) return undefined
+    const group = apiVersion.includes('/') ? (apiVersion.split('/')[0] ?? '') : ''
+    return { group, resource: known.plural, namespaced: known.namespaced }
+  }
+}
+
 /** Which rights the command needs for this release, and which of them the credentials lack. Asks for nothing else. */
 export async function readRights({
   client,
@@ -234,18 +246,7 @@ export async function readRights({
 }): Promise<{ missing: Need[]; needs: Need[] }> {
   const objects = release.objects.map(({ object }) => object)
   const { strategy, pods, prune } = settings
-  const resourceOf = (
-    apiVersion: string,
-    kind: string,
-  ): { group: string; resource: string; namespaced: boolean } | undefined => {
-    const known = client.discovery.known(apiVersion, kind)
-    if (known === undefined) return undefined
-    return {
-      group: apiVersion.includes('/') ? (apiVersion.split('/')[0] ?? '') : '',
-      resource: known.plural,
-      namespaced: known.namespaced,
-    }
-  }
+  const resourceOf = namesOf(client)
   const needs = neededRights({
     commands: [command],
     app: release.app,

@@ -1,0 +1,57 @@
+import { describe, expect, it } from 'vitest'
+import type { CommandEnd } from '../../../src/checks/asker.ts'
+import { type PlainCheck, runCheck } from '../../../src/checks/measure.ts'
+import { checkOf } from '../../../src/input/checks.ts'
+import type { CheckValues } from '../../../src/input/checks-schema.ts'
+import { askerWith, clock } from './asked.ts'
+
+const END: CommandEnd = { exitCode: 0, late: false, lines: ['said'] }
+
+/** Runs a command check whose process ends with these codes, one after the other. */
+async function ran(codes: (number | 'late' | 'gone')[], values: CheckValues = {}) {
+  const check = checkOf('smoke', { command: { run: 'x' }, ...values }) as PlainCheck
+  let asked = 0
+  const asker = askerWith({
+    runCommand: () => {
+      const code = codes[Math.min(asked++, codes.length - 1)] ?? 0
+      if (code === 'gone') return Promise.reject(new Error('spawn sh ENOENT'))
+      return Promise.resolve(code === 'late' ? { ...END, exitCode: 143, late: true } : { ...END, exitCode: code })
+    },
+  })
+  const begun = clock.now()
+  const verdict = await clock.run(runCheck(asker, check))
+  return { ...verdict, asked, seconds: (clock.now() - begun) / 1_000 }
+}
+
+describe('a check as a step', () => {
+  it.each([
+    ['passes at once', [0], {}, 'pass', 1, 'it ended with 0'],
+    ['passes three times in a row', [0], { times: 3 }, 'pass', 3, '3 times in a row'],
+    ['fails at once', [1], {}, 'fail', 1, 'it ended with 1: said'],
+    ['tolerates one failure', [1, 0], { failures: 1 }, 'pass', 2, 'it ended with 0'],
+    ['tolerates no second one', [1, 2], { failures: 1 }, 'fail', 2, 'it ended with 2'],
+    ['begins to count anew after a failure', [0, 1, 0, 0], { times: 2, failures: 1 }, 'pass', 4, '2 times in a row'],
+    ['is asked again while it cannot tell', [75, 75, 0], {}, 'pass', 3, 'it ended with 0'],
+    ['cannot tell', [75], {}, 'inconclusive', 3, 'it cannot tell'],
+    ['took too long', ['late'], {}, 'inconclusive', 3, 'within 300 s'],
+    ['was not found', [127], {}, 'inconclusive', 3, 'could not run it'],
+    ['was not started', ['gone'], {}, 'inconclusive', 3, 'ENOENT'],
+    [
+      'never settles',
+      [0, 1, 0, 1, 0, 1, 0],
+      { times: 2, failures: 1 },
+      'fail',
+      7,
+      'did not pass 2 times in a row within 7',
+    ],
+  ] as const)('%s', async (_name, codes, values, kind, asked, text) => {
+    const verdict = await ran([...codes], values)
+    expect(verdict).toMatchObject({ kind, asked })
+    expect(verdict.text).toContain(text)
+    expect(verdict.seconds).toBe((asked - 1) * 10)
+  })
+
+  it('waits its interval between two', async () => {
+    expect(await ran([0], { times: 4, interval: '500ms' })).toMatchObject({ kind: 'pass', seconds: 1.5 })
+  })
+})
