@@ -26,6 +26,7 @@ export default defineConfig({
       provider: 'v8',
       // The pure folders.
       include: [
+        'src/analysis/**',
         'src/manifests/**',
         'src/strategies/**',
         'src/health/**',

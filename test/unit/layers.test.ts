@@ -6,7 +6,7 @@ const ROOT = resolve(import.meta.dirname, '../..')
 
 /** What decides or draws, and therefore may not reach outwards, not even through another file. */
 const PURE = [
-  /^src\/(manifests|strategies|health|shared|report)\//,
+  /^src\/(analysis|manifests|strategies|health|shared|report)\//,
   /^src\/preflight\/(finding|rules)\.ts$/,
   /^src\/rollout\/(machine|record|settings|codec|by-hand)\.ts$/,
 ]
