@@ -136,6 +136,8 @@ export interface CompareCheck extends Common {
   atLeast: number
   /** share of errors that is bad whatever stable does, 0..1 */
   most?: number
+  /** before the last step the new version must be shown to be not much worse, not only not shown to be worse */
+  strict: boolean
   /** what follows a change of the share is left out, ms */
   warmUpMs: number
 }
@@ -149,6 +151,21 @@ export type Check =
   | JobCheck
   | CommandCheck
   | CompareCheck
+
+/** The step `warm-up`: requests to the new pods before users come. */
+export interface WarmUp {
+  path: string
+  headers: Record<string, string>
+  port?: string | number
+  /** most requests a second to each pod */
+  rate: number
+  /** ms after which it cannot tell */
+  forMs: number
+  /** at most so many times as slow as the old version */
+  within: number
+  timeoutMs: number
+  onInconclusive: OnInconclusive
+}
 
 /** All text of a check in which `${NAME}` stands for a variable of the environment. */
 export function expandedTexts(check: Check): string[] {

@@ -34,7 +34,7 @@ export async function act(deps: Deps, app: string, namespace: string, seen: Roll
     return asked ?? resultOf(deps, { outcome: 'unchanged', message: early.message, record: seen })
   }
   const asks = early.kind === 'promote' && !early.full
-  const unset = asks ? unsetVariables(deps, seen.checks, seen.plan.slice(seen.step)) : undefined
+  const unset = asks ? unsetVariables(deps, { ...seen, steps: seen.plan.slice(seen.step) }) : undefined
   if (unset !== undefined)
     return resultOf(deps, { outcome: 'refused', message: unset.message, record: seen, failure: unset })
   const asked = await askActingRun(deps, app, namespace, seen)

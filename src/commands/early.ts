@@ -2,7 +2,7 @@ import { hint, type Problem, refuseProblems } from '../input/problems.ts'
 import { isDeployment, isPercent, valueAt } from '../manifests/workload.ts'
 import type { Deps } from '../rollout/deps.ts'
 import type { Release } from '../rollout/release.ts'
-import { type Check, checksAsked, expandedTexts } from '../checks/spec.ts'
+import { type Check, checksAsked, expandedTexts, type WarmUp } from '../checks/spec.ts'
 import type { Settings } from '../rollout/settings.ts'
 import { type Failure, failureOf, HeadgateError } from '../shared/errors.ts'
 import { nameOf, refOf } from '../shared/objects.ts'
@@ -33,13 +33,23 @@ export function requireCounts({ objects }: Release): void {
   if (problems.length > 0) throw refuseProblems('int-or-percent', problems)
 }
 
+/** Steps, and what they ask by. */
+interface Asked {
+  checks: Record<string, Check>
+  warmUp?: WarmUp
+  steps: readonly Step[]
+}
+
 /** What the environment lacks for the checks of these steps (`variable-unset`), told before the first one needs it. */
 export function unsetVariables(
   { expand }: Pick<Deps, 'expand'>,
-  checks: Record<string, Check>,
-  steps: readonly Step[],
+  { checks, steps, warmUp }: Asked,
 ): Failure | undefined {
-  const texts = checksAsked(steps, checks).flatMap((check) => expandedTexts(check))
+  const warms = steps.some(({ kind }) => kind === 'warm-up')
+  const texts = [
+    ...checksAsked(steps, checks).flatMap((check) => expandedTexts(check)),
+    ...(warms ? Object.values(warmUp?.headers ?? {}) : []),
+  ]
   const failures = new Map<string, Failure>()
   for (const text of texts) {
     try {
@@ -55,7 +65,7 @@ export function unsetVariables(
 }
 
 /** Refuses (`variable-unset`) before anything is touched what a check would refuse in the middle. */
-export function requireVariables(deps: Deps, { checks, steps }: Pick<Settings, 'checks' | 'steps'>): void {
-  const failure = unsetVariables(deps, checks, steps)
+export function requireVariables(deps: Deps, asked: Asked): void {
+  const failure = unsetVariables(deps, asked)
   if (failure !== undefined) throw new HeadgateError(failure)
 }

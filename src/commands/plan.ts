@@ -20,8 +20,7 @@ export async function plan(deps: Deps): Promise<Result> {
   try {
     const found = await readRecord(deps.client, release.app, release.namespace)
     const known = await underWay(deps, release, found?.record)
-    const { checks, steps } = deps.settings
-    const unset = unsetVariables(deps, checks, steps)
+    const unset = unsetVariables(deps, deps.settings)
     // The environment of a plan need not be that of the deploy.
     const notes =
       unset === undefined ? known.notes : [...known.notes, `A deploy as here would be refused: ${unset.message}.`]

@@ -192,10 +192,38 @@ const compareCheck = section(
       whole(1, 1_000_000, 'Requests to the new version without which nothing passes, default 300.'),
     ),
     most: v.optional(percent('Share of errors that is bad whatever stable does.')),
+    strict: v.optional(
+      flag(
+        'At its last planned end it must be shown that at most 1 percentage point more fails (slow: 5), default true.',
+      ),
+    ),
     'warm-up': v.optional(short('Left out after each change of the share, default 30s.')),
   },
   BESIDE,
 )
+
+const onInconclusive = choice(
+  ['pause', 'extend', 'promote', 'abort'],
+  'When it cannot tell: ask a person (default), go on once more and then ask, go on, or go back.',
+)
+
+export const WARM_UP_SCHEMA = section({
+  path: v.optional(path('Path asked, default /.')),
+  headers,
+  port,
+  rate: v.optional(whole(1, 100, 'Most requests a second to each new pod, default 20; it begins with one.')),
+  for: v.optional(short('Longest time, default 2m.')),
+  within: v.optional(
+    v.pipe(
+      v.number('must be a number from 1 to 100'),
+      v.minValue(1, 'must be a number from 1 to 100'),
+      v.maxValue(100, 'must be a number from 1 to 100'),
+      v.description('At most so many times as slow as the old version, default 2.'),
+    ),
+  ),
+  timeout: v.optional(short('Longest time for one request, default 5s.')),
+  'on-inconclusive': v.optional(onInconclusive),
+})
 
 export const CHECK_SCHEMA = section({
   http: v.optional(httpCheck),
@@ -223,12 +251,7 @@ export const CHECK_SCHEMA = section({
   ),
   times: v.optional(whole(1, 1_000, 'How often in a row it must pass as a step, default 1.')),
   failures: v.optional(whole(0, 100, 'Failed measurements in a row that are tolerated, default 0.')),
-  'on-inconclusive': v.optional(
-    choice(
-      ['pause', 'extend', 'promote', 'abort'],
-      'When it cannot tell: ask a person (default), go on once more and then ask, go on, or go back.',
-    ),
-  ),
+  'on-inconclusive': v.optional(onInconclusive),
   throughout: v.optional(
     v.union(
       [
@@ -245,3 +268,4 @@ export const CHECK_SCHEMA = section({
 
 export type CheckValues = v.InferOutput<typeof CHECK_SCHEMA>
 export const CHECK_KINDS = ['http', 'version', 'prometheus', 'web', 'pods', 'job', 'command', 'compare'] as const
+export type WarmUpValues = v.InferOutput<typeof WARM_UP_SCHEMA>

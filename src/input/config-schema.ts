@@ -1,6 +1,6 @@
 import * as v from 'valibot'
 import { STRATEGIES } from '../strategies/step.ts'
-import { CHECK_SCHEMA } from './checks-schema.ts'
+import { CHECK_SCHEMA, WARM_UP_SCHEMA } from './checks-schema.ts'
 import { choice, duration, flag, list, section, text } from './schema-parts.ts'
 import { TRAFFIC_SCHEMA } from './traffic-schema.ts'
 
@@ -41,6 +41,7 @@ export const CONFIG_SCHEMA = section({
     choice(['keep', 'replace'], 'Canary: new pods first, or no more pods than replicas where there is no room.'),
   ),
   checks: v.optional(named(CHECK_SCHEMA, 'Checks that steps ask, by name.')),
+  'warm-up': v.optional(v.pipe(WARM_UP_SCHEMA, v.description('How the step warm-up asks the new pods.'))),
   traffic: v.optional(
     v.pipe(TRAFFIC_SCHEMA, v.description('Canary: how requests are parted where a route leads to the Service.')),
   ),

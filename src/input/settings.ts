@@ -7,6 +7,7 @@ import type { Config } from './config.ts'
 import { INPUTS, type RawInputs } from './inputs.ts'
 import { isContent } from '../kubernetes/kubeconfig.ts'
 import { hint, refuseProblems } from './problems.ts'
+import { warmUpOf } from './checks.ts'
 import { readSteps } from './steps.ts'
 import { trafficSettings } from './traffic.ts'
 import { reads, Values, type Written } from './values.ts'
@@ -97,6 +98,7 @@ function settingsOf(raw: RawInputs, values: Values, config: Config | undefined):
     images: imagesOf(values),
     workloads: workloadsOf(config),
     checks: checksOf(values, config, steps),
+    warmUp: warmUpOf(config?.values['warm-up']),
     traffic: trafficOf(values, strategy, config),
     accept: values.lines('accept'),
     takeOver: values.lines('take-over'),

@@ -10,10 +10,11 @@ const FORMS: Record<Step['kind'], string> = {
   wait: 'wait D',
   check: 'check NAME',
   job: 'job NAME',
+  'warm-up': 'warm-up',
   approve: 'approve',
   switch: 'switch',
 }
-const WORDS = ['mirror', 'wait', 'check', 'job', 'approve', 'switch'] as const
+const WORDS = ['mirror', 'wait', 'check', 'job', 'warm-up', 'approve', 'switch'] as const
 const NAME = /^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/
 
 /** One step as written, and where it begins. */
@@ -134,6 +135,7 @@ function stepOf(text: string, strategy: Strategy): Step | string {
     case 'check':
     case 'job':
       return namedOf(known, rest)
+    case 'warm-up':
     case 'approve':
     case 'switch':
       return rest.length === 0 ? { kind: known } : `"${known}" stands alone`
@@ -215,6 +217,10 @@ function checkOrder(reads: readonly Read[], strategy: Strategy, add: Add, missin
         if (jobs.has(name)) add(piece, `the job "${name}" runs in a step before it already`)
         jobs.add(name)
       }
+    } else if (step.kind === 'warm-up') {
+      if (switched || (reached ?? 0) > 0) add(piece, 'users are on the new version already: it stands before them')
+      else if (strategy === 'canary' && !stands)
+        add(piece, 'it needs pods of the new version: 0% or a mirror before it')
     } else if (step.kind === 'check' && strategy === 'canary' && !stands)
       add(
         piece,

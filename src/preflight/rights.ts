@@ -293,7 +293,7 @@ function stepNeeds(input: NeedsInput): Need[] {
   const { steps = [], checks = {} } = input
   const asked = checksAsked(steps, checks)
   const jobs = steps.some(({ kind }) => kind === 'job') || asked.some(({ kind }) => kind === 'job')
-  const proxied = asked.some(asksPods)
+  const proxied = asked.some(asksPods) || steps.some(({ kind }) => kind === 'warm-up')
   const inside = asked.flatMap((check) => servicesAsked(check))
   return [
     ...namespacesOf(input).flatMap((namespace) => [

@@ -105,6 +105,7 @@ function whatNeedsRouter(match: Match[], { sticky, keep }: Traffic, steps: reado
   if (sticky !== undefined) return 'traffic: sticky'
   if (keep !== undefined) return 'traffic: keep-versions'
   if (steps.some((step) => step.kind === 'weight' && step.percent === 0)) return 'the step 0%'
+  if (steps.some(({ kind }) => kind === 'warm-up')) return 'the step warm-up'
   return steps.some(({ kind }) => kind === 'mirror') ? 'the step mirror' : undefined
 }
 

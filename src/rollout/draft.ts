@@ -185,6 +185,7 @@ function fromSettings(
     prune,
     steps: settings.steps.map(stepText),
     plan: [...settings.steps],
+    ...(settings.steps.some(({ kind }) => kind === 'warm-up') ? { warmUp: settings.warmUp } : {}),
     ...inputsOf(settings),
     ...(settings.environment === undefined ? {} : { environment: settings.environment }),
     ...(settings.environmentUrl === undefined ? {} : { environmentUrl: settings.environmentUrl }),

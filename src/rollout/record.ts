@@ -2,7 +2,8 @@ import type { Failure } from '../shared/errors.ts'
 import type { RollingUpdate, ServicePort } from '../shared/objects.ts'
 import type { Step, Strategy } from '../strategies/step.ts'
 import type { Match, Pin, RouterName, Sticky, WeightPaths } from '../routers/router.ts'
-import type { Check } from '../checks/spec.ts'
+import type { CompareState } from '../checks/compare.ts'
+import type { Check, WarmUp } from '../checks/spec.ts'
 import type { KeepVersions, RunSource } from './settings.ts'
 
 /** Where a rollout rests. `none` is the absence of a record. */
@@ -153,6 +154,10 @@ export interface RolloutRecord {
   /** older versions that are reachable under their ids, newest first */
   kept?: KeptVersion[]
   checks: Record<string, Check>
+  /** how the step `warm-up` asks; absent without that step */
+  warmUp?: WarmUp
+  /** what comparisons have gathered since the rollout began, by check */
+  analysis?: Record<string, CompareState>
   timeoutMs: number
   onFailure: 'abort' | 'stop'
   onCancel: 'abort' | 'stop'

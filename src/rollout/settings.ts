@@ -1,4 +1,4 @@
-import type { Check } from '../checks/spec.ts'
+import type { Check, WarmUp } from '../checks/spec.ts'
 import type { Place } from '../shared/errors.ts'
 import type { Match, ObjectKind, RouterName, WeightPaths } from '../routers/router.ts'
 import type { Step, Strategy } from '../strategies/step.ts'
@@ -73,6 +73,7 @@ export interface Settings {
   /** strategy of one workload where it differs from the app's: `plain` is applied and awaited, without steps */
   workloads: Record<string, { strategy: 'plain'; place?: Place }>
   checks: Record<string, Check>
+  warmUp: WarmUp
   traffic: Traffic
   /** ids of findings that are accepted by name */
   accept: string[]

@@ -1,6 +1,7 @@
 import { runCheck } from '../checks/measure.ts'
-import type { Check } from '../checks/spec.ts'
+import type { Check, OnInconclusive } from '../checks/spec.ts'
 import type { CheckVerdict } from '../checks/verdict.ts'
+import { warmUp } from '../checks/warm-up.ts'
 import type { LeaseRequest } from '../kubernetes/lease.ts'
 import { HeadgateError } from '../shared/errors.ts'
 import type { Goal } from '../strategies/strategy.ts'
@@ -10,7 +11,8 @@ import type { Engine } from './engine.ts'
 import { tested } from './images.ts'
 import { Interrupted } from './interrupt.ts'
 import { runJob } from './jobs.ts'
-import { checkFailure, Monitors } from './monitors.ts'
+import { checkFailure } from './monitor.ts'
+import { Monitors } from './monitors.ts'
 
 export interface Passes {
   /** approvals are passed until this step index (exclusive); Infinity with `full` */
@@ -23,7 +25,7 @@ export interface Passes {
  * Does the steps that are left, writing the record once after each. Returns `paused` where a person has to say go on.
  */
 export async function runSteps(engine: Engine, steps: Step[], passes: Passes): Promise<'done' | 'paused'> {
-  const monitors = new Monitors(engine)
+  const monitors = new Monitors(engine, steps)
   try {
     return await withMonitors(engine, monitors, steps, passes)
   } finally {
@@ -53,7 +55,7 @@ async function withMonitors(
     const goal: Goal = { kind: 'step', steps, index }
     await engine.reach(goal, book.record.timeoutMs)
     if (step.kind === 'weight' || step.kind === 'switch') engine.shareSince = engine.now
-    if (!skip.everything) monitors.begin(steps, index)
+    if (!skip.everything) monitors.begin(index)
     let verdict: Verdict
     try {
       verdict = await doStep(engine, monitors, step, goal, skip)
@@ -67,7 +69,7 @@ async function withMonitors(
     if (verdict.kind === 'pass') monitors.over(index)
     if (verdict.kind === 'pause') {
       await book.save(
-        { ...tested(engine), phase: 'paused', reason: verdict.text },
+        { ...tested(engine), ...monitors.analysis, phase: 'paused', reason: verdict.text },
         { kind: 'paused', text: verdict.text, step: index },
       )
       reporter.emit({ kind: 'line', text: `Paused: ${verdict.text}` })
@@ -79,11 +81,15 @@ async function withMonitors(
       // Done and waiting in one write: nothing happens between them.
       reporter.emit({ kind: 'phase', title: `Step ${index + 2} of ${steps.length}: approve` })
       const rest = { step: index + 1, phase: 'paused' as const, reason: APPROVAL }
-      await book.save({ ...tested(engine), ...rest }, over, { kind: 'paused', text: APPROVAL, step: index + 1 })
+      await book.save({ ...tested(engine), ...monitors.analysis, ...rest }, over, {
+        kind: 'paused',
+        text: APPROVAL,
+        step: index + 1,
+      })
       reporter.emit({ kind: 'line', text: `Paused: ${APPROVAL}` })
       return 'paused'
     }
-    await book.save({ ...tested(engine), step: index + 1, phase: 'progressing' }, over)
+    await book.save({ ...tested(engine), ...monitors.analysis, step: index + 1, phase: 'progressing' }, over)
   }
   return 'done'
 }
@@ -117,7 +123,7 @@ async function doStep(
     case 'wait':
       if (passes.everything || approved) return { kind: 'pass', text: 'passed by promote' }
       await engine.watchFor(goal, step.ms)
-      return settled(engine, monitors, () => engine.watchFor(goal, step.ms))
+      return settled(engine, monitors, goal.index, () => engine.watchFor(goal, step.ms))
     case 'approve':
       if (approved) return { kind: 'pass', text: 'approved' }
       // Somebody may have said go on while the step before was still under way.
@@ -125,22 +131,37 @@ async function doStep(
       return { kind: 'pause', text: APPROVAL }
     case 'check':
       if (passes.everything) return { kind: 'pass', text: 'passed by promote' }
-      return checks(engine, monitors, step.names, approved)
+      return checks(engine, monitors, step.names, goal.index, approved)
+    case 'warm-up':
+      if (passes.everything) return { kind: 'pass', text: 'passed by promote' }
+      return warmedUp(engine, approved)
     case 'job':
       for (const name of step.names) await runJob(engine, name)
       return { kind: 'pass', text: 'succeeded' }
   }
 }
 
+async function warmedUp(engine: Engine, approved: boolean): Promise<Verdict> {
+  const { warmUp: spec } = engine.o.book.record
+  if (spec === undefined) throw new Error('the record does not say how to warm up')
+  const run = (): Promise<CheckVerdict> => warmUp(askerOf(engine), spec)
+  return decided(engine, { what: 'warm-up', onInconclusive: spec.onInconclusive }, await run(), approved, run)
+}
+
 /** At the planned end of a wait: what the checks say that are asked meanwhile. */
-async function settled(engine: Engine, monitors: Monitors, extend: () => Promise<void>): Promise<Verdict> {
+async function settled(
+  engine: Engine,
+  monitors: Monitors,
+  index: number,
+  extend: () => Promise<void>,
+): Promise<Verdict> {
   const texts = ['nothing failed']
   let extended = false
-  for (const { check, verdict } of await monitors.say()) {
-    const said = await decided(engine, check, verdict, false, async () => {
+  for (const { check, verdict } of await monitors.say(index)) {
+    const said = await decided(engine, askedBy(check), verdict, false, async () => {
       if (!extended) await extend()
       extended = true
-      const [again] = (await monitors.say()).filter((each) => each.check.name === check.name)
+      const [again] = (await monitors.say(index)).filter((each) => each.check.name === check.name)
       return again?.verdict ?? verdict
     })
     if (said.kind === 'pause') return said
@@ -150,7 +171,13 @@ async function settled(engine: Engine, monitors: Monitors, extend: () => Promise
 }
 
 /** A failed check fails the step; one that cannot tell does what its check says, unless a person has just said go on. */
-async function checks(engine: Engine, monitors: Monitors, names: string[], approved: boolean): Promise<Verdict> {
+async function checks(
+  engine: Engine,
+  monitors: Monitors,
+  names: string[],
+  index: number,
+  approved: boolean,
+): Promise<Verdict> {
   const texts: string[] = []
   const asker = askerOf(engine)
   for (const name of names) {
@@ -158,32 +185,43 @@ async function checks(engine: Engine, monitors: Monitors, names: string[], appro
     if (check === undefined)
       throw new HeadgateError({ kind: 'failed', code: 'check-unknown', message: `check ${name} is not in the record` })
     const run = (): Promise<CheckVerdict> =>
-      check.kind === 'compare' ? monitors.compared(check) : runCheck(asker, check)
-    const said = await decided(engine, check, await run(), approved, run)
+      check.kind === 'compare' ? monitors.compared(check, index) : runCheck(asker, check)
+    const said = await decided(engine, askedBy(check), await run(), approved, run)
     if (said.kind === 'pause') return said
     texts.push(said.text)
   }
   return { kind: 'pass', text: texts.join('; ') }
 }
 
+/** What asks, and what follows when it cannot tell. */
+interface Asked {
+  /** for people, e.g. `check home-page` */
+  what: string
+  onInconclusive: OnInconclusive
+}
+
+function askedBy({ name, onInconclusive }: Check): Asked {
+  return { what: `check ${name}`, onInconclusive }
+}
+
 /**
- * What a verdict leads to. Throws HeadgateError: the check failed, or could not tell and is to go back then.
+ * What a verdict leads to. Throws HeadgateError: it failed, or could not tell and is to go back then.
  * @param again once more as long, for `extend`
  */
 async function decided(
   engine: Engine,
-  check: Check,
+  asked: Asked,
   verdict: CheckVerdict,
   approved: boolean,
   again: () => Promise<CheckVerdict>,
 ): Promise<Verdict> {
-  const { name, onInconclusive } = check
+  const { what, onInconclusive } = asked
   const { reporter } = engine.o
-  reporter.emit({ kind: 'line', text: `check ${name}: ${verdict.kind}, ${verdict.text}` })
+  reporter.emit({ kind: 'line', text: `${what}: ${verdict.kind}, ${verdict.text}` })
   if (verdict.kind === 'pass') return { kind: 'pass', text: verdict.text }
-  if (verdict.kind === 'fail') throw new HeadgateError(checkFailure(check, verdict))
+  if (verdict.kind === 'fail') throw new HeadgateError(checkFailure(what, verdict))
   if (approved) return { kind: 'pass', text: `${verdict.text}; a person said go on` }
-  const unknown = `check ${name} could not tell: ${verdict.text}`
+  const unknown = `${what} could not tell: ${verdict.text}`
   switch (onInconclusive) {
     case 'pause':
       return { kind: 'pause', text: unknown }
@@ -195,11 +233,11 @@ async function decided(
         kind: 'failed',
         code: 'check-inconclusive',
         message: `${unknown}; on-inconclusive is abort`,
-        evidence: [{ title: `check ${name}`, lines: verdict.lines }],
+        evidence: [{ title: what, lines: verdict.lines }],
         next: 'see why it cannot tell, and deploy again; or let a person decide, on-inconclusive: pause',
       })
     case 'extend':
       reporter.emit({ kind: 'line', text: `${unknown}; once more` })
-      return decided(engine, { ...check, onInconclusive: 'pause' }, await again(), approved, again)
+      return decided(engine, { what, onInconclusive: 'pause' }, await again(), approved, again)
   }
 }

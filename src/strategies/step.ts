@@ -12,6 +12,8 @@ export type Step =
   | { kind: 'wait'; ms: number }
   | { kind: 'check'; names: string[] }
   | { kind: 'job'; names: string[] }
+  /** requests to the new pods until they answer as fast as the old ones */
+  | { kind: 'warm-up' }
   | { kind: 'approve' }
   | { kind: 'switch' }
 
@@ -19,8 +21,8 @@ export type Step =
 export const ALLOWED_STEPS: Record<Strategy, readonly Step['kind'][]> = {
   rolling: [],
   recreate: ['job'],
-  canary: ['weight', 'mirror', 'wait', 'check', 'job', 'approve'],
-  'blue-green': ['switch', 'wait', 'check', 'job', 'approve'],
+  canary: ['weight', 'mirror', 'wait', 'check', 'job', 'warm-up', 'approve'],
+  'blue-green': ['switch', 'wait', 'check', 'job', 'warm-up', 'approve'],
 }
 
 export const DEFAULT_STEPS: Record<Strategy, readonly Step[]> = {
@@ -47,6 +49,7 @@ export function stepText(step: Step): string {
     case 'check':
     case 'job':
       return `${step.kind} ${step.names.join(' ')}`
+    case 'warm-up':
     case 'approve':
     case 'switch':
       return step.kind

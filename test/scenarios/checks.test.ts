@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest'
 import type { Answer, FetchUrl } from '../../src/checks/asker.ts'
-import { checkOf } from '../../src/input/checks.ts'
+import { checkOf, warmUpOf } from '../../src/input/checks.ts'
 import type { CheckValues } from '../../src/input/checks-schema.ts'
 import type { ReportEvent } from '../../src/report/events.ts'
-import { canaryOf, expectUnharmed, manifestOf, running, V1, V2 } from './given.ts'
+import { BESIDE, blueGreenOf, canaryOf, expectUnharmed, manifestOf, running, V1, V2 } from './given.ts'
 import { manifestsOf, type RunOptions, type World } from './world.ts'
 
 const QUERY = { prometheus: { url: 'http://prometheus', query: 'x{pod=~"{{canary}}"}', max: 0.01 } }
@@ -238,5 +238,34 @@ describe('other kinds', () => {
     expect(result?.failure?.code).toBe(code)
     expect(JSON.stringify(events)).toContain('Job/smoke-1-c1 started')
     expectUnharmed(world)
+  })
+})
+
+describe('warm-up', () => {
+  it('asks the new pods before users come', async () => {
+    const world = await running({ judged: BESIDE })
+    const { result, events } = await world.run('deploy', blueGreenOf(V2, { plan: 'warm-up, switch' }))
+    expect(result, result?.message).toMatchObject({ outcome: 'succeeded' })
+    expect(linesOf(events)).toMatch(/warm-up: pass, \d+ ms against \d+ ms of the old version, after \d+ requests/)
+    expectUnharmed(world)
+  })
+
+  it('of a version that stays cold waits for a person', async () => {
+    const world = await running({ judged: BESIDE })
+    world.emulator.setBehaviour(`gihyodocker/echo-version:${V2}`, { http: () => ({ status: 503, body: 'cold' }) })
+    const { result } = await world.run(
+      'deploy',
+      blueGreenOf(V2, { plan: 'warm-up, switch', warmUp: warmUpOf({ for: '20s' }) }),
+    )
+    expect(result).toMatchObject({ outcome: 'paused' })
+    expect(world.record?.reason).toContain('warm-up could not tell')
+    expect((await world.run('promote')).result).toMatchObject({ outcome: 'succeeded' })
+    expectUnharmed(world)
+  })
+
+  it('needs a router in a canary', async () => {
+    const world = await running()
+    const { result } = await world.run('deploy', canaryOf(V2, { plan: '0%, warm-up, 50%' }))
+    expect(result).toMatchObject({ outcome: 'refused' })
   })
 })

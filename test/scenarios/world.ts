@@ -1,3 +1,4 @@
+import { warmUpOf } from '../../src/input/checks.ts'
 import type { FetchUrl, RunCommand } from '../../src/checks/asker.ts'
 import { runCommand } from '../../src/commands/run.ts'
 import { Client } from '../../src/kubernetes/client.ts'
@@ -264,6 +265,7 @@ function defaults(command: Command, strategy: Strategy, plan: string | undefined
     images: [],
     workloads: {},
     checks: {},
+    warmUp: warmUpOf(),
     traffic: { router: 'auto', routes: [], match: [], pods: 'share', onDrift: 'stop', weights: [] },
     accept: [],
     takeOver: [],

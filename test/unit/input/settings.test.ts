@@ -1,3 +1,4 @@
+import { warmUpOf } from '../../../src/input/checks.ts'
 import { describe, expect, it } from 'vitest'
 import { parseConfig } from '../../../src/input/config.ts'
 import type { RawInputs } from '../../../src/input/inputs.ts'
@@ -34,6 +35,7 @@ describe('settings', () => {
         capacity: 'keep',
         manifests: ['k8s/'],
         images: [],
+        warmUp: warmUpOf(),
         workloads: {},
         checks: {},
         traffic: { router: 'auto', routes: [], match: [], pods: 'share', onDrift: 'stop', weights: [] },

@@ -1,3 +1,4 @@
+import { warmUpOf } from '../../../src/input/checks.ts'
 import { describe, expect, it } from 'vitest'
 import type { DryRunResult } from '../../../src/preflight/input.ts'
 import {
@@ -36,6 +37,7 @@ function settings(change: Partial<Settings> = {}): Settings {
     images: [],
     workloads: {},
     checks: {},
+    warmUp: warmUpOf(),
     traffic: { router: 'auto', routes: [], match: [], pods: 'share', onDrift: 'stop', weights: [] },
     accept: [],
     takeOver: [],

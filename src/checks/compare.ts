@@ -1,0 +1,261 @@
+import { percentText, rateOf, sumCounts, type Counts, NOTHING } from '../analysis/counts.ts'
+import { type Arm, differenceOf, oddityText, type Reading } from '../analysis/counters.ts'
+import { dispersionOf, type PodCounts } from '../analysis/dispersion.ts'
+import { passes } from '../analysis/passes.ts'
+import { addStratum, type Evidence, logNeeded, noEvidence, type Rule, verdictOf } from '../analysis/sequential.ts'
+import type { Asker } from './asker.ts'
+import { type CountersRead, readCounters } from './counters-source.ts'
+import type { CompareCheck } from './spec.ts'
+import type { CheckVerdict } from './verdict.ts'
+
+export const METRICS = ['errors', 'slow'] as const
+export type Metric = (typeof METRICS)[number]
+
+/** What has been gathered on one metric since the rollout began. */
+export interface MetricState {
+  evidence: Evidence
+  /** how unevenly bad requests fell on stable before, 1 or more; fixed before the first comparison */
+  dispersion: number
+}
+
+/** Kept in the record, so that a run that goes on does not begin anew. */
+export interface CompareState {
+  metrics: Partial<Record<Metric, MetricState>>
+  /** s; what takes longer is slow */
+  aboveSeconds?: number
+}
+
+/** Bad requests of the new version below which nothing fails. */
+const LEAST_BAD = 5
+/** How much more of the new version's requests may be bad before the last step, in shares of all. */
+const MARGINS: Record<Metric, number> = { errors: 0.01, slow: 0.05 }
+const SHOWN_ODDITIES = 5
+
+/** The new version against the old one at the same time, on counts of requests. It asks; when, is the caller's to say. */
+export class Comparison {
+  readonly check: CompareCheck
+  readonly #asker: Asker
+  /** how many metrics all comparisons of the rollout have together: they share the false alarms */
+  readonly #shared: number
+  #state: CompareState | undefined
+  #aboveSeconds: number | undefined
+  #before: CountersRead | undefined
+  readonly #quiet: Record<Metric, PodCounts[][]> = { errors: [], slow: [] }
+  #step: Record<Metric, { canary: Counts; stable: Counts }> = freshStep()
+  #unknown = 'nothing has been read yet'
+  readonly #odd: string[] = []
+
+  constructor(asker: Asker, check: CompareCheck, shared: number, state?: CompareState) {
+    this.#asker = asker
+    this.check = check
+    this.#shared = shared
+    this.#state = state
+    this.#aboveSeconds = state?.aboveSeconds ?? check.slow?.aboveSeconds
+  }
+
+  /** What is to be kept; undefined before the first comparison. */
+  get state(): CompareState | undefined {
+    return this.#state
+  }
+
+  /** It is known how evenly bad requests fall on stable: comparing may begin. */
+  get isFixed(): boolean {
+    return this.#state !== undefined
+  }
+
+  /** Looks at the old version alone, while nothing of the new one counts yet. */
+  async observe(): Promise<void> {
+    const read = await this.#read()
+    if (read === undefined) return
+    const before = this.#before
+    this.#before = read
+    if (before === undefined) return
+    for (const metric of metricsOf(this.check)) {
+      const difference = differenceBetween(before, read, metric, armsOf(this.#asker))
+      if (difference !== undefined) this.#quiet[metric].push(difference.pods.stable)
+    }
+  }
+
+  /** Ends observing. */
+  fix(): void {
+    if (this.#state !== undefined) return
+    const metrics: CompareState['metrics'] = {}
+    for (const metric of metricsOf(this.check)) {
+      const dispersion = dispersionOf(this.#quiet[metric]).phi
+      metrics[metric] = { dispersion, evidence: noEvidence(this.#rule(metric, dispersion)) }
+    }
+    this.#state = { metrics, ...(this.#aboveSeconds === undefined ? {} : { aboveSeconds: this.#aboveSeconds }) }
+    this.#before = undefined
+  }
+
+  /** The share has changed: what was read before does not belong to what comes. */
+  rebase(): void {
+    this.#before = undefined
+    this.#step = freshStep()
+  }
+
+  /** Reads once more and adds what came since the last reading. */
+  async look(): Promise<CheckVerdict> {
+    const read = await this.#read()
+    const state = this.#state
+    if (read === undefined || state === undefined)
+      return { kind: 'inconclusive', text: this.#unknown, lines: this.#lines() }
+    const before = this.#before
+    this.#before = read
+    if (before === undefined) return { kind: 'inconclusive', text: 'the first reading', lines: [] }
+    for (const metric of metricsOf(this.check)) this.#add(before, read, metric, state)
+    return this.#failure() ?? { kind: 'pass', text: this.#figures(), lines: this.#lines() }
+  }
+
+  #add(before: CountersRead, read: CountersRead, metric: Metric, state: CompareState): void {
+    const known = state.metrics[metric]
+    const difference = differenceBetween(before, read, metric, armsOf(this.#asker))
+    if (known === undefined || difference === undefined) return
+    const { canary, stable } = difference
+    const evidence = addStratum(known.evidence, { canary, stable }, this.#rule(metric, known.dispersion))
+    this.#state = { ...state, metrics: { ...this.#state?.metrics, [metric]: { ...known, evidence } } }
+    const step = this.#step[metric]
+    this.#step[metric] = { canary: sumCounts(step.canary, canary), stable: sumCounts(step.stable, stable) }
+    for (const odd of difference.odd) this.#note(oddityText(odd))
+  }
+
+  #note(text: string): void {
+    if (!this.#odd.includes(text)) this.#odd.push(text)
+    if (this.#odd.length > SHOWN_ODDITIES) this.#odd.shift()
+  }
+
+  #failure(): CheckVerdict | undefined {
+    for (const metric of metricsOf(this.check)) {
+      const known = this.#state?.metrics[metric]
+      if (known === undefined) continue
+      const rule = this.#rule(metric, known.dispersion)
+      const verdict = verdictOf(known.evidence, rule)
+      if (!verdict.failed) continue
+      const { canary, stable } = known.evidence
+      const needed = Math.round(Math.exp(logNeeded(rule)))
+      const against =
+        verdict.why === 'limit'
+          ? `more than ${percentText(this.check.most ?? 1)}, which is bad whatever the old version does`
+          : `more than ${this.check.tolerated} times as many`
+      const text = `${this.#word(metric, canary, 'new')}, ${this.#word(metric, stable, 'old')}: ${timesText(verdict.evidence)} times likelier if they are ${against}; ${needed} times are enough`
+      return { kind: 'fail', text, lines: this.#lines() }
+    }
+    return undefined
+  }
+
+  /**
+   * What it says at the planned end of a step.
+   * @param strict it is the last one: the new version must be shown to be not much worse, not only not shown to be
+   */
+  planned(strict: boolean): CheckVerdict {
+    const failure = this.#failure()
+    if (failure !== undefined) return failure
+    const state = this.#state
+    if (state === undefined) return { kind: 'inconclusive', text: this.#unknown, lines: this.#lines() }
+    const texts: string[] = []
+    for (const metric of metricsOf(this.check)) {
+      const known = state.metrics[metric]
+      const counts = strict ? this.#step[metric] : known?.evidence
+      if (counts === undefined) continue
+      const judged = passes(counts, {
+        least: this.check.atLeast,
+        ...(strict && this.check.strict ? { margin: MARGINS[metric] } : {}),
+      })
+      if (!judged.passed) {
+        const why =
+          counts.canary.total === 0
+            ? ` (${this.#unknown === '' ? 'no request came to the new version' : this.#unknown})`
+            : ''
+        return { kind: 'inconclusive', text: `${metric}: ${judged.text}${why}`, lines: this.#lines() }
+      }
+      texts.push(`${metric}: ${judged.text}`)
+    }
+    return { kind: 'pass', text: texts.join('; '), lines: this.#lines() }
+  }
+
+  #figures(): string {
+    return metricsOf(this.check)
+      .flatMap((metric) => {
+        const evidence = this.#state?.metrics[metric]?.evidence
+        return evidence === undefined
+          ? []
+          : [`${this.#word(metric, evidence.canary, 'new')}, ${this.#word(metric, evidence.stable, 'old')}`]
+      })
+      .join('; ')
+  }
+
+  #word(metric: Metric, counts: Counts, which: 'new' | 'old'): string {
+    const bad = metric === 'errors' ? 'failed' : `took longer than ${this.#aboveSeconds ?? 0} s`
+    return `${counts.bad} of ${counts.total} requests (${percentText(rateOf(counts))}) to the ${which} version ${bad}`
+  }
+
+  #lines(): string[] {
+    const dispersed = metricsOf(this.check).flatMap((metric) => {
+      const phi = this.#state?.metrics[metric]?.dispersion ?? 1
+      return phi > 1
+        ? [
+            `${metric} fall on the old version's pods ${phi.toFixed(1)} times as unevenly as by chance: it takes as much more to fail`,
+          ]
+        : []
+    })
+    return [this.#figures(), ...dispersed, ...this.#odd].filter((line) => line !== '')
+  }
+
+  #rule(metric: Metric, dispersion: number): Rule {
+    const { falseAlarms, tolerated, most } = this.check
+    return {
+      alpha: falseAlarms,
+      metrics: this.#shared,
+      tolerated,
+      dispersion,
+      leastBad: LEAST_BAD,
+      ...(metric === 'errors' && most !== undefined ? { limit: most } : {}),
+    }
+  }
+
+  async #read(): Promise<CountersRead | undefined> {
+    const found = await readCounters(this.#asker, this.check, this.#aboveSeconds)
+    if (found.kind === 'unknown') {
+      this.#unknown = found.text
+      this.#note(found.text)
+      return undefined
+    }
+    this.#unknown = ''
+    this.#aboveSeconds ??= found.aboveSeconds
+    for (const note of found.notes) this.#note(note)
+    return found
+  }
+}
+
+function freshStep(): Record<Metric, { canary: Counts; stable: Counts }> {
+  return { errors: { canary: NOTHING, stable: NOTHING }, slow: { canary: NOTHING, stable: NOTHING } }
+}
+
+export function metricsOf({ errors, slow }: Pick<CompareCheck, 'errors' | 'slow'>): Metric[] {
+  return [...(errors === undefined ? [] : ['errors' as const]), ...(slow === undefined ? [] : ['slow' as const])]
+}
+
+function differenceBetween(
+  before: CountersRead,
+  after: CountersRead,
+  metric: Metric,
+  armOf: (pod: string) => Arm | undefined,
+): ReturnType<typeof differenceOf> | undefined {
+  const [from, to]: (Reading | undefined)[] = [before.metrics[metric], after.metrics[metric]]
+  return from === undefined || to === undefined ? undefined : differenceOf(from, to, armOf)
+}
+
+/** By the names of the pods that there are now; one that has gone meanwhile answers for nobody. */
+function armsOf(asker: Asker): (pod: string) => Arm | undefined {
+  const workloads = asker.workloads()
+  const arms = new Map<string, Arm>()
+  for (const { stable, canary } of workloads) {
+    for (const { metadata } of stable.pods) arms.set(metadata.name ?? '', 'stable')
+    for (const { metadata } of canary.pods) arms.set(metadata.name ?? '', 'canary')
+  }
+  return (pod) => arms.get(pod)
+}
+
+function timesText(evidence: number): string {
+  return evidence >= 1e6 ? 'over a million' : String(Math.round(evidence))
+}

@@ -1,0 +1,131 @@
+import { numberText } from './limits.ts'
+import type { Asker, CheckedSide } from './asker.ts'
+import type { WarmUp } from './spec.ts'
+import { headersOf } from './targets.ts'
+import type { CheckVerdict } from './verdict.ts'
+
+/** Last answers of a pod that are looked at. */
+const WINDOW = 20
+/** Answers this much slower than stable's are not told apart from noise, ms. */
+const SLACK_MS = 5
+/** The pace doubles after so long, beginning with one request a second. */
+const DOUBLE_MS = 5_000
+const MOST_IN_FLIGHT = 32
+const QUANTILE = 0.9
+
+interface WarmPod {
+  name: string
+  ask: () => Promise<void>
+  /** ms of the last answers */
+  last: number[]
+  asked: number
+  failed: number
+}
+
+/**
+ * Sends paced requests to each new pod, past all users, until it answers nearly as fast as the old ones: a cold process
+ * dies under full load. Old pods are asked the same way first, so that the detour through the API server counts on both.
+ */
+export async function warmUp(asker: Asker, spec: WarmUp): Promise<CheckVerdict> {
+  const pods = podsOf(asker, spec, 'canary')
+  if (pods.length === 0) return { kind: 'inconclusive', text: 'no serving pod of the new version to ask', lines: [] }
+  const limit = await latencyOfStable(asker, spec)
+  const begun = asker.now()
+  const inFlight = new Set<Promise<void>>()
+  while (asker.now() - begun < spec.forMs) {
+    for (const pod of pods) send(pod, inFlight)
+    await asker.sleep(paceMs(asker.now() - begun, spec.rate))
+    if (limit !== undefined && pods.every((pod) => isWarm(pod, spec, limit))) break
+  }
+  await Promise.allSettled(inFlight)
+  return verdictOf(pods, spec, limit, asker.now() - begun)
+}
+
+/** Pure. */
+function verdictOf(pods: WarmPod[], spec: WarmUp, limit: number | undefined, ms: number): CheckVerdict {
+  const lines = pods.map(
+    ({ name, last, asked, failed }) =>
+      `Pod/${name}: ${asked} requests, ${failed} failed, 90% of the last ${last.length} within ${msText(quantile(last, QUANTILE))}`,
+  )
+  const asked = pods.reduce((sum, pod) => sum + pod.asked, 0)
+  const after = `after ${asked} requests in ${Math.round(ms / 1_000)} s`
+  if (limit === undefined)
+    return { kind: 'inconclusive', text: `the old version gave no answer to compare with, ${after}`, lines }
+  const [worst] = pods.toSorted((a, b) => (rank(b) ?? 0) - (rank(a) ?? 0))
+  if (worst === undefined || isWarm(worst, spec, limit))
+    return { kind: 'pass', text: `${msText(rank(worst))} against ${msText(limit)} of the old version, ${after}`, lines }
+  const slow = worst.last.length < WINDOW ? `gave ${worst.last.length} good answers` : `takes ${msText(rank(worst))}`
+  const wanted = `${numberText(spec.within)} times the ${msText(limit)} of the old version`
+  return { kind: 'inconclusive', text: `Pod/${worst.name} still ${slow}, wanted is at most ${wanted}, ${after}`, lines }
+}
+
+function rank(pod: WarmPod | undefined): number | undefined {
+  if (pod === undefined) return undefined
+  return pod.last.length < WINDOW ? Number.POSITIVE_INFINITY : quantile(pod.last, QUANTILE)
+}
+
+function isWarm(pod: WarmPod, { within }: WarmUp, limit: number): boolean {
+  return (rank(pod) ?? Number.POSITIVE_INFINITY) <= limit * within + SLACK_MS
+}
+
+function msText(ms: number | undefined): string {
+  return ms === undefined || !Number.isFinite(ms) ? 'no time that is known' : `${Math.round(ms)} ms`
+}
+
+/** ms between two requests to one pod, so long after the beginning. */
+export function paceMs(sinceMs: number, most: number): number {
+  return 1_000 / Math.min(most, 2 ** Math.floor(sinceMs / DOUBLE_MS))
+}
+
+async function latencyOfStable(asker: Asker, spec: WarmUp): Promise<number | undefined> {
+  const pods = podsOf(asker, spec, 'stable').slice(0, 3)
+  const rounds = Math.ceil(WINDOW / Math.max(1, pods.length))
+  const inFlight = new Set<Promise<void>>()
+  for (let round = 0; round < rounds && pods.length > 0; round++) {
+    for (const pod of pods) send(pod, inFlight)
+    await asker.sleep(100)
+  }
+  await Promise.allSettled(inFlight)
+  const all = pods.flatMap(({ last }) => last)
+  return all.length < WINDOW / 2 ? undefined : quantile(all, QUANTILE)
+}
+
+function send(pod: WarmPod, inFlight: Set<Promise<void>>): void {
+  // Pods that do not answer are not sent more than they could ever take.
+  if (inFlight.size >= MOST_IN_FLIGHT) return
+  const sent = pod.ask().finally(() => inFlight.delete(sent))
+  inFlight.add(sent)
+}
+
+function podsOf(asker: Asker, spec: WarmUp, which: 'stable' | 'canary'): WarmPod[] {
+  return asker.workloads().flatMap((workload) => {
+    const side: CheckedSide = workload[which]
+    return side.serving.map((pod) => {
+      const name = pod.metadata.name ?? ''
+      const port = spec.port ?? pod.spec.containers[0]?.ports?.[0]?.containerPort ?? 80
+      const target = { kind: 'Pod' as const, namespace: workload.namespace, name, port }
+      const warm: WarmPod = { name, last: [], asked: 0, failed: 0, ask: () => askOne(asker, spec, target, warm) }
+      return warm
+    })
+  })
+}
+
+/** Never throws: a pod that gives no answer is not warm. */
+async function askOne(asker: Asker, spec: WarmUp, target: Parameters<Asker['proxy']>[0], pod: WarmPod): Promise<void> {
+  const begun = asker.now()
+  pod.asked++
+  try {
+    const options = { headers: headersOf(asker, spec), timeoutMs: spec.timeoutMs, signal: asker.signal }
+    const { status } = await asker.proxy(target, spec.path, options)
+    if (status >= 500) pod.failed++
+    else pod.last = [...pod.last, asker.now() - begun].slice(-WINDOW)
+  } catch {
+    pod.failed++
+  }
+}
+
+/** The value that so much of them do not exceed; undefined for none. */
+export function quantile(values: readonly number[], share: number): number | undefined {
+  const sorted = values.toSorted((a, b) => a - b)
+  return sorted[Math.max(0, Math.ceil(sorted.length * share) - 1)]
+}
