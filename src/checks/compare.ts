@@ -221,7 +221,7 @@ export class Comparison {
       return undefined
     }
     this.#unknown = ''
-    this.#aboveSeconds ??= found.aboveSeconds
+    this.#aboveSeconds = found.aboveSeconds ?? this.#aboveSeconds
     for (const note of found.notes) this.#note(note)
     return found
   }

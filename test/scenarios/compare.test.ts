@@ -1,0 +1,212 @@
+import { describe, expect, it } from 'vitest'
+import type { FetchUrl } from '../../src/checks/asker.ts'
+import { checkOf } from '../../src/input/checks.ts'
+import type { CheckValues } from '../../src/input/checks-schema.ts'
+import type { ReportEvent } from '../../src/report/events.ts'
+import type { KubeObject, Pod } from '../../src/shared/objects.ts'
+import { canaryOf, expectUnharmed, running, V1, V2 } from './given.ts'
+import { NAMESPACE, type RunOptions, type World } from './world.ts'
+
+const IMAGE = 'gihyodocker/echo-version'
+
+interface Traffic {
+  /** requests a second to each pod */
+  rps: number
+  /** share of them that fails, by version */
+  errors?: Record<string, number>
+  /** share that takes longer than half a second, by version */
+  slow?: Record<string, number>
+}
+
+/** The metrics page of a pod that has answered steadily since it was made. */
+function pageOf({ rps, errors = {}, slow = {} }: Traffic, version: string, seconds: number): string {
+  const total = Math.floor(rps * seconds)
+  const bad = Math.floor(total * (errors[version] ?? 0))
+  const late = Math.floor(total * (slow[version] ?? 0))
+  return [
+    '# TYPE http_requests_total counter',
+    `http_requests_total{code="200"} ${total - bad}`,
+    ...(bad === 0 ? [] : [`http_requests_total{code="500"} ${bad}`]),
+    '# TYPE http_request_duration_seconds histogram',
+    `http_request_duration_seconds_bucket{le="0.1"} ${Math.floor(total * 0.9) - late}`,
+    `http_request_duration_seconds_bucket{le="0.5"} ${total - late}`,
+    `http_request_duration_seconds_bucket{le="+Inf"} ${total}`,
+    `http_request_duration_seconds_count ${total}`,
+    '',
+  ].join('\n')
+}
+
+/** All pods answer steadily, and tell it. */
+function busy(world: World, traffic: Traffic, page?: (version: string) => string | undefined): void {
+  for (const version of [V1, V2])
+    world.emulator.setBehaviour(`${IMAGE}:${version}`, {
+      http: ({ path }, pod) => {
+        if (!path.startsWith('/metrics')) return undefined
+        const age = (world.clock.now() - Date.parse(pod.metadata.creationTimestamp ?? '')) / 1_000
+        return { status: 200, body: page?.(version) ?? pageOf(traffic, version, age) }
+      },
+    })
+}
+
+function comparing(values: CheckValues, plan: string, more: RunOptions = {}): RunOptions {
+  return canaryOf(V2, { plan, checks: { rates: checkOf('rates', values) }, ...more })
+}
+
+function versionOf(pod: KubeObject): string {
+  return (pod as Pod).spec.containers[0]?.image?.split(':')[1] ?? ''
+}
+
+function linesOf(events: ReportEvent[]): string {
+  return events.flatMap((event) => (event.kind === 'line' ? [event.text] : [])).join('\n')
+}
+
+const THROUGHOUT = { compare: {}, throughout: true } as const
+
+describe('a comparison', () => {
+  it('undoes a version that fails more often, with the figures', async () => {
+    const world = await running()
+    busy(world, { rps: 20, errors: { [V1]: 0.001, [V2]: 0.1 } })
+    const begun = world.clock.now()
+    const { result } = await world.run('deploy', comparing(THROUGHOUT, '34%, wait 10m'))
+    expect(result, result?.message).toMatchObject({ outcome: 'aborted', failure: { code: 'check-failed' } })
+    expect(result?.failure?.message).toMatch(
+      /check rates failed: \d+ of \d+ requests \(\d+(\.\d+)? %\) to the new version failed, \d+ of \d+ requests \([\d.]+ %\) to the old version failed: .* times likelier if they are more than 1.2 times as many; 100 times are enough/,
+    )
+    // 30 s of warm-up, one interval to read and one to judge
+    expect(world.clock.now() - begun).toBeLessThan(90_000)
+    expect(world.serving()).toEqual({ [V1]: 3 })
+    expectUnharmed(world)
+  })
+
+  it('lets an equal one go on, through several steps', async () => {
+    const world = await running()
+    busy(world, { rps: 20, errors: { [V1]: 0.001, [V2]: 0.001 }, slow: { [V1]: 0.02, [V2]: 0.02 } })
+    const compare = { slow: { histogram: 'http_request_duration_seconds', above: '300ms' } }
+    const plan = '34%, wait 2m, 67%, wait 2m'
+    const { result, events } = await world.run('deploy', comparing({ compare, throughout: true }, plan))
+    expect(result, result?.message).toMatchObject({ outcome: 'succeeded' })
+    expect(linesOf(events)).toMatch(/check rates: pass, errors: .*slow: /)
+    expect(world.record?.analysis?.['rates']).toMatchObject({ aboveSeconds: 0.5 })
+    expectUnharmed(world)
+  })
+
+  it('finds one that is slower', async () => {
+    const world = await running()
+    busy(world, { rps: 20, slow: { [V1]: 0.02, [V2]: 0.3 } })
+    const compare = { errors: false as const, slow: { histogram: 'http_request_duration_seconds' } }
+    const { result } = await world.run('deploy', comparing({ compare, throughout: true }, '34%, wait 10m'))
+    expect(result).toMatchObject({ outcome: 'aborted', failure: { code: 'check-failed' } })
+    expect(result?.failure?.message).toContain('to the new version took longer than 0.5 s')
+  })
+
+  it('is bad beyond a hard limit, even where the old one is as bad', async () => {
+    const world = await running()
+    busy(world, { rps: 20, errors: { [V1]: 0.3, [V2]: 0.3 } })
+    const { result } = await world.run(
+      'deploy',
+      comparing({ compare: { most: '5%' }, throughout: true }, '34%, wait 10m'),
+    )
+    expect(result).toMatchObject({ outcome: 'aborted', failure: { code: 'check-failed' } })
+    expect(result?.failure?.message).toContain('more than 5 %, which is bad whatever the old version does')
+  })
+
+  it('as a step takes as long as it needs', async () => {
+    const world = await running()
+    busy(world, { rps: 5 })
+    const begun = world.clock.now()
+    const { result, events } = await world.run('deploy', comparing({ compare: {} }, '34%, check rates'))
+    expect(result, result?.message).toMatchObject({ outcome: 'succeeded' })
+    expect(linesOf(events)).toMatch(/check rates: pass, errors: 0 of 3\d\d requests/)
+    expect(world.clock.now() - begun).toBeGreaterThan(90_000)
+  })
+
+  it('goes on from what the run before has gathered', async () => {
+    const world = await running()
+    busy(world, { rps: 20 })
+    const plan = '34%, wait 1m, approve, 67%, wait 1m'
+    const { result } = await world.run('deploy', comparing(THROUGHOUT, plan))
+    expect(result).toMatchObject({ outcome: 'paused' })
+    const before = world.record?.analysis?.['rates']?.metrics.errors?.evidence.canary.total ?? 0
+    expect(before).toBeGreaterThanOrEqual(300)
+    expect((await world.run('promote')).result).toMatchObject({ outcome: 'succeeded' })
+    expect(world.record?.analysis?.['rates']?.metrics.errors?.evidence.canary.total).toBeGreaterThanOrEqual(before + 300)
+  })
+})
+
+describe('a comparison without enough to compare', () => {
+  const page = (text: string) => (): string => text
+  it.each([
+    ['no requests', { rps: 0.1 }, undefined, /too few to judge/],
+    ['no metrics page', { rps: 20 }, page('<html>hello'), /what answers is HTML/],
+    ['another metric', { rps: 20 }, page('up 1\n'), /there is no http_requests_total yet/],
+    [
+      'a malformed page',
+      { rps: 20 },
+      page('http_requests_total{code="200" 5\n'),
+      /there is no http_requests_total|line 1/,
+    ],
+    ['values that are none', { rps: 20 }, page('http_requests_total{code="200"} NaN\n'), /too few to judge|no number/],
+  ])('%s: waits for a person, after one extension', async (_name, traffic, content, reason) => {
+    const world = await running()
+    busy(world, traffic, content)
+    const { result, events } = await world.run('deploy', comparing(THROUGHOUT, '34%, wait 2m'))
+    expect(result, result?.message).toMatchObject({ outcome: 'paused' })
+    expect(world.record?.reason).toMatch(reason)
+    expect(linesOf(events)).toContain('once more')
+    expect((await world.run('promote')).result).toMatchObject({ outcome: 'succeeded' })
+    expectUnharmed(world)
+  })
+
+  it('counters that begin anew are no errors', async () => {
+    const world = await running()
+    const begun = world.clock.now()
+    busy(world, { rps: 20 }, (version) => {
+      const seconds = (world.clock.now() - begun) / 1_000
+      return pageOf({ rps: 20 }, version, seconds % 40)
+    })
+    const { result } = await world.run('deploy', comparing(THROUGHOUT, '34%, wait 3m'))
+    expect(result, result?.message).toMatchObject({ outcome: 'succeeded' })
+  })
+})
+
+describe('a comparison by Prometheus', () => {
+  const check = { compare: { prometheus: { url: 'http://prometheus' } }, throughout: true } as const
+
+  function prometheus(world: World, errors: Record<string, number>): FetchUrl {
+    return ({ url }) => {
+      const query = decodeURIComponent(url)
+      const onlyErrors = query.includes('code=~"5.."')
+      const result = world.emulator.list('pods', NAMESPACE).flatMap((pod) => {
+        const age = (world.clock.now() - Date.parse(pod.metadata.creationTimestamp ?? '')) / 1_000
+        const total = Math.floor(20 * age)
+        const bad = Math.floor(total * (errors[versionOf(pod)] ?? 0))
+        const series = (code: string, value: number): object => ({
+          metric: { __name__: 'http_requests_total', pod: pod.metadata.name, code },
+          value: [0, String(value)],
+        })
+        return [...(onlyErrors ? [] : [series('200', total - bad)]), ...(bad === 0 ? [] : [series('500', bad)])]
+      })
+      const body = JSON.stringify({ status: 'success', data: { resultType: 'vector', result } })
+      return Promise.resolve({ status: 200, headers: {}, body })
+    }
+  }
+
+  it.each([
+    [0.1, 'aborted'],
+    [0, 'succeeded'],
+  ] as const)('with a share of %d errors', async (share, outcome) => {
+    const world = await running()
+    const fetchUrl = prometheus(world, { [V2]: share })
+    const { result } = await world.run('deploy', comparing(check, '34%, wait 3m', { fetchUrl }))
+    expect(result, result?.message).toMatchObject({ outcome })
+    expectUnharmed(world)
+  })
+
+  it('that does not answer waits for a person', async () => {
+    const world = await running()
+    const fetchUrl: FetchUrl = () => Promise.reject(new Error('connect ECONNREFUSED'))
+    const { result } = await world.run('deploy', comparing(check, '34%, wait 1m', { fetchUrl }))
+    expect(result).toMatchObject({ outcome: 'paused' })
+    expect(world.record?.reason).toContain('ECONNREFUSED')
+  })
+})
