@@ -13,17 +13,9 @@ import { binariesFolder } from './build.ts'
 import { Client } from './client.ts'
 import { type RunOptions, runInside, spawnInside } from './inside.ts'
 import { API_SERVER, type Keys, kubeconfig, makeKeys, tokenOf, USERS } from './keys.ts'
+import { AUDIT_LOG, kubeconfigFile, type PartOptions, REGISTRY_FILE } from './layout.ts'
 import { assertNamespace, createNamespace, processesInside, removeNamespace } from './network.ts'
-import {
-  AUDIT_LOG,
-  commandLine,
-  FIRST_PARTS,
-  kubeconfigFile,
-  PARTS,
-  type Part,
-  type PartOptions,
-  REGISTRY_FILE,
-} from './parts.ts'
+import { commandLine, FIRST_PARTS, PARTS, type Part } from './parts.ts'
 import { Processes, signal, startStamp } from './processes.ts'
 
 const PREFIX = 'headgate-cluster-'

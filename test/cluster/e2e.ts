@@ -7,7 +7,7 @@ import { HELP, readArguments } from './arguments.ts'
 import { binariesAreBuilt, ensureBinaries } from './build.ts'
 import { type Cluster, startCluster } from './cluster.ts'
 import { exitCode } from './inside.ts'
-import { missingRequirements } from './requirements.ts'
+import { missingRequirements, prometheusProgram } from './requirements.ts'
 import { ensureTraffic, trafficIsMissing } from './traffic.ts'
 
 const ROOT = join(import.meta.dirname, '../..')
@@ -46,7 +46,12 @@ async function countTests(rest: readonly string[]): Promise<number> {
     cwd: ROOT,
     stdio: ['ignore', 'pipe', 'ignore'],
     // Else those that need the test cluster would not be listed.
-    env: { ...process.env, HEADGATE_E2E_CLUSTER: 'none', HEADGATE_E2E_TRAEFIK: 'none' },
+    env: {
+      ...process.env,
+      HEADGATE_E2E_CLUSTER: 'none',
+      HEADGATE_E2E_TRAEFIK: 'none',
+      HEADGATE_E2E_PROMETHEUS: 'none',
+    },
   })
   let text = ''
   child.stdout.setEncoding('utf8').on('data', (part: string) => (text += part))
@@ -100,6 +105,8 @@ async function testOnOwnCluster(rest: readonly string[], keep: boolean): Promise
   const noTraefik = trafficIsMissing()
   const traffic = noTraefik === undefined ? { traffic: await ensureTraffic() } : {}
   if (noTraefik !== undefined) console.log(`${BAR}\nSKIPPED: tests of traffic routers, because ${noTraefik}\n${BAR}`)
+  if (prometheusProgram() === undefined)
+    console.log(`${BAR}\nSKIPPED: tests with Prometheus, because it is not there (test/cluster/prepare.sh)\n${BAR}`)
   const interrupted = new AbortController()
   for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(name, () => interrupted.abort())
   let cluster: Cluster | undefined
@@ -123,6 +130,7 @@ function testIn(cluster: Cluster, hasTraefik: boolean, rest: readonly string[], 
     HEADGATE_E2E_KUBECONFIG: kubeconfig,
     HEADGATE_E2E_KUBECTL: cluster.kubectl,
     ...(hasTraefik ? { HEADGATE_E2E_TRAEFIK: 'yes' } : {}),
+    ...(prometheusProgram() === undefined ? {} : { HEADGATE_E2E_PROMETHEUS: 'yes' }),
     KUBECONFIG: kubeconfig,
   }
   return test(rest, env, (command, args, env) => cluster.run(command, args, { env, signal }))

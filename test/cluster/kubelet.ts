@@ -10,6 +10,7 @@ import { serveLogs } from './kubelet/log-server.ts'
 import { joinCluster } from './kubelet/node.ts'
 import { type Node, PodWorker } from './kubelet/pod.ts'
 import { readSettings } from './kubelet/settings.ts'
+import { TargetsFile } from './kubelet/targets.ts'
 import type { BoundPod } from './kubelet/types.ts'
 import { assertInside } from './network.ts'
 
@@ -19,6 +20,7 @@ const say = (line: string): void => console.log(new Date().toISOString(), line)
 const { server, token, authorityFile } = settings
 const client = new Client({ server, token, authorityFile, userAgent: 'test-kubelet' })
 const node: Node = { client, settings, addresses: new Addresses(settings.podPrefix), say }
+const targets = new TargetsFile(settings.targetsFile)
 const workers = new Map<string, PodWorker>()
 
 function take(pod: BoundPod): void {
@@ -51,8 +53,17 @@ await client.follow<BoundPod>(
       const present = new Set(pods.map(({ metadata }) => metadata.uid))
       for (const uid of workers.keys()) if (!present.has(uid)) drop(uid)
       for (const pod of pods) take(pod)
+      targets.replace(pods)
     },
-    change: (kind, pod) => (kind === 'DELETED' ? drop(pod.metadata.uid) : take(pod)),
+    change: (kind, pod) => {
+      if (kind === 'DELETED') {
+        drop(pod.metadata.uid)
+        targets.delete(pod.metadata.uid)
+      } else {
+        take(pod)
+        targets.set(pod)
+      }
+    },
     broken: (reason) => say(`pods: ${reason}`),
   },
   new AbortController().signal,

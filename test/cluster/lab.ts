@@ -5,6 +5,7 @@
  *   node test/cluster/lab.ts k ARGS…       kubectl as administrator; LAB_USER=deployer for the user without rights
  *   node test/cluster/lab.ts in CMD ARGS…  run a program inside the network namespace
  *   node test/cluster/lab.ts routers       definitions of all traffic routers, and Traefik
+ *   node test/cluster/lab.ts prometheus    Prometheus, which asks all pods, and Traefik where it runs
  *   node test/cluster/lab.ts restart PART [SIGNAL]   (also: stop, start)
  *   node test/cluster/lab.ts env           variables for a shell: KUBECONFIG, folder
  *   node test/cluster/lab.ts down
@@ -16,6 +17,7 @@ import { join } from 'node:path'
 import { binariesAreBuilt, ensureBinaries } from './build.ts'
 import { clusterFolder, openCluster, startCluster } from './cluster.ts'
 import { PARTS, type Part } from './parts.ts'
+import { PROMETHEUS_PROXY_PATH, PROMETHEUS_URL, startPrometheus } from './prometheus.ts'
 import { missingRequirements } from './requirements.ts'
 import { installDefinitions, ROUTER_URL, startTraefik } from './routers.ts'
 import { ensureTraffic, trafficIsMissing } from './traffic.ts'
@@ -75,6 +77,12 @@ async function main([command, ...args]: string[]): Promise<number> {
       console.log(`Traefik takes requests at ${ROUTER_URL}`)
       return 0
     }
+    case 'prometheus':
+      await startPrometheus(openCluster(folder))
+      console.log(
+        `Prometheus answers at ${PROMETHEUS_URL} inside, and through the API server at ${PROMETHEUS_PROXY_PATH}`,
+      )
+      return 0
     case 'start':
       openCluster(folder).startPart(partOf(args[0]))
       return 0
@@ -91,7 +99,7 @@ async function main([command, ...args]: string[]): Promise<number> {
     }
     default:
       console.error(
-        'node test/cluster/lab.ts up|down|k ARGS…|in CMD…|routers|start PART|stop PART|restart PART [KILL]|env',
+        'node test/cluster/lab.ts up|down|k ARGS…|in CMD…|routers|prometheus|start PART|stop PART|restart PART [KILL]|env',
       )
       return 2
   }

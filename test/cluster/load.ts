@@ -10,6 +10,8 @@ import { assertInside } from './network.ts'
 
 export interface LoadOptions {
   url: string
+  /** asked in turn instead of `url`: pods of one side, say */
+  urls?: string[]
   /** requests per second, default 50 */
   rate?: number
   /** default 30 */
@@ -84,6 +86,7 @@ function bound(options: LoadOptions): Bounded {
   const seconds = Math.min(LIMITS.seconds, options.seconds ?? 30)
   return {
     url: options.url,
+    urls: options.urls ?? [options.url],
     rate,
     seconds,
     count: Math.min(rate * seconds, options.count ?? rate * seconds),
@@ -138,8 +141,9 @@ class Generator {
 
   #send(): void {
     const [user, headers] = this.#users[this.result.sent % this.#users.length] ?? [undefined, {}]
+    const { url, urls } = this.#options
+    const request = this.#ask(urls[this.result.sent % urls.length] ?? url, user, headers)
     this.result.sent++
-    const request = this.#ask(user, headers)
     this.#open.add(request)
     void request.finally(() => this.#open.delete(request))
   }
@@ -180,8 +184,8 @@ class Generator {
   }
 
   /** Resolves when the request has ended, one way or the other; it is counted exactly once. */
-  #ask(user: string | undefined, own: Record<string, string>): Promise<void> {
-    const { url, timeoutMs, headers } = this.#options
+  #ask(url: string, user: string | undefined, own: Record<string, string>): Promise<void> {
+    const { timeoutMs, headers } = this.#options
     const { statuses } = this.result
     const started = Date.now()
     return new Promise((resolve) => {
@@ -294,9 +298,9 @@ async function main(): Promise<void> {
   const input = createInterface({ input: process.stdin })
   const [line] = (await once(input, 'line')) as [string]
   const options = bound(JSON.parse(line) as LoadOptions)
-  const { hostname } = new URL(options.url)
+  const hosts = options.urls.map((url) => new URL(url).hostname)
   // Addresses of a cluster may belong to somebody else outside of its namespace; the loopback belongs to everyone.
-  if (hostname !== '127.0.0.1' && hostname !== 'localhost') assertInside('load')
+  if (hosts.some((host) => host !== '127.0.0.1' && host !== 'localhost')) assertInside('load')
   const generator = new Generator(options)
   const tell = (message: Message): boolean => process.stdout.write(`${JSON.stringify(message)}\n`)
   const progress = setInterval(() => {

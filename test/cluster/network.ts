@@ -9,6 +9,8 @@ import { existsSync, readFileSync, readlinkSync } from 'node:fs'
 export const NODE_ADDRESS = '10.88.0.1'
 /** Port on which Traefik takes the requests of users. */
 export const ROUTER_PORT = 8000
+/** Port of Prometheus. Pods have addresses of their own, so that none of them needs it. */
+export const PROMETHEUS_PORT = 9090
 /** First two numbers of the pods' addresses, a /16. */
 export const POD_PREFIX = '10.244'
 export const SERVICE_RANGE = '10.96.0.0/16'

@@ -1,47 +1,20 @@
 /** The parts of a cluster and how each is started. */
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { API_SERVER, type Keys, tokenOf } from './keys.ts'
+import { API_SERVER, tokenOf } from './keys.ts'
 import type { KubeletSettings } from './kubelet/settings.ts'
-import { NODE_ADDRESS, POD_PREFIX, ROUTER_PORT, SERVICE_RANGE } from './network.ts'
-import { traefikProgram } from './traffic.ts'
+import { AUDIT_LOG, type CommandLine, kubeconfigFile, type Layout, REGISTRY_FILE, targetsFile } from './layout.ts'
+import { NODE_ADDRESS, POD_PREFIX, SERVICE_RANGE } from './network.ts'
+import { prometheus, traefik } from './on-demand.ts'
 
 /** In the order in which they can start: each needs those before it. */
 export const FIRST_PARTS = ['etcd', 'apiserver', 'controller-manager', 'scheduler', 'proxy', 'kubelet'] as const
-/** Traefik is started when somebody asks for it: see `routers.ts`. */
-export const PARTS = [...FIRST_PARTS, 'traefik'] as const
+/** The others are started when somebody asks for them: see `on-demand.ts`. */
+export const PARTS = [...FIRST_PARTS, 'traefik', 'prometheus'] as const
 export type Part = (typeof PARTS)[number]
-
-export interface PartOptions {
-  /** API and behaviour of an older minor version from the same binaries, such as `1.34` */
-  emulatedVersion?: string
-  proxyMode?: 'iptables' | 'nftables'
-  apiserverFlags?: string[]
-  controllerManagerFlags?: string[]
-  /** first pause before a crashed container is started again; the true kubelet's is 10 s */
-  crashBackoffSeconds?: number
-}
-
-export interface Layout {
-  /** data, keys and logs of the cluster */
-  folder: string
-  binaries: string
-  /** where Traefik is; undefined where it cannot be had */
-  traffic: string | undefined
-  keys: Keys
-  options: PartOptions
-}
-
-export interface CommandLine {
-  command: string
-  args: string[]
-  env?: Record<string, string>
-}
 
 const ETCD_CLIENTS = 'http://127.0.0.1:2379'
 const ETCD_PEERS = 'http://127.0.0.1:2380'
-export const AUDIT_LOG = 'audit.log'
-export const REGISTRY_FILE = 'registry.json'
 
 /** Controllers that only a real cloud or real disks give work to. */
 const IDLE_CONTROLLERS = [
@@ -50,10 +23,6 @@ const IDLE_CONTROLLERS = [
   'persistentvolume-attach-detach-controller',
   'persistentvolume-expander-controller',
 ]
-
-export function kubeconfigFile(folder: string, user: string): string {
-  return join(folder, `${user}.kubeconfig`)
-}
 
 function emulated({ options }: Layout): string[] {
   // All three programs need it: with the API server alone, a newer scheduler waits for resources that do not exist.
@@ -188,47 +157,12 @@ function kubelet({ folder, keys, options }: Layout): CommandLine {
     podPrefix: POD_PREFIX,
     crashBackoffSeconds: options.crashBackoffSeconds ?? 10,
     registryFile: join(folder, REGISTRY_FILE),
+    targetsFile: targetsFile(folder),
   }
   return {
     command: process.execPath,
     args: [join(import.meta.dirname, 'kubelet.ts')],
     env: { TEST_KUBELET: JSON.stringify(settings) },
-  }
-}
-
-/** Where Traefik says that it is alive, and shows what it has understood (`/api/rawdata`). */
-const TRAEFIK_ADMIN = `${NODE_ADDRESS}:8081`
-
-/** Its own defaults wherever there is one: also two seconds, at the most, until a change counts. */
-function traefik({ folder, traffic }: Layout): CommandLine {
-  if (traffic === undefined) throw new Error('Traefik is not there; the start of the cluster has said why')
-  return {
-    command: traefikProgram(traffic),
-    args: [
-      '--global.checknewversion=false',
-      '--global.sendanonymoususage=false',
-      // Without addresses both would listen on all of them, and pods could not have the port any more.
-      `--entrypoints.web.address=${NODE_ADDRESS}:${ROUTER_PORT}`,
-      `--entrypoints.traefik.address=${TRAEFIK_ADMIN}`,
-      '--ping=true',
-      '--api.insecure=true',
-      '--log.level=INFO',
-      '--log.nocolor=true',
-      '--providers.kubernetesgateway=true',
-      `--providers.kubernetesgateway.statusaddress.ip=${NODE_ADDRESS}`,
-      '--providers.kubernetescrd=true',
-      '--providers.kubernetesingressnginx=true',
-      '--providers.kubernetesingressnginx.httpentrypoint=web',
-    ],
-    env: { KUBECONFIG: kubeconfigFile(folder, 'traefik') },
-  }
-}
-
-/** Asks the running Traefik whether it is alive; ends with 0 when it is. */
-export function traefikHealthCheck(traffic: string): CommandLine {
-  return {
-    command: traefikProgram(traffic),
-    args: ['healthcheck', '--ping', `--entrypoints.traefik.address=${TRAEFIK_ADMIN}`],
   }
 }
 
@@ -240,6 +174,7 @@ const COMMANDS: Record<Part, (layout: Layout) => CommandLine> = {
   proxy,
   kubelet,
   traefik,
+  prometheus,
 }
 
 export function commandLine(part: Part, layout: Layout): CommandLine {

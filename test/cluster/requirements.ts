@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
+import { cacheRoot } from './build.ts'
 
 /** Programs of the system that a cluster needs while it runs, with the Debian package that brings each. */
 export const SYSTEM_TOOLS: Readonly<Record<string, string>> = {
@@ -29,6 +30,12 @@ export function goIsUsable(): string | undefined {
   const version: [number, number] = [Number(major ?? 0), Number(minor ?? 0)]
   const newEnough = version[0] > LEAST_GO[0] || (version[0] === LEAST_GO[0] && version[1] >= LEAST_GO[1])
   return newEnough ? undefined : `Go ${LEAST_GO.join('.')} or newer is needed, found ${answer.stdout.trim()}`
+}
+
+/** Prometheus of the system, else the one that `prepare.sh` has put into the cache; undefined when there is none. */
+export function prometheusProgram(): string | undefined {
+  const cached = join(cacheRoot(), 'prometheus', 'prometheus')
+  return onPath('prometheus') ?? (existsSync(cached) ? cached : undefined)
 }
 
 /** Why a cluster cannot run on this machine, one sentence for each reason; empty when it can. */

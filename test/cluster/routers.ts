@@ -2,7 +2,7 @@
 import { join } from 'node:path'
 import type { Cluster } from './cluster.ts'
 import { NODE_ADDRESS, ROUTER_PORT } from './network.ts'
-import { traefikHealthCheck } from './parts.ts'
+import { traefikHealthCheck } from './on-demand.ts'
 import { type DefinitionSet, definitionsFile } from './traffic.ts'
 
 /** Where users send requests for the hosts of routes and Ingresses. */

@@ -13,14 +13,19 @@ import { type Cluster, openCluster } from '../cluster.ts'
 import { type Load, type LoadOptions, startLoad } from '../load.ts'
 import { assertInside } from '../network.ts'
 import { Observer } from '../observer.ts'
+import { startPrometheus } from '../prometheus.ts'
 import { installDefinitions, ROUTER_SETTLES_MS, ROUTER_URL, startTraefik } from '../routers.ts'
 import type { DefinitionSet } from '../traffic.ts'
+import { type Proxy, startProxy } from './proxy.ts'
 
 /** False on a cluster that was given by KUBECONFIG: no audit log, no parts to stop, pods are real containers. */
 export const ownCluster = process.env['HEADGATE_E2E_CLUSTER'] !== undefined
 
 /** False where Traefik could not be fetched; tests of traffic routers are skipped then. */
 export const hasTraefik = ownCluster && process.env['HEADGATE_E2E_TRAEFIK'] !== undefined
+
+/** False where `prepare.sh` could not bring Prometheus. */
+export const hasPrometheus = ownCluster && process.env['HEADGATE_E2E_PROMETHEUS'] !== undefined
 
 /** Where users come in: the name of a Service, or what they ask the test router for. */
 export type Door = string | { host: string; path?: string; headers?: Record<string, string> }
@@ -60,12 +65,6 @@ export function runProgram(
     child.once('error', reject)
     child.once('close', (code) => resolve({ code: code ?? -1, stdout, stderr }))
   })
-}
-
-interface Proxy {
-  /** `http://host:port` */
-  base: string
-  stop: () => void
 }
 
 export class World {
@@ -157,6 +156,11 @@ export class World {
     return startTraefik(this.cluster)
   }
 
+  /** From now on Prometheus asks all pods every two seconds. It stays for later files. */
+  startPrometheus(): Promise<void> {
+    return startPrometheus(this.cluster)
+  }
+
   /** Until whatever was changed before counts for every request; nothing in the objects' status tells. */
   async routerSettles(): Promise<void> {
     await sleep(ROUTER_SETTLES_MS)
@@ -199,6 +203,24 @@ export class World {
     return counts
   }
 
+  /** Starts a load on the pods that now have these labels, each in turn, whatever Services and routes say. */
+  async loadPods(labels: Record<string, string>, options: Omit<LoadOptions, 'url'> = {}): Promise<Load> {
+    const chosen = (await this.pods()).filter(({ metadata, status }) => {
+      const isWanted = Object.entries(labels).every(([key, value]) => metadata.labels?.[key] === value)
+      return isWanted && status?.podIP !== undefined && metadata.deletionTimestamp === undefined
+    })
+    const urls = chosen.map((pod) => this.#podUrl(pod))
+    const [url] = urls
+    if (url === undefined) throw new Error(`no pod has the labels ${JSON.stringify(labels)}`)
+    return this.loadUrl(url, { ...options, urls })
+  }
+
+  #podUrl({ metadata, spec, status }: Pod): string {
+    const port = spec?.containers.flatMap(({ ports }) => ports ?? [])[0]?.containerPort ?? 8080
+    if (this.#proxy === undefined) return `http://${status?.podIP}:${port}/`
+    return `${this.#proxy.base}${this.path('pods', `${metadata.name}:${port}`)}/proxy/`
+  }
+
   loadUrl(url: string, options: Omit<LoadOptions, 'url'> = {}): Load {
     const load = startLoad({ ...options, url })
     this.#loads.push(load)
@@ -232,21 +254,6 @@ function answers(url: string, headers: Record<string, string>): Promise<boolean>
     request.once('timeout', () => request.destroy())
     request.once('error', () => resolve(false))
   })
-}
-
-/** `kubectl proxy` to a foreign cluster: whatever its kubeconfig needs for logging in, kubectl knows it. */
-async function startProxy(): Promise<Proxy> {
-  const args = [`--kubeconfig=${process.env['HEADGATE_E2E_KUBECONFIG']}`, 'proxy', '--port=0']
-  const child = spawn(process.env['HEADGATE_E2E_KUBECTL'] ?? 'kubectl', args, { stdio: ['ignore', 'pipe', 'inherit'] })
-  const base = await new Promise<string>((resolve, reject) => {
-    child.once('error', reject)
-    child.once('exit', (code) => reject(new Error(`kubectl proxy ended with ${code}`)))
-    child.stdout.setEncoding('utf8').on('data', (text: string) => {
-      const address = /127\.0\.0\.1:\d+/.exec(text)?.[0]
-      if (address !== undefined) resolve(`http://${address}`)
-    })
-  })
-  return { base, stop: () => child.kill() }
 }
 
 /** A world in a new namespace; whoever opens it ends it. */

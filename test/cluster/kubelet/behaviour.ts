@@ -11,6 +11,7 @@
  * | `missing` | cannot be pulled |
  * | `unready` | runs, but its probes are answered 503 |
  * | `errors` | probes are fine, everything else is answered 500 |
+ * | `idle` | runs and listens on nothing: another program has the pod's address |
  * | `job-ok`, `job-fail` | runs for a while and exits 0 or 1 |
  *
  * Options:
@@ -22,7 +23,11 @@
  * | `ready-after-ms` | 0 | readiness is answered 503 until then |
  * | `never-ready` | false | readiness is answered 503 |
  * | `latency-ms`, `jitter-ms` | 0 | added to every answer, the second up to its value |
+ * | `slow-percent`, `slow-ms` | 0 | share of answers that take so much longer |
+ * | `cold-requests`, `cold-ms` | 0 | so many answers after a start take so much longer |
  * | `error-percent` | 0 | share of answers with 500 |
+ * | `metrics` | ok | the page of metrics: `ok`, `malformed`, `html`, `huge` (8 MB), `absent` (404) |
+ * | `metrics-reset-after` | | once, after so many requests, its counters begin again at 0 |
  * | `crash-after-ms` | | a server that dies by itself |
  * | `exit-code` | 1 | of crashes and failing jobs |
  * | `run-ms` | 500 | how long a job or an init container takes |
@@ -33,7 +38,9 @@
  * | `image-id` | | digest reported instead of the image's own |
  * | `log` | | an extra line that the program writes at its start |
  *
- * A port named `grpc` speaks HTTP/2 without TLS. `/requests` tells how many requests came, probes and itself left out.
+ * A port named `grpc` speaks HTTP/2 without TLS. `/version` and `/json` tell the version. `/requests` tells how many
+ * requests came, and `/metrics` shows `http_requests_total{version, code}` and the histogram
+ * `http_request_duration_seconds{version}`; neither counts probes, itself or the other.
  */
 import type { BoundPod, ContainerSpec } from './types.ts'
 

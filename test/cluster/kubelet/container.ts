@@ -140,7 +140,6 @@ export class ContainerRunner {
       behaviour: this.#behaviour,
       address: this.#around.address,
       pod: pod.metadata.name,
-      namespace: pod.metadata.namespace,
       environment,
       role: isTask ? 'task' : 'server',
       mayUseDefaultPort: pod.spec.containers[0]?.name === this.spec.name,

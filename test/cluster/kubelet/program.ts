@@ -1,89 +1,17 @@
 /** What runs in a container: an HTTP server on the pod's address, or something that ends by itself. */
-import { randomBytes } from 'node:crypto'
 import http from 'node:http'
 import http2 from 'node:http2'
 import type { Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type Behaviour, versionOf } from './behaviour.ts'
-import type { ContainerSpec, Terminated } from './types.ts'
-import { timestamp } from './types.ts'
-
-export interface ProgramContext {
-  container: ContainerSpec
-  behaviour: Behaviour
-  /** address of the pod */
-  address: string
-  pod: string
-  namespace: string
-  environment: Record<string, string>
-  /** `server` runs until it is told to end, `task` ends by itself */
-  role: 'server' | 'task'
-  /** listens on 8080 when it names no port: only the first container of a pod */
-  mayUseDefaultPort: boolean
-  write: (line: string) => void
-}
+import { METRICS_PATH, metricsAnswer, metricsKind, RequestMetrics } from '../../pods/request-metrics.ts'
+import { versionOf } from './behaviour.ts'
+import { Exitable, type ProgramContext, Task } from './exitable.ts'
 
 /** How soon a program that cannot live dies: late enough to be seen running. */
 const CRASH_MS = 300
+/** The longest that a timer can be, 24 days. */
+const FOREVER_MS = 2_147_483_647
 const HEALTH_PATH = /^\/(healthz|livez|ready|readyz|health)$/
-
-abstract class Exitable {
-  readonly id = randomBytes(32).toString('hex')
-  readonly startedAt = Date.now()
-  readonly exited: Promise<void>
-  protected readonly context: ProgramContext
-  #resolve: () => void = () => {}
-  #end: { code: number; reason: string; at: number } | undefined
-
-  constructor(context: ProgramContext) {
-    this.context = context
-    this.exited = new Promise((resolve) => {
-      this.#resolve = resolve
-    })
-  }
-
-  get running(): boolean {
-    return this.#end === undefined
-  }
-
-  /** The state `terminated` of the container status. */
-  get terminated(): Terminated {
-    const { code, reason, at } = this.#end ?? { code: 137, reason: 'Error', at: Date.now() }
-    const startedAt = timestamp(this.startedAt)
-    return { exitCode: code, reason, startedAt, finishedAt: timestamp(at), containerID: `process://${this.id}` }
-  }
-
-  /** SIGTERM. */
-  abstract terminate(): Promise<void>
-
-  /** Ends at once; 137 is SIGKILL. */
-  exit(code: number, lastWords?: string, reason = code === 0 ? 'Completed' : 'Error'): void {
-    if (this.#end !== undefined) return
-    if (lastWords !== undefined) this.context.write(lastWords)
-    this.#end = { code, reason, at: Date.now() }
-    this.release()
-    this.#resolve()
-  }
-
-  protected abstract release(): void
-}
-
-class Task extends Exitable {
-  readonly #timer: NodeJS.Timeout
-
-  constructor(context: ProgramContext, afterMs: number, code: number, lastWords: string, reason?: string) {
-    super(context)
-    this.#timer = setTimeout(() => this.exit(code, lastWords, reason), afterMs)
-  }
-
-  async terminate(): Promise<void> {
-    if (this.context.behaviour.text('shutdown') !== 'ignore') this.exit(143, 'terminated')
-  }
-
-  protected release(): void {
-    clearTimeout(this.#timer)
-  }
-}
 
 class Server extends Exitable {
   readonly #version: string
@@ -91,7 +19,7 @@ class Server extends Exitable {
   readonly #sessions = new Set<http2.Http2Session>()
   readonly #sockets = new Set<Socket>()
   readonly #timers: NodeJS.Timeout[] = []
-  readonly #answers = new Map<number, number>()
+  readonly #metrics: RequestMetrics
   #requests = 0
   #busy = 0
   /** SIGTERM came: answers ask clients to close */
@@ -102,6 +30,7 @@ class Server extends Exitable {
   constructor(context: ProgramContext) {
     super(context)
     this.#version = versionOf(context.container.image)
+    this.#metrics = new RequestMetrics(this.#version)
     const { behaviour } = context
     const later = (ms: number, action: () => void): void => void this.#timers.push(setTimeout(action, ms))
     later(behaviour.number('start-delay-ms', 0), () => this.#listen())
@@ -159,6 +88,7 @@ class Server extends Exitable {
     if (isProbe || HEALTH_PATH.test(url.pathname)) return this.#answerHealth(url.pathname, response)
     // Whoever looks must not change what is seen: mirrored requests show nowhere else.
     if (url.pathname === '/requests') return void response.end(`${this.#requests}\n`)
+    if (url.pathname === METRICS_PATH) return this.#showMetrics(response)
     this.#requests++
     this.#busy++
     response.once('close', () => {
@@ -166,16 +96,33 @@ class Server extends Exitable {
       this.#endWhenIdle()
     })
     const { behaviour } = this.context
-    const asked = Math.min(60_000, Number(url.searchParams.get('ms') ?? 0))
-    const wait = behaviour.number('latency-ms', 0) + Math.random() * behaviour.number('jitter-ms', 0) + asked
+    const started = performance.now()
+    const wait = this.#waitMs(Number(url.searchParams.get('ms') ?? 0))
     if (wait > 0) await sleep(wait)
     if (!this.running) return
     const status = Math.random() * 100 < behaviour.errorPercent ? 500 : 200
-    this.#answers.set(status, (this.#answers.get(status) ?? 0) + 1)
+    const resetAfter = behaviour.number('metrics-reset-after', Number.POSITIVE_INFINITY)
+    this.#metrics.count(status, (performance.now() - started) / 1_000, resetAfter)
     this.#sayGoodbye(response)
     response.setHeader('x-version', this.#version)
     response.setHeader('x-pod', this.context.pod)
     this.#writeBody(url, status, request, response)
+  }
+
+  /** How long the answer to the latest request is held back; `askedMs` is the client's own wish. */
+  #waitMs(askedMs: number): number {
+    const { behaviour } = this.context
+    const jitter = Math.random() * behaviour.number('jitter-ms', 0)
+    const cold = this.#requests <= behaviour.number('cold-requests', 0) ? behaviour.number('cold-ms', 0) : 0
+    const slow = Math.random() * 100 < behaviour.number('slow-percent', 0) ? behaviour.number('slow-ms', 0) : 0
+    return behaviour.number('latency-ms', 0) + jitter + cold + slow + Math.min(60_000, askedMs)
+  }
+
+  #showMetrics(response: http.ServerResponse): void {
+    const { status, headers, body } = metricsAnswer(this.#metrics, metricsKind(this.context.behaviour.text('metrics')))
+    this.#sayGoodbye(response)
+    response.writeHead(status, { ...headers, 'content-length': Buffer.byteLength(body) })
+    response.end(body)
   }
 
   #writeBody(url: URL, status: number, request: http.IncomingMessage, response: http.ServerResponse): void {
@@ -184,7 +131,7 @@ class Server extends Exitable {
       response.writeHead(status, { 'content-type': type, 'content-length': Buffer.byteLength(body) })
       response.end(body)
     }
-    if (url.pathname === '/metrics') return send('text/plain; version=0.0.4', this.#metrics())
+    if (url.pathname === '/version') return send('application/json', `${JSON.stringify({ version: this.#version })}\n`)
     if (url.pathname !== '/json') return send('text/plain', `version ${this.#version}\n`)
     const about = {
       version: this.#version,
@@ -195,15 +142,6 @@ class Server extends Exitable {
       headers: request.headers,
     }
     send('application/json', `${JSON.stringify(about)}\n`)
-  }
-
-  #metrics(): string {
-    const { pod, namespace } = this.context
-    const lines = [...this.#answers].map(
-      ([code, count]) =>
-        `http_requests_total{namespace="${namespace}",pod="${pod}",version="${this.#version}",code="${code}"} ${count}`,
-    )
-    return ['# TYPE http_requests_total counter', ...lines, ''].join('\n')
   }
 
   #answerHealth(path: string, response: http.ServerResponse): void {
@@ -259,6 +197,7 @@ export function startProgram(context: ProgramContext): Program {
   if (greeting !== undefined) write(greeting)
   if (behaviour.is('crash')) return new Task(context, CRASH_MS, failure, 'panic: cannot live')
   if (behaviour.is('oom')) return new Task(context, CRASH_MS, 137, 'needs more memory', 'OOMKilled')
+  if (behaviour.is('idle')) return new Task(context, FOREVER_MS, 0, 'done')
   const runMs = behaviour.number('run-ms', 500)
   if (behaviour.is('job-fail')) return new Task(context, runMs, failure, 'the job failed')
   if (role === 'task' || behaviour.is('job-ok')) return new Task(context, runMs, 0, 'done')

@@ -13,6 +13,8 @@ export interface KubeletSettings {
   crashBackoffSeconds: number
   /** JSON: image reference → digest, for tags that are moved by a test; need not exist */
   registryFile: string
+  /** where the pods are listed that Prometheus is to ask */
+  targetsFile: string
 }
 
 export function readSettings(): KubeletSettings {

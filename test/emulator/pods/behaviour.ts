@@ -1,4 +1,5 @@
 import type { Container, Pod } from '../../../src/shared/objects.ts'
+import { type MetricsKind, metricsKind } from '../../pods/request-metrics.ts'
 
 export interface PodHttpRequest {
   method: string
@@ -44,6 +45,10 @@ export interface PodBehaviour {
   /** lines that it writes when it ends by itself */
   lastWords?: string[]
   imageID?: string
+  /** its page of metrics */
+  metrics?: MetricsKind
+  /** once, after so many requests, the counters there begin again at 0 */
+  metricsResetAfter?: number
   /** what the app answers; undefined answers as usual */
   http?: (request: PodHttpRequest, pod: Pod) => PodHttpAnswer | undefined
 }
@@ -89,7 +94,8 @@ export function behaviourOfOptions(pod: Pod, container: Container): PodBehaviour
     const text = option(key)
     return text === undefined ? undefined : Number(text)
   }
-  const found: [keyof PodBehaviour, number | boolean | undefined][] = [
+  const metrics = option('metrics')
+  const found: [keyof PodBehaviour, number | boolean | string | undefined][] = [
     ['neverReady', option('never-ready') === 'true' ? true : undefined],
     ['readyAfterMs', ms('ready-after-ms')],
     ['pullMs', ms('pull-ms')],
@@ -97,37 +103,9 @@ export function behaviourOfOptions(pod: Pod, container: Container): PodBehaviour
     ['crashAfterMs', ms('crash-after-ms')],
     ['exitCode', ms('exit-code')],
     ['runMs', ms('run-ms')],
+    ['metrics', metrics === undefined ? undefined : metricsKind(metrics)],
+    ['metricsResetAfter', ms('metrics-reset-after')],
     ['ignoreSigterm', option('shutdown') === 'ignore' ? true : undefined],
   ]
   return Object.fromEntries(found.filter(([, value]) => value !== undefined))
-}
-
-/** What a running app answers: its version and its pod, as `gihyodocker/echo-version` does. */
-export function answerOf(
-  behaviour: PodBehaviour,
-  image: string,
-  pod: Pod,
-  ready: boolean,
-  request: PodHttpRequest,
-): PodHttpAnswer {
-  const custom = behaviour.http?.(request, pod)
-  if (custom !== undefined) return custom
-  const path = request.path.split('?')[0] ?? '/'
-  const version = tagOf(image)
-  if (/^\/(healthz|readyz?|health)$/.test(path))
-    return { status: ready ? 200 : 503, body: ready ? 'ok\n' : 'not ready\n' }
-  if (path === '/livez') return { status: 200, body: 'ok\n' }
-  const name = pod.metadata.name ?? ''
-  const headers = { 'x-version': version, 'x-pod': name }
-  if (path === '/json')
-    return {
-      status: 200,
-      headers: { ...headers, 'content-type': 'application/json' },
-      body: `${JSON.stringify({ version, pod: name, image, ok: true })}\n`,
-    }
-  return {
-    status: 200,
-    headers: { ...headers, 'content-type': 'text/plain' },
-    body: `version ${version} pod ${name}\n`,
-  }
 }

@@ -1,7 +1,8 @@
 /** One container: its process, probes and restarts. */
 import type { Container, ContainerState, Probe } from '../../../src/shared/objects.ts'
 import { mapAt, numberAt, plainText, timestamp } from '../values.ts'
-import { answerOf, type PodBehaviour, type PodHttpAnswer, type PodHttpRequest } from './behaviour.ts'
+import { App } from './app.ts'
+import type { PodBehaviour, PodHttpAnswer, PodHttpRequest } from './behaviour.ts'
 import { BACKOFF_MS, configure, LONGEST_BACKOFF_MS, pull } from './images.ts'
 import type { PodHost } from './pod-host.ts'
 import { type ContainerLife, digestOf, imageIdOf } from './pod-status.ts'
@@ -19,6 +20,8 @@ export class ContainerRun {
   readonly life: ContainerLife
   readonly #host: PodHost
   readonly #init: boolean
+  /** counts anew with every start of the process */
+  #app: App
   /** ends the running process */
   #exit: ((code: number, reason?: string) => void) | undefined
 
@@ -26,6 +29,7 @@ export class ContainerRun {
     this.#host = host
     this.life = life
     this.#init = init
+    this.#app = new App(life.container.image ?? '')
   }
 
   get #container(): Container {
@@ -99,6 +103,7 @@ export class ContainerRun {
     const { container } = life
     const host = this.#host
     const now = host.node.world.clock.now()
+    this.#app = new App(container.image ?? '')
     life.startedAt = now
     life.containerID = `containerd://${digestOf(`${host.pod.metadata.uid ?? ''}${container.name}${life.restarts}`)}`
     life.imageID = behaviour.imageID ?? imageIdOf(container.image ?? '')
@@ -174,7 +179,7 @@ export class ContainerRun {
     const behaviour = this.#host.behaviour(life.container)
     const now = this.#host.node.world.clock.now()
     const ready = probeVerdict(behaviour, life.startedAt, now, undefined) === undefined
-    return answerOf(behaviour, life.container.image ?? '', this.#host.pod, ready, request)
+    return this.#app.answer(behaviour, this.#host.pod, ready, request)
   }
 
   // --- probes

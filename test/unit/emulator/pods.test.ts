@@ -181,6 +181,25 @@ describe('what pods do', () => {
     expect(refused.status).toBe(503)
   })
 
+  test('count what they answer, and begin at 0 when the process starts again', async () => {
+    const world = setup()
+    world.emulator.create(deployment('1.0.0', 1))
+    await world.clock.advance(1_000)
+    const name = onlyPod(world).metadata.name ?? ''
+    const ask = async (path: string): Promise<string> =>
+      (await world.clock.run(world.ask('GET', `/api/v1/namespaces/default/pods/${name}:8080/proxy/${path}`))).text
+    expect(JSON.parse(await ask('version'))).toEqual({ version: '1.0.0' })
+    await ask('')
+    await ask('healthz')
+    expect(await ask('metrics')).toContain('http_requests_total{version="1.0.0",code="200"} 2\n')
+    expect(await ask('metrics')).toContain('http_request_duration_seconds_count{version="1.0.0"} 2\n')
+    world.emulator.crash('default', name, 137)
+    await world.clock.advance(1_000)
+    expect(await ask('metrics')).not.toContain('http_requests_total{')
+    world.emulator.setBehaviour('gihyodocker/echo-version:1.0.0', { metrics: 'html' })
+    expect(await ask('metrics')).toContain('<!doctype html>')
+  })
+
   test('the same image has the same imageID, another has another', async () => {
     const world = setup()
     world.emulator.create(deployment('1.0.0', 2))
