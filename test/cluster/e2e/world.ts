@@ -13,7 +13,7 @@ import { type Cluster, openCluster } from '../cluster.ts'
 import { type Load, type LoadOptions, startLoad } from '../load.ts'
 import { assertInside } from '../network.ts'
 import { Observer } from '../observer.ts'
-import { startPrometheus } from '../prometheus.ts'
+import { PROMETHEUS_PROXY_PATH, queryPrometheus, type Sample, startPrometheus } from '../prometheus.ts'
 import { installDefinitions, ROUTER_SETTLES_MS, ROUTER_URL, startTraefik } from '../routers.ts'
 import type { DefinitionSet } from '../traffic.ts'
 import { type Proxy, startProxy } from './proxy.ts'
@@ -159,6 +159,11 @@ export class World {
   /** From now on Prometheus asks all pods every two seconds. It stays for later files. */
   startPrometheus(): Promise<void> {
     return startPrometheus(this.cluster)
+  }
+
+  /** What Prometheus answers through its Service; `NAMESPACE` in the query stands for this namespace. */
+  query(query: string): Promise<Sample[]> {
+    return queryPrometheus(this.api, query.replaceAll('NAMESPACE', this.namespace), PROMETHEUS_PROXY_PATH)
   }
 
   /** Until whatever was changed before counts for every request; nothing in the objects' status tells. */
