@@ -68,7 +68,8 @@ export class TargetsFile {
   }
 
   #writeSoon(): void {
-    this.#timer ??= setTimeout(() => {
+    if (this.#timer !== undefined) return
+    this.#timer = setTimeout(() => {
       this.#timer = undefined
       this.#write()
     }, GATHER_MS)
