@@ -91,7 +91,8 @@ export function crashSign(pod: Pod, row: ContainerRow, look: Look): Sign | undef
   const { message } = crash.ended ?? {}
   return {
     code,
-    key: `${code}/${idOf(pod)}/${name}`,
+    // Events may come late and name it better: that must not begin its grace anew.
+    key: `crash-loop/${idOf(pod)}/${name}`,
     depth: 1,
     object: podRef(pod),
     container: name,

@@ -1,12 +1,14 @@
 import type { Deployment, Job, KubeEvent, Pod, ReplicaSet } from '../shared/objects.ts'
 import { crashSign } from './crash.ts'
 import { GRACE, type Grace } from './grace.ts'
-import { containerRows, idOf, type Look, servedKey, type Sign } from './look.ts'
-import { podSign, waitingSign } from './pod-signs.ts'
+import { type ContainerRow, containerRows, idOf, type Look, servedKey, type Sign } from './look.ts'
+import { unmadeSign, waitingSign } from './container-signs.ts'
+import { podSign } from './pod-signs.ts'
 import { isTerminating } from './pods.ts'
 import { pullSign } from './pull.ts'
-import type { Diagnosis, Symptom } from './symptom.ts'
-import { deploymentSigns, jobSign, refusedPodsSign } from './workload-signs.ts'
+import { refusedPodsSign } from './refusal-signs.ts'
+import type { Diagnosis, Symptom, SymptomCode, Unexplained } from './symptom.ts'
+import { deploymentSigns, jobSign } from './workload-signs.ts'
 
 export interface DiagnosisInput {
   /** pods of the new version (or of the Job) */
@@ -45,7 +47,7 @@ export function diagnose(input: DiagnosisInput): Diagnosis {
   const signs = [
     ...pods.flatMap((pod) => signsOf(pod, look)),
     ...refusedPodsSign(input.replicaSet, input.deployment, look),
-    ...jobSign(input.job, pods),
+    ...jobSign(input.job, pods, look),
   ]
   signs.push(...deploymentSigns(input.deployment, signs, look))
   const symptoms = signs.map((sign) => timed(sign, look))
@@ -60,10 +62,21 @@ function signsOf(pod: Pod, look: Look): Sign[] {
   if (whole !== undefined) return [whole]
   const signs: Sign[] = []
   for (const row of containerRows(pod)) {
-    const sign = pullSign(pod, row, look) ?? crashSign(pod, row, look) ?? waitingSign(pod, row, look)
+    // It waits for an init container; what is wrong with that one is the cause.
+    if (signs.length > 0 && row.status.state?.waiting?.reason === 'PodInitializing') continue
+    const sign = containerSign(pod, row, look)
     if (sign !== undefined) signs.push(sign)
   }
   return signs
+}
+
+/** What a container waits for now says more than how an earlier start of it ended, unless it passes by itself. */
+function containerSign(pod: Pod, row: ContainerRow, look: Look): Sign | undefined {
+  const pull = pullSign(pod, row, look)
+  if (pull !== undefined) return pull
+  const unmade = unmadeSign(pod, row, look)
+  if (unmade !== undefined && unmade.fatal !== 'never') return unmade
+  return crashSign(pod, row, look) ?? unmade ?? waitingSign(pod, row, look)
 }
 
 /** Notes which start of each container was ready, so that a later start is known to be a restart of what had served. */
@@ -112,19 +125,52 @@ function forget(owners: ReadonlySet<string>, pods: readonly Pod[], signs: readon
 
 const RANK: Record<Symptom['fatal'], number> = { now: 0, 'after-grace': 1, never: 2 }
 
+function worstFirst(a: Symptom, b: Symptom): number {
+  return a.depth - b.depth || RANK[a.fatal] - RANK[b.fatal] || a.since - b.since || a.key.localeCompare(b.key)
+}
+
+/** Symptoms behind which a status can hide what only events tell. */
+const HIDING: ReadonlySet<SymptomCode> = new Set([
+  'starting',
+  'volume',
+  'sandbox',
+  'unschedulable',
+  'readiness',
+  'startup',
+])
+
 function conclude(all: Timed[], now: number): Diagnosis {
   const pending = all.flatMap(({ symptom, toldAt }) => [symptom.fatalAt ?? 0, toldAt]).filter((at) => at > now)
   const symptoms = all
     .filter(({ toldAt }) => toldAt <= now)
     .map(({ symptom }) => symptom)
-    .toSorted(
-      (a, b) => a.depth - b.depth || RANK[a.fatal] - RANK[b.fatal] || a.since - b.since || a.key.localeCompare(b.key),
-    )
+    .toSorted(worstFirst)
   const fatal = symptoms.find((symptom) => isFatal(symptom, now))
+  const unexplained = unexplainedOf(all.map(({ symptom }) => symptom))
   return {
     symptoms,
     ...(fatal === undefined ? {} : { fatal }),
     ...(pending.length === 0 ? {} : { nextCheckAt: Math.min(...pending) }),
+    ...(unexplained.length === 0 ? {} : { unexplained }),
+  }
+}
+
+function unexplainedOf(symptoms: readonly Symptom[]): Unexplained[] {
+  const found = new Map<string, Unexplained>()
+  for (const { code, object, since } of symptoms.toSorted((a, b) => a.since - b.since))
+    if (HIDING.has(code) && !found.has(object.name)) found.set(object.name, { object, since })
+  return [...found.values()]
+}
+
+/** The diagnoses of several workloads as one. */
+export function together(diagnoses: readonly Diagnosis[]): Diagnosis {
+  const symptoms = diagnoses.flatMap((each) => each.symptoms).toSorted(worstFirst)
+  const [fatal] = diagnoses.flatMap((each) => each.fatal ?? []).toSorted(worstFirst)
+  const checks = diagnoses.flatMap((each) => each.nextCheckAt ?? [])
+  return {
+    symptoms,
+    ...(fatal === undefined ? {} : { fatal }),
+    ...(checks.length === 0 ? {} : { nextCheckAt: Math.min(...checks) }),
   }
 }
 

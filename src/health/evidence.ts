@@ -1,7 +1,7 @@
 import type { Evidence, Failure } from '../shared/errors.ts'
 import type { KubeEvent } from '../shared/objects.ts'
 import { countOf, lastSeen, oneLine } from './look.ts'
-import { probeAnswer } from './pod-signs.ts'
+import { probeAnswer } from './container-signs.ts'
 import type { Symptom } from './symptom.ts'
 
 export interface LogTail {
@@ -159,7 +159,7 @@ export function explainFailure(
   if (symptom.detail !== undefined) evidence.push({ title: 'status', lines: [clean(symptom.detail)] })
   const lines = eventLines(aboutCause(symptom, objects, events), since)
   if (lines.length > 0) evidence.push({ title: 'events', lines })
-  evidence.push(...logEvidence(symptom, logs))
+  evidence.push(...logEvidence([symptom, ...further.map((each) => each.symptom)], logs))
   const also = further.slice(0, PODS_SHOWN).map((other) => `${other.symptom.sentence}${alsoText(other)}`)
   if (also.length > 0) evidence.push({ title: 'also seen', lines: also.map((line) => clean(line)) })
   return {
@@ -194,13 +194,15 @@ function aboutCause(symptom: Symptom, objects: readonly string[], events: readon
   })
 }
 
-/** One log is enough for one cause: the one asked for, else the first that says anything. */
-function logEvidence(symptom: Symptom, logs: readonly LogTail[]): Evidence[] {
-  const asked = symptom.wantsLogs
-  const wanted = logs.find(({ pod, container }) => pod === asked?.pod && container === asked.container)
-  const log = wanted ?? logs.find(({ text }) => text.trim() !== '')
-  if (log === undefined) return []
-  const lines = logTail(log.text)
-  const title = `last lines of container ${log.container} of Pod/${log.pod}`
-  return [{ title, lines: lines.length === 0 ? ['(it wrote nothing)'] : lines }]
+/** One log is enough for one cause. The first cause takes what there is when its own log is not. */
+function logEvidence(symptoms: readonly Symptom[], logs: readonly LogTail[]): Evidence[] {
+  const ofSymptom = ({ wantsLogs: asked }: Symptom): LogTail | undefined =>
+    logs.find(({ pod, container }) => pod === asked?.pod && container === asked.container)
+  const found = symptoms.slice(0, PODS_SHOWN).flatMap((symptom) => ofSymptom(symptom) ?? [])
+  const shown = found.length > 0 ? found : logs.filter(({ text }) => text.trim() !== '').slice(0, 1)
+  return [...new Set(shown)].map((log) => {
+    const lines = logTail(log.text)
+    const title = `last lines of container ${log.container} of Pod/${log.pod}`
+    return { title, lines: lines.length === 0 ? ['(it wrote nothing)'] : lines }
+  })
 }

@@ -1,4 +1,4 @@
-import type { Container, ContainerStatus, KubeEvent, ObjectRef, Pod } from '../shared/objects.ts'
+import type { Container, ContainerStatus, KubeEvent, KubeObject, ObjectRef, Pod } from '../shared/objects.ts'
 import type { Grace } from './grace.ts'
 import type { LogRequest, Symptom } from './symptom.ts'
 
@@ -64,13 +64,19 @@ export function subject(pod: Pod, { role, status }: ContainerRow): string {
   return `${role === 'init' ? 'Init container' : 'Container'} ${status.name} of Pod/${pod.metadata.name ?? ''}`
 }
 
+/** Events about an object: by its uid, or by kind and name where one of both has none. */
+export function eventsAbout(object: KubeObject, kind: string, events: readonly KubeEvent[]): KubeEvent[] {
+  const { uid, name } = object.metadata
+  return events.filter(({ involvedObject: involved = {} }) => {
+    const same = involved.uid !== undefined && uid !== undefined
+    return same ? involved.uid === uid : involved.kind === kind && involved.name === name
+  })
+}
+
 /** Events about a pod, and about one container of it where they say so. */
 export function eventsOf(pod: Pod, events: readonly KubeEvent[], container?: string): KubeEvent[] {
-  return events.filter((event) => {
-    const involved: { kind?: string; name?: string; uid?: string; fieldPath?: string } = event.involvedObject ?? {}
-    const same = involved.uid !== undefined && pod.metadata.uid !== undefined
-    if (same ? involved.uid !== pod.metadata.uid : involved.kind !== 'Pod' || involved.name !== pod.metadata.name)
-      return false
+  return eventsAbout(pod, 'Pod', events).filter(({ involvedObject }) => {
+    const involved: { name?: string; fieldPath?: string } = involvedObject ?? {}
     const path = involved.fieldPath
     return container === undefined || path === undefined || path.includes(`{${container}}`)
   })

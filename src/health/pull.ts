@@ -63,6 +63,14 @@ const CAUSES: readonly (PullCause & { pattern: RegExp })[] = [
   },
 ]
 
+/** The node has the image, or a part of it, and cannot read it. */
+const INSPECT: PullCause = {
+  id: 'unknown',
+  lasting: false,
+  says: 'the node cannot read it',
+  hint: "look at the node's image store, or remove the image there",
+}
+
 const UNKNOWN: PullCause = {
   id: 'unknown',
   lasting: false,
@@ -129,5 +137,6 @@ function causeOf(pod: Pod, { status }: ContainerRow, reason: string, message: st
   const event = newestEvent(pod, look, ({ message = '' }) => message.includes('pull image'), status.name)
   const told = pullCause(event?.message ?? '', image)
   if (told.id !== 'unknown') return told
+  if (reason === 'ImageInspectError') return INSPECT
   return CAUSES.find(({ id }) => look.memory.has(memory(id))) ?? UNKNOWN
 }

@@ -61,6 +61,13 @@ export interface LogRequest {
   previous: boolean
 }
 
+/** An object whose status does not say what is wrong with it, though its events may. */
+export interface Unexplained {
+  object: ObjectRef
+  /** milliseconds since 1970 when this was first seen */
+  since: number
+}
+
 export interface Diagnosis {
   /** deepest first; within a depth the fatal ones first, then the oldest */
   symptoms: Symptom[]
@@ -68,4 +75,6 @@ export interface Diagnosis {
   fatal?: Symptom
   /** milliseconds since 1970 when the next grace runs out: look again then, even if nothing changes */
   nextCheckAt?: number
+  /** longest first; absent when there is none */
+  unexplained?: Unexplained[]
 }

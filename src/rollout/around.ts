@@ -1,7 +1,6 @@
 import { eachLimited } from '../kubernetes/apply.ts'
 import { ApiError, explain } from '../kubernetes/errors.ts'
 import { LiveList } from '../kubernetes/watch.ts'
-import { diagnose } from '../health/diagnosis.ts'
 import { readiness } from '../health/readiness.ts'
 import { isDeployment, podTemplateOf } from '../manifests/workload.ts'
 import { hashOf, replicaSetOf } from '../strategies/view.ts'
@@ -11,6 +10,7 @@ import type { Around } from './carry.ts'
 import { sameContent } from '../kubernetes/diff.ts'
 import { dryRunOf } from './draft.ts'
 import type { Engine } from './engine.ts'
+import { Doctor } from './doctor.ts'
 import { gatherEvidence } from './evidence.ts'
 import { leftovers } from './finish.ts'
 import { keepOld } from './kept.ts'
@@ -131,7 +131,7 @@ async function awaitReady(engine: Engine, applied: KubeObject): Promise<void> {
         options,
       )
     : undefined
-  const firstSeen = new Map<string, number>()
+  const doctor = new Doctor(engine.o, wake.notify)
   const deadline = engine.now + book.record.timeoutMs
   try {
     await Promise.all([list.ready, pods?.ready])
@@ -140,11 +140,7 @@ async function awaitReady(engine: Engine, applied: KubeObject): Promise<void> {
       const live = list.get(ref.name) ?? applied
       const state = readiness(live)
       if (state.done && state.failure === undefined) return
-      const diagnosis = diagnose({
-        pods: ofThisVersion(engine, live, pods?.items() ?? []),
-        now: clock.now(),
-        firstSeen,
-      })
+      const diagnosis = await doctor.examine({ pods: ofThisVersion(engine, live, pods?.items() ?? []) })
       const symptom = diagnosis.fatal ?? (engine.now >= deadline ? diagnosis.symptoms[0] : undefined)
       if (symptom !== undefined) {
         const known = await gatherEvidence(client, symptom, clock.now() - book.record.timeoutMs)

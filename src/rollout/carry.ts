@@ -1,6 +1,8 @@
+import { isServing } from '../health/pods.ts'
 import { ApiError, explain } from '../kubernetes/errors.ts'
 import { type Failure, failureOf } from '../shared/errors.ts'
 import { stopMove } from '../strategies/strategy.ts'
+import { otherPods, sideOf, type WorkloadView } from '../strategies/view.ts'
 import type { Engine } from './engine.ts'
 import { finish, succeed } from './finish.ts'
 import { Interrupted } from './interrupt.ts'
@@ -144,7 +146,15 @@ function restingSentence(engine: Engine): string {
   if (engine.workloads.length === 0) return 'nothing was deleted; it rests as it is'
   if (engine.o.book.record.downSince !== undefined)
     return 'it rests DOWN, with no pods: nothing serves until it is deployed again or aborted'
-  return 'it rests where it is, locked; users are served'
+  const silent = engine.workloads.filter((workload) => !serves(engine.view(workload)))
+  if (silent.length === 0) return 'it rests where it is, locked; users are served'
+  const names = silent.map(({ name }) => `Deployment/${name}`).join(', ')
+  return `it rests where it is, locked; no pod of ${names} is ready, so nothing of it serves until it is deployed again or aborted`
+}
+
+function serves(view: WorkloadView): boolean {
+  const others = otherPods(view).filter((pod) => isServing(pod, 0, view.now))
+  return sideOf(view, 'stable').serving + sideOf(view, 'next').serving + others.length > 0
 }
 
 /** Rests where it is: what is held gets its lock, in one write each. */

@@ -212,7 +212,7 @@ export class Engine {
       if (await this.#sendAll(moves)) continue
       this.#teller.mix()
       const waits = this.#waits(moves)
-      const diagnosis = this.#judge.of(goal.kind === 'back' ? 'stable' : 'next')
+      const diagnosis = goal.kind === 'back' ? this.#judge.look('stable') : await this.#judge.examine('next')
       // Also where all pods are ready at this instant: one that has crashed twice on the way here is no good pod.
       if (goal.kind !== 'back' && diagnosis.fatal !== undefined)
         throw await this.#judge.bad(diagnosis.fatal, diagnosis.symptoms)
@@ -237,7 +237,7 @@ export class Engine {
     const end = this.now + ms
     while (this.now < end) {
       await this.reach(goal, this.o.book.record.timeoutMs, WAITING)
-      const diagnosis = this.#judge.of('next')
+      const diagnosis = await this.#judge.examine('next')
       if (diagnosis.fatal !== undefined) throw await this.#judge.bad(diagnosis.fatal, diagnosis.symptoms)
       if (this.now >= end) return
       this.#teller.waiting(['the wait to end'], diagnosis)

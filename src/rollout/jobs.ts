@@ -1,11 +1,12 @@
 import type { CheckVerdict } from '../checks/verdict.ts'
-import { diagnose } from '../health/diagnosis.ts'
+import type { Diagnosis } from '../health/symptom.ts'
 import { readiness } from '../health/readiness.ts'
 import { LiveList } from '../kubernetes/watch.ts'
-import { HeadgateError } from '../shared/errors.ts'
+import { type Failure, HeadgateError } from '../shared/errors.ts'
 import { type Job, keyOf, type Pod, refOf } from '../shared/objects.ts'
 import { MOVER } from '../strategies/hold.ts'
 import { APP_LABEL } from '../strategies/services.ts'
+import { Doctor } from './doctor.ts'
 import type { Engine } from './engine.ts'
 import { gatherEvidence } from './evidence.ts'
 
@@ -65,7 +66,7 @@ export async function jobVerdict(engine: Engine, name: string): Promise<CheckVer
 }
 
 async function awaitJob(engine: Engine, name: string, namespace: string): Promise<void> {
-  const { client, wake, book, clock, reporter } = engine.o
+  const { client, wake, book, reporter } = engine.o
   const stop = new AbortController()
   const options = { signal: stop.signal, onChange: wake.notify }
   const jobs = LiveList.open<Job>(client, { apiVersion: 'batch/v1', kind: 'Job' }, namespace, { name }, options)
@@ -76,7 +77,7 @@ async function awaitJob(engine: Engine, name: string, namespace: string): Promis
     { labelSelector: `job-name=${name}` },
     options,
   )
-  const firstSeen = new Map<string, number>()
+  const doctor = new Doctor(engine.o, wake.notify)
   const deadline = engine.now + book.record.timeoutMs
   try {
     await Promise.all([jobs.ready, pods.ready])
@@ -85,12 +86,7 @@ async function awaitJob(engine: Engine, name: string, namespace: string): Promis
       const job = jobs.get(name)
       const state = job === undefined ? undefined : readiness(job)
       if (state?.done === true && state.failure === undefined) return
-      const diagnosis = diagnose({
-        pods: pods.items(),
-        ...(job === undefined ? {} : { job }),
-        now: clock.now(),
-        firstSeen,
-      })
+      const diagnosis = await doctor.examine({ pods: pods.items(), job })
       if (state?.failure !== undefined || diagnosis.fatal !== undefined || engine.now >= deadline)
         throw await jobFailure(engine, name, namespace, diagnosis, state?.failure?.message, engine.now >= deadline)
       reporter.emit({ kind: 'waiting', text: `Job/${name}: ${state?.text ?? 'to start'}` })
@@ -150,19 +146,26 @@ async function jobFailure(
   engine: Engine,
   name: string,
   namespace: string,
-  { fatal, symptoms }: ReturnType<typeof diagnose>,
+  { fatal, symptoms }: Diagnosis,
   reason: string | undefined,
   late: boolean,
 ): Promise<HeadgateError> {
   const symptom = fatal ?? symptoms[0]
   const known = symptom === undefined ? undefined : await gatherEvidence(engine.o.client, symptom, 0)
-  const what = reason ?? (late ? 'did not end in time' : (known?.message ?? 'failed'))
   return new HeadgateError({
     kind: late && reason === undefined && fatal === undefined ? 'timeout' : 'failed',
     code: 'job-failed',
-    message: `Job/${name} ${what}${known === undefined || what === known.message ? '' : ` (${known.message})`}`,
+    message: jobMessage(name, known, fatal === undefined && late ? LATE : (reason ?? 'failed')),
     object: { apiVersion: 'batch/v1', kind: 'Job', name, namespace },
     ...(known?.evidence === undefined ? {} : { evidence: known.evidence }),
     next: known?.next ?? `kubectl -n ${namespace} logs job/${name}`,
   })
+}
+
+const LATE = 'did not end in time'
+
+/** What the diagnosis says of the Job itself is all there is to say; what it says of a pod is the why. */
+function jobMessage(name: string, known: Failure | undefined, what: string): string {
+  if (known === undefined) return `Job/${name} ${what}`
+  return known.object?.kind === 'Job' && what !== LATE ? known.message : `Job/${name} ${what}: ${known.message}`
 }

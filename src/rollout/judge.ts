@@ -1,8 +1,9 @@
-import { diagnose } from '../health/diagnosis.ts'
-import { servingAt } from '../health/pods.ts'
+import { together } from '../health/diagnosis.ts'
+import { isTerminating, servingAt } from '../health/pods.ts'
 import type { Diagnosis, Symptom } from '../health/symptom.ts'
 import { type Failure, HeadgateError } from '../shared/errors.ts'
 import { sideOf } from '../strategies/view.ts'
+import { Doctor, type Patient } from './doctor.ts'
 import type { Engine } from './engine.ts'
 import { gatherEvidence } from './evidence.ts'
 
@@ -11,31 +12,34 @@ export class Judge {
   readonly #engine: Engine
   /** ms since 1970; older events are not about this run */
   readonly #since: number
-  readonly #firstSeen = new Map<string, number>()
+  readonly #doctor: Doctor
 
   constructor(engine: Engine, since: number) {
     this.#engine = engine
     this.#since = since
+    this.#doctor = new Doctor(engine.o, engine.o.wake.notify)
   }
 
-  of(which: 'stable' | 'next'): Diagnosis {
-    const all: Diagnosis = { symptoms: [] }
-    for (const workload of this.#engine.workloads) {
+  /** How the pods of a version are, for going back: nothing ends that. */
+  look(which: 'stable' | 'next'): Diagnosis {
+    return together(this.#patients(which).map((patient) => this.#doctor.look(patient)))
+  }
+
+  /** The same for going on: its verdict is given with the newest events in view. */
+  async examine(which: 'stable' | 'next'): Promise<Diagnosis> {
+    const all: Diagnosis[] = []
+    for (const patient of this.#patients(which)) all.push(await this.#doctor.examine(patient))
+    return together(all)
+  }
+
+  #patients(which: 'stable' | 'next'): Patient[] {
+    return this.#engine.workloads.map((workload) => {
       const view = this.#engine.view(workload)
-      const side = sideOf(view, which)
-      const one = diagnose({
-        pods: side.pods,
-        ...(side.replicaSet === undefined ? {} : { replicaSet: side.replicaSet }),
-        ...(view.deployment === undefined ? {} : { deployment: view.deployment }),
-        now: this.#engine.now,
-        firstSeen: this.#firstSeen,
-      })
-      all.symptoms.push(...one.symptoms)
-      if (one.fatal !== undefined) all.fatal ??= one.fatal
-      if (one.nextCheckAt !== undefined)
-        all.nextCheckAt = Math.min(all.nextCheckAt ?? Number.POSITIVE_INFINITY, one.nextCheckAt)
-    }
-    return all
+      const { pods, replicaSet } = sideOf(view, which)
+      const deployment = which === 'next' && view.separate !== undefined ? view.separate.deployment : view.deployment
+      const draining = [...view.pods, ...(view.separate?.pods ?? [])].some(isTerminating)
+      return { pods, replicaSet, deployment, draining }
+    })
   }
 
   /** The next moment (ms since 1970) at which something may be different without any change in the cluster. */

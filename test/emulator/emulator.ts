@@ -12,7 +12,7 @@ import type { EmulatorClock } from './clock.ts'
 import { type Running, startControllers } from './controllers/all.ts'
 import { draw, Informers, type World } from './controllers/machinery.ts'
 import { ApiError, notFound } from './errors.ts'
-import { type DeleteOptions, Objects } from './objects.ts'
+import { type AdmissionRule, type DeleteOptions, Objects } from './objects.ts'
 import { mergePatch } from './patches/merge-patch.ts'
 import { type Behaviour, behaviourOfOptions, behaviourOfTag, type PodBehaviour } from './pods/behaviour.ts'
 import { Kubelet, nodeObject } from './pods/kubelet.ts'
@@ -178,6 +178,12 @@ export class Emulator {
   onRequest(hook: Hook): () => void {
     this.#hooks.add(hook)
     return () => this.#hooks.delete(hook)
+  }
+
+  /** From now on admission asks this rule as well; the answer takes it away again. */
+  refuse(rule: AdmissionRule): () => void {
+    this.objects.rules.add(rule)
+    return () => this.objects.rules.delete(rule)
   }
 
   /** Called after each change of state: the place for checks of invariants. */

@@ -37,6 +37,17 @@ export interface WriteOptions {
   dryRun?: boolean
 }
 
+/** A write that admission looks at. */
+export interface AdmittedWrite {
+  resource: Resource
+  object: KubeObject
+  manager: string
+  subresource: string
+}
+
+/** Why a write is refused; undefined when this rule has nothing against it. */
+export type AdmissionRule = (write: AdmittedWrite) => ApiError | undefined
+
 export interface DeleteOptions {
   gracePeriodSeconds?: number
   propagationPolicy?: string
@@ -53,6 +64,8 @@ export class Objects {
   readonly resources: Resources
   readonly #clock: EmulatorClock
   readonly #random: Random
+  /** what a test lets admission refuse, as webhooks and policies do */
+  readonly rules = new Set<AdmissionRule>()
   #addresses = 10
 
   constructor(store: Store, resources: Resources, clock: EmulatorClock, random: Random) {
@@ -137,6 +150,7 @@ export class Objects {
     if (resource.key === '/pods') admitPod(this.store, resource, object, () => this.#random.suffix())
     this.#refuse(resource, object, [...validateMetadata(resource, object), ...validateObject(object)])
     allocate(resource, object, () => this.#addresses++)
+    this.#admit(resource, object, options)
     checkAdmission(this.store, resource, object)
     const name = metadata.name ?? ''
     if (this.store.get(resource.key, metadata.namespace, name) !== undefined) throw alreadyExists(resource, name)
@@ -150,6 +164,13 @@ export class Objects {
     const value = asObject(decode(resource.type, object).value)
     if (resourceVersion !== undefined) value.metadata.resourceVersion = resourceVersion
     return value
+  }
+
+  #admit(resource: Resource, object: KubeObject, { manager, subresource = '' }: WriteOptions): void {
+    for (const rule of this.rules) {
+      const refusal = rule({ resource, object, manager, subresource })
+      if (refusal !== undefined) throw refusal
+    }
   }
 
   #refuse(resource: Resource, object: KubeObject, errors: ReturnType<typeof validateObject>): void {
@@ -186,6 +207,7 @@ export class Objects {
       ...validateMetadata(resource, prepared),
       ...(subresource === 'status' ? [] : [...validateObject(prepared), ...validateUpdate(prepared, live)]),
     ])
+    this.#admit(resource, prepared, options)
     checkAdmission(this.store, resource, prepared, live)
     const finished = this.#finish(resource, prepared)
     if (equal(finished, live)) return live

@@ -69,6 +69,8 @@ export interface RunOptions extends Partial<Omit<Settings, 'steps' | 'command'>>
   /** ends the process when it returns true for a write, before or after the server saw it */
   cut?: { after: number; when: 'before' | 'after' }
   cancel?: AbortSignal
+  /** hears each event of the run as it comes */
+  onEvent?: (event: ReportEvent) => void
   /** what lies between this run and the server */
   between?: (inner: Transport) => Transport
   /** puts environment variables in for `${NAME}` */
@@ -151,7 +153,7 @@ export class World {
 
   /** The same, not awaited: for two runs at once. */
   async start(command: Command, options: RunOptions = {}): Promise<Ran> {
-    const { plan, objects, source, cut, cancel, between, expand, fetchUrl, runProcess, ...settings } = options
+    const { plan, objects, source, cut, cancel, between, expand, fetchUrl, runProcess, onEvent, ...settings } = options
     const events: ReportEvent[] = []
     const writes: string[] = []
     const died = Promise.withResolvers<undefined>()
@@ -167,7 +169,12 @@ export class World {
         client: new Client(transport, this.clock),
         connection: { namespace: NAMESPACE, clusterName: 'emulator', contextName: 'emulator' },
         clock: this.clock,
-        reporter: { emit: (event) => void events.push(event) },
+        reporter: {
+          emit: (event) => {
+            events.push(event)
+            onEvent?.(event)
+          },
+        },
         cancel: cancel ?? new AbortController().signal,
         identity: id,
         readManifests: () =>

@@ -52,7 +52,7 @@ export function prepareCreate(resource: Resource, object: KubeObject): void {
   if (hasGeneration(resource)) object.metadata.generation = 1
   switch (resource.key) {
     case '/pods':
-      object['status'] = { phase: 'Pending', qosClass: qosClass(object) }
+      object['status'] = { phase: 'Pending', qosClass: qosClass(object), ...gated(object) }
       return
     case '/namespaces':
       object['status'] = { phase: 'Active' }
@@ -66,6 +66,13 @@ export function prepareCreate(resource: Resource, object: KubeObject): void {
       return
     default:
   }
+}
+
+/** A gate is in the status from the start; the scheduler has no part in it. */
+function gated(pod: KubeObject): JsonMap {
+  if (mapsAt(pod, 'spec', 'schedulingGates').length === 0) return {}
+  const message = 'Scheduling is blocked due to non-empty scheduling gates'
+  return { conditions: [{ type: 'PodScheduled', status: 'False', reason: 'SchedulingGated', message }] }
 }
 
 /** A Job without a selector of its own selects its pods by its uid. */

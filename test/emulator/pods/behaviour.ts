@@ -1,4 +1,4 @@
-import type { Container, Pod } from '../../../src/shared/objects.ts'
+import type { Condition, Container, Pod } from '../../../src/shared/objects.ts'
 import { type MetricsKind, metricsKind } from '../../pods/request-metrics.ts'
 
 export interface PodHttpRequest {
@@ -19,7 +19,9 @@ export interface PodHttpAnswer {
 export interface PodBehaviour {
   /** to pull the image (50) */
   pullMs?: number
-  imagePull?: 'not-found' | 'denied' | 'rate-limited' | 'invalid-name'
+  imagePull?: 'not-found' | 'denied' | 'rate-limited' | 'invalid-name' | { says: string }
+  /** the container is never made and waits with this reason, e.g. `CreateContainerError` */
+  stuck?: { reason: string; message?: string }
   /** from the pulled image to the running process (20) */
   startMs?: number
   /** after the start the readiness probe fails for so long (0) */
@@ -30,6 +32,11 @@ export interface PodBehaviour {
   crashAfterMs?: number
   exitCode?: number
   oomKilled?: boolean
+  /** how the status words the end of the process, e.g. `StartError` */
+  endReason?: string
+  endMessage?: string
+  /** the liveness probe fails with this answer, every second from the start on, and kills at the third time */
+  livenessFails?: string
   /** a job's process ends with `exitCode` (0) after this time */
   runMs?: number
   /** from SIGTERM, after preStop, to the end of the process (20) */
@@ -38,6 +45,12 @@ export interface PodBehaviour {
   ignoreSigterm?: boolean
   /** the scheduler finds no node, with this message */
   unschedulable?: string
+  /** PodScheduled=False has this reason instead of `Unschedulable` */
+  unschedulableReason?: string
+  /** what components say of the pod once it is there */
+  events?: { reason: string; message: string; type?: 'Normal' | 'Warning' }[]
+  /** what others than the kubelet write to its status */
+  podStatus?: (pod: Pod) => { phase?: string; reason?: string; message?: string; conditions?: Condition[] } | undefined
   /** the container cannot be made, e.g. `secret "db" not found` */
   createContainerConfigError?: string
   /** lines that each start of the process writes */

@@ -117,7 +117,7 @@ export class ContainerRun {
   #ending(behaviour: PodBehaviour): Promise<[code: number, reason: string | undefined]> {
     const after = behaviour.crashAfterMs ?? behaviour.runMs ?? (this.#init ? INIT_MS : undefined)
     const code = behaviour.exitCode ?? (behaviour.crashAfterMs === undefined ? 0 : 1)
-    const reason = behaviour.oomKilled === true ? 'OOMKilled' : undefined
+    const reason = behaviour.oomKilled === true ? 'OOMKilled' : behaviour.endReason
     return new Promise((resolve) => {
       const end = (exitCode: number, why?: string): void => {
         cancel()
@@ -140,6 +140,7 @@ export class ContainerRun {
     const terminated: NonNullable<ContainerState['terminated']> & { startedAt: string; containerID: string } = {
       exitCode: code,
       reason: reason ?? (code === 0 ? 'Completed' : 'Error'),
+      ...(behaviour.endMessage === undefined ? {} : { message: behaviour.endMessage }),
       startedAt: timestamp(life.startedAt),
       finishedAt: timestamp(host.node.world.clock.now()),
       containerID: life.containerID,
@@ -194,6 +195,8 @@ export class ContainerRun {
       this.#host.report()
     }
     if (readinessProbe !== undefined) void this.#readiness(readinessProbe, signal)
+    const { livenessFails } = this.#host.behaviour(life.container)
+    if (livenessFails !== undefined) void this.#dies(livenessFails, signal)
     if (livenessProbe !== undefined && this.#host.node.real !== undefined) void this.#liveness(livenessProbe, signal)
   }
 
@@ -238,6 +241,18 @@ export class ContainerRun {
       if (life.ready && verdict === undefined && host.node.real === undefined) await either(host.poked, signal)
       else await host.sleep((probe.periodSeconds ?? 10) * 1_000, signal)
     }
+  }
+
+  async #dies(answer: string, signal: AbortSignal): Promise<void> {
+    const host = this.#host
+    for (let failures = 0; failures < 3; failures++) {
+      await host.sleep(1_000, signal)
+      if (signal.aborted) return
+      host.event('Warning', 'Unhealthy', `Liveness probe failed: ${answer}`, this.#container)
+    }
+    const text = `Container ${this.#container.name} failed liveness probe, will be restarted`
+    host.event('Normal', 'Killing', text, this.#container)
+    this.kill(137)
   }
 
   async #liveness(probe: Probe, signal: AbortSignal): Promise<void> {

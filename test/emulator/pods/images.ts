@@ -1,6 +1,7 @@
 /** What comes before a container starts: its image, and what its environment refers to. */
 import type { Container, JsonMap } from '../../../src/shared/objects.ts'
 import { isMap, mapAt, textAt } from '../values.ts'
+import type { PodBehaviour } from './behaviour.ts'
 import type { PodHost } from './pod-host.ts'
 import type { ContainerLife } from './pod-status.ts'
 
@@ -13,8 +14,9 @@ export async function pull(host: PodHost, life: ContainerLife): Promise<boolean>
   const { container } = life
   const image = container.image ?? ''
   for (let wait = BACKOFF_MS; !host.stop.aborted; wait = Math.min(LONGEST_BACKOFF_MS, wait * 2)) {
-    const { imagePull, pullMs = PULL_MS } = host.behaviour(container)
+    const { imagePull, stuck, pullMs = PULL_MS } = host.behaviour(container)
     if (imagePull === 'invalid-name') return invalidName(host, life)
+    if (stuck !== undefined) return stay(host, life, stuck)
     host.event('Normal', 'Pulling', `Pulling image "${image}"`, container)
     await host.sleep(pullMs)
     if (host.stop.aborted) return false
@@ -55,7 +57,15 @@ function invalidName(host: PodHost, life: ContainerLife): false {
   return false
 }
 
-function pullError(image: string, kind: 'not-found' | 'denied' | 'rate-limited'): string {
+function stay(host: PodHost, life: ContainerLife, stuck: NonNullable<PodBehaviour['stuck']>): false {
+  const { reason, message } = stuck
+  life.state = { waiting: { reason, ...(message === undefined ? {} : { message }) } }
+  host.report()
+  return false
+}
+
+function pullError(image: string, kind: Exclude<PodBehaviour['imagePull'], undefined | 'invalid-name'>): string {
+  if (typeof kind !== 'string') return kind.says
   const head = `failed to pull and unpack image "${image}": failed to resolve reference "${image}":`
   switch (kind) {
     case 'not-found':

@@ -5,7 +5,7 @@ import type { PodDoor } from '../api/subresources.ts'
 import { isFinished } from '../controllers/pods.ts'
 import { Queue, Recorder, type World } from '../controllers/machinery.ts'
 import { asObject, clone, mapsAt, textAt, timestamp, typed } from '../values.ts'
-import type { Behaviour } from './behaviour.ts'
+import type { Behaviour, PodBehaviour } from './behaviour.ts'
 import { PodWorker } from './pod-worker.ts'
 import type { RealServers } from './real-servers.ts'
 
@@ -77,9 +77,8 @@ export class Kubelet implements PodDoor {
     const pod = typed<Pod>(found)
     if (pod.spec.nodeName || mapsAt(pod, 'spec', 'schedulingGates').length > 0) return
     const container = pod.spec.containers[0]
-    const refusal =
-      container === undefined ? undefined : this.#behaviour(container.image ?? '', pod, container).unschedulable
-    if (refusal !== undefined) return this.#unschedulable(pod, refusal)
+    const behaviour = container === undefined ? {} : this.#behaviour(container.image ?? '', pod, container)
+    if (behaviour.unschedulable !== undefined) return this.#unschedulable(pod, behaviour.unschedulable, behaviour)
     const now = timestamp(this.#world.clock.now())
     const scheduled = { type: 'PodScheduled', observedGeneration: 1, status: 'True', lastTransitionTime: now }
     const others = mapsAt(pod, 'status', 'conditions').filter((condition) => condition['type'] !== 'PodScheduled')
@@ -95,7 +94,8 @@ export class Kubelet implements PodDoor {
     this.#scheduler.event(pod, 'Normal', 'Scheduled', `Successfully assigned ${namespace}/${name} to ${NODE}`)
   }
 
-  #unschedulable(pod: Pod, message: string): void {
+  #unschedulable(pod: Pod, message: string, behaviour: PodBehaviour): void {
+    const { unschedulableReason: reason = 'Unschedulable', events = [] } = behaviour
     const before = mapsAt(pod, 'status', 'conditions').find((condition) => condition['type'] === 'PodScheduled')
     const { namespace, name } = pod.metadata
     if (textAt(before, 'message') !== message) {
@@ -105,7 +105,7 @@ export class Kubelet implements PodDoor {
         observedGeneration: 1,
         status: 'False',
         lastTransitionTime: now,
-        reason: 'Unschedulable',
+        reason,
         message,
       }
       const others = mapsAt(pod, 'status', 'conditions').filter((item) => item['type'] !== 'PodScheduled')
@@ -116,6 +116,7 @@ export class Kubelet implements PodDoor {
       })
       this.#world.objects.update(resource, pod, next, { manager: 'kube-scheduler', subresource: 'status' })
       this.#scheduler.event(pod, 'Warning', 'FailedScheduling', message)
+      for (const { type = 'Normal', reason, message } of events) this.#scheduler.event(pod, type, reason, message)
     }
     this.#scheduling.addAfter(namespace, name, 10_000)
   }

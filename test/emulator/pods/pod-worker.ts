@@ -1,8 +1,8 @@
 /** One pod on its node, from its binding to its end. */
-import type { Container, Pod } from '../../../src/shared/objects.ts'
+import type { Container, JsonMap, Pod } from '../../../src/shared/objects.ts'
 import { Writer } from '../controllers/machinery.ts'
 import { ApiError } from '../errors.ts'
-import { clone, equal, numberAt, timestamp, typed } from '../values.ts'
+import { clone, equal, mapsAt, numberAt, timestamp, typed } from '../values.ts'
 import type { PodBehaviour, PodHttpAnswer, PodHttpRequest } from './behaviour.ts'
 import { ContainerRun, START_MS } from './container-run.ts'
 import { PULL_MS } from './images.ts'
@@ -65,6 +65,12 @@ export class PodWorker implements PodHost {
     return this.node.behaviour(container.image ?? '', this.pod, container)
   }
 
+  /** The behaviour of the pod as a whole is that of its first container. */
+  #said(): PodBehaviour | undefined {
+    const [first] = this.pod.spec.containers
+    return first === undefined ? undefined : this.behaviour(first)
+  }
+
   sleep(ms: number, signal: AbortSignal = this.stop): Promise<void> {
     return this.node.world.clock.sleep(ms, signal)
   }
@@ -83,7 +89,7 @@ export class PodWorker implements PodHost {
     if (stored === undefined || stored.metadata.uid !== uid) return
     this.#life.pod = typed<Pod>(stored)
     this.#life.now = timestamp(world.clock.now())
-    const status = podStatus(this.#life)
+    const status = withForeign(podStatus(this.#life), this.#said()?.podStatus?.(this.pod))
     if (equal(stored['status'], status)) return
     try {
       this.#life.pod = typed<Pod>(this.#writer.update(resource, { ...clone(stored), status }, 'status'))
@@ -96,6 +102,8 @@ export class PodWorker implements PodHost {
 
   async start(): Promise<void> {
     this.report()
+    for (const { type = 'Warning', reason, message } of this.#said()?.events ?? [])
+      this.node.recorder.event(this.pod, type, reason, message)
     await this.sleep(1)
     if (this.stop.aborted) return
     this.#life.podIP = this.node.nextIP()
@@ -185,4 +193,12 @@ export class PodWorker implements PodHost {
     this.#kill()
     for (const { container } of this.#life.containers) this.node.real?.close(this.pod, container, true)
   }
+}
+
+/** A condition that somebody else writes stands in place of the kubelet's own. */
+function withForeign(status: JsonMap, foreign: JsonMap | undefined): JsonMap {
+  if (foreign === undefined) return status
+  const theirs = mapsAt(foreign, 'conditions')
+  const own = mapsAt(status, 'conditions').filter(({ type }) => !theirs.some((each) => each['type'] === type))
+  return { ...status, ...foreign, conditions: [...own, ...theirs] }
 }

@@ -17,7 +17,7 @@ describe('image', () => {
     ['ErrImagePull', 'tls: failed to verify certificate: x509: unknown authority', 'after-grace', /does not trust/],
     ['ImagePullBackOff', 'Back-off pulling image "not-found/app:2"', 'after-grace', /could not pull/],
     ['ImagePullBackOff', 'Back-off pulling app:2-not-found', 'after-grace', /could not pull/],
-    ['ImageInspectError', 'strange', 'after-grace', /could not pull/],
+    ['ImageInspectError', 'strange', 'after-grace', /node cannot read it/],
     ['RegistryUnavailable', undefined, 'never', /cannot be reached/],
     ['ErrImagePull', 'SignatureValidationFailed: no signature found', 'after-grace', /signature/],
     ['SignatureValidationFailed', 'x', 'now', /signature/],
@@ -283,9 +283,9 @@ describe('init containers and sidecars', () => {
   it('runs for long', () => {
     const firstSeen = new Map<string, number>()
     const pods = [initPod({ state: { running: {} } })]
-    expect(look({ pods, firstSeen })).toEqual({ symptoms: [], nextCheckAt: NOW + GRACE.starting })
+    expect(look({ pods, firstSeen })).toMatchObject({ symptoms: [], nextCheckAt: NOW + GRACE.starting })
     const later = look({ pods, firstSeen, now: NOW + GRACE.starting })
-    expect(brief(later)).toEqual(['init never', 'starting never'])
+    expect(brief(later)).toEqual(['init never'])
   })
 
   it('a sidecar counts as a main container', () => {
