@@ -19,6 +19,14 @@ export function isTerminating(object: { metadata: { deletionTimestamp?: string }
 }
 
 /**
+ * All its processes are over, e.g. because its node evicted it. Its controller counts it no more and makes another, yet
+ * the object stays until it is collected, which can take for ever.
+ */
+export function isEnded({ status }: Pod): boolean {
+  return status?.phase === 'Failed' || status?.phase === 'Succeeded'
+}
+
+/**
  * When a pod counts as serving, in milliseconds since 1970 by the cluster's clock: the moment it became Ready plus
  * `minReadySeconds` (the workload's own, not a hold's). Undefined while it is not Ready or is being deleted. Times in a
  * status have whole seconds, so the answer is up to a second early, exactly as for the ReplicaSet controller.

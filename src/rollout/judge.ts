@@ -1,11 +1,14 @@
 import { together } from '../health/diagnosis.ts'
-import { isTerminating, servingAt } from '../health/pods.ts'
+import { hashOf, isTerminating, servingAt } from '../health/pods.ts'
 import type { Diagnosis, Symptom } from '../health/symptom.ts'
 import { type Failure, HeadgateError } from '../shared/errors.ts'
 import { sideOf } from '../strategies/view.ts'
 import { Doctor, type Patient } from './doctor.ts'
 import type { Engine } from './engine.ts'
 import { gatherEvidence } from './evidence.ts'
+
+/** Milliseconds: an event has whole seconds, by a clock of the cluster, and may come before what it is about to be told of. */
+const CLOCKS_DIFFER = 10_000
 
 /** Says how the pods of one version are, over all workloads, and makes errors of what it finds. */
 export class Judge {
@@ -16,7 +19,7 @@ export class Judge {
 
   constructor(engine: Engine, since: number) {
     this.#engine = engine
-    this.#since = since
+    this.#since = since - CLOCKS_DIFFER
     this.#doctor = new Doctor(engine.o, engine.o.wake.notify)
   }
 
@@ -35,10 +38,11 @@ export class Judge {
   #patients(which: 'stable' | 'next'): Patient[] {
     return this.#engine.workloads.map((workload) => {
       const view = this.#engine.view(workload)
-      const { pods, replicaSet } = sideOf(view, which)
-      const deployment = which === 'next' && view.separate !== undefined ? view.separate.deployment : view.deployment
+      const { pods, replicaSet, hash } = sideOf(view, which)
+      const { deployment, ended = [] } = which === 'next' && view.separate !== undefined ? view.separate : view
+      const evicted = ended.filter((pod) => hash !== undefined && hashOf(pod) === hash)
       const draining = [...view.pods, ...(view.separate?.pods ?? [])].some(isTerminating)
-      return { pods, replicaSet, deployment, draining }
+      return { pods: [...pods, ...evicted], replicaSet, deployment, draining }
     })
   }
 

@@ -1,4 +1,5 @@
 import type { Client } from '../kubernetes/client.ts'
+import { isEnded } from '../health/pods.ts'
 import { LiveList } from '../kubernetes/watch.ts'
 import {
   keyOf,
@@ -146,13 +147,15 @@ export class World {
     deployment: Deployment | undefined
     replicaSets: ReplicaSet[]
     pods: Pod[]
+    ended: Pod[]
   } {
     const watched = this.#watched.get(`${namespace}/${name}`)
     const deployment = watched?.deployment.get(name)
-    if (watched === undefined || deployment === undefined) return { deployment, replicaSets: [], pods: [] }
+    if (watched === undefined || deployment === undefined) return { deployment, replicaSets: [], pods: [], ended: [] }
     const replicaSets = watched.replicaSets.items().filter((set) => ownedBy(set, deployment))
-    const pods = watched.pods.items().filter((pod) => replicaSets.some((set) => ownedBy(pod, set)))
-    return { deployment, replicaSets, pods }
+    const all = watched.pods.items().filter((pod) => replicaSets.some((set) => ownedBy(pod, set)))
+    const [pods, ended] = [all.filter((pod) => !isEnded(pod)), all.filter(isEnded)]
+    return { deployment, replicaSets, pods, ended }
   }
 
   /** Puts the answer of an own write where the watch would bring it later. */

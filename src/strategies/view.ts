@@ -71,6 +71,8 @@ export interface SeparateView {
   deployment: Deployment | undefined
   replicaSets: ReplicaSet[]
   pods: Pod[]
+  /** as in {@link WorkloadView} */
+  ended?: Pod[]
   color: string
   /** the release's Deployment of this color */
   manifest: KubeObject
@@ -87,8 +89,10 @@ export interface WorkloadView {
   deployment: Deployment | undefined
   /** owned by the Deployment */
   replicaSets: ReplicaSet[]
-  /** owned by those */
+  /** owned by those; none that has ended */
   pods: Pod[]
+  /** owned by those, and over: evicted ones above all, which no controller counts and nothing waits for */
+  ended?: Pod[]
   services: ServiceView[]
   /** separate form only: the new Deployment; the fields above are the old one's */
   separate?: SeparateView

@@ -46,7 +46,12 @@ export function evidenceOf(failure: Failure | undefined): string {
   return (failure?.evidence ?? []).flatMap(({ title, lines }) => [title, ...lines]).join('\n')
 }
 
-function optionsOf({ podSpec = {}, container = {}, options }: Row): RunOptions {
+/** A canary of the new version whose pods and containers have these fields. */
+export function deploys({
+  podSpec = {},
+  container = {},
+  options,
+}: Pick<Row, 'podSpec' | 'container' | 'options'>): RunOptions {
   const objects = manifestsOf({ version: V2 }).map((object) => {
     if (!isDeployment(object)) return object
     const { template } = object.spec
@@ -67,7 +72,7 @@ async function deployed(row: Row) {
   const began = world.clock.now()
   const told: { at: number; text: string }[] = []
   const { result } = await world.run('deploy', {
-    ...optionsOf(row),
+    ...deploys(row),
     onEvent: (event) => {
       if (event.kind === 'waiting') told.push({ at: world.clock.now() - began, text: event.text })
       if (event.kind === 'failure')

@@ -87,7 +87,12 @@ function input(scene: Scene = {}): DraftInput {
         | Deployment
         | undefined
       const made = deployment === undefined ? [] : [replicaSet('old1', deployment.spec.template, { wanted: 3 })]
-      return { deployment, replicaSets: made, pods: made.length === 0 ? [] : podsOf('old1', { wanted: 3, ready }) }
+      return {
+        deployment,
+        replicaSets: made,
+        pods: made.length === 0 ? [] : podsOf('old1', { wanted: 3, ready }),
+        ended: [],
+      }
     },
     services: () => scene.services ?? [],
   }
