@@ -19,6 +19,8 @@ export interface UrlRequest {
   headers: Record<string, string>
   body?: string
   timeoutMs: number
+  /** a connection of its own, as a new user has */
+  fresh?: boolean
   /** a redirect to another host is not followed; at most this much of the body is kept, default 1 MB */
   maxBytes?: number
   signal?: AbortSignal

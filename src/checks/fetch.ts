@@ -15,6 +15,7 @@ export async function fetchUrl({
   body,
   timeoutMs,
   maxBytes,
+  fresh = false,
   signal,
 }: UrlRequest): Promise<Answer> {
   const late = AbortSignal.timeout(timeoutMs)
@@ -23,7 +24,7 @@ export async function fetchUrl({
   for (let hop = 0; hop <= MAX_REDIRECTS; hop++) {
     const response = await fetch(target, {
       method: method ?? 'GET',
-      headers,
+      headers: fresh ? { ...headers, connection: 'close' } : headers,
       redirect: 'manual',
       signal: stop,
       ...(body === undefined ? {} : { body }),

@@ -1,3 +1,4 @@
+import { checked } from '../checks/update-checker.ts'
 import { templateEquals } from '../manifests/workload.ts'
 import type { Result } from '../report/events.ts'
 import { aroundOf } from '../rollout/around.ts'
@@ -95,7 +96,7 @@ async function decided(session: Session, record: RolloutRecord, map: ConfigMap):
       const rested = record.phase === 'paused' || record.phase === 'stopped'
       const engine = await engineFor(session, book, rested)
       if (!rested) await engine.mark()
-      if (decision.kind === 'abort') return endedResult(deps, book, await goBack(engine))
+      if (decision.kind === 'abort') return endedResult(deps, book, await checked(session, book, () => goBack(engine)))
       const drift = driftOf(engine)
       if (drift !== undefined)
         return resultOf(deps, { outcome: 'refused', message: drift.message, record, failure: drift })
@@ -111,7 +112,8 @@ async function decided(session: Session, record: RolloutRecord, map: ConfigMap):
         approvedUntil: decision.full ? Number.POSITIVE_INFINITY : record.step + 1,
         everything: decision.full,
       }
-      return endedResult(deps, book, await carry(engine, passes, aroundOf(session, engine, release, undefined)))
+      const around = aroundOf(session, engine, release, undefined)
+      return endedResult(deps, book, await checked(session, book, () => carry(engine, passes, around)))
     }
     case 'start':
     case 'resume':

@@ -1,3 +1,4 @@
+import { checked } from '../checks/update-checker.ts'
 import { migratedManagers } from '../kubernetes/adopt.ts'
 import { adopt } from '../kubernetes/apply.ts'
 import type { ReportEvent, Result } from '../report/events.ts'
@@ -60,7 +61,8 @@ export async function begin(
   const book = await open(session, release, look.seen, record, current)
   const engine = await engineFor(session, book, false)
   const around = aroundOf(session, engine, release, look.seen)
-  const ended = await carry(engine, { approvedUntil: 0, everything: deps.settings.full }, around)
+  const passes = { approvedUntil: 0, everything: deps.settings.full }
+  const ended = await checked(session, book, () => carry(engine, passes, around))
   return { ...endedResult(deps, book, ended), findings: look.findings, plan: look.plan }
 }
 
@@ -111,7 +113,7 @@ async function abortFirst(
   const rested = record.phase === 'paused' || record.phase === 'stopped'
   const engine = await engineFor(session, book, rested)
   if (!rested) await engine.mark()
-  const { outcome, failure } = await goBack(engine)
+  const { outcome, failure } = await checked(session, book, () => goBack(engine))
   if (outcome !== 'aborted')
     throw new HeadgateError(failure ?? refuse('abort-failed', 'the rollout before could not be aborted').failure)
   return book.map

@@ -1,3 +1,4 @@
+import { checked } from '../checks/update-checker.ts'
 import type { Result } from '../report/events.ts'
 import { aroundOf } from '../rollout/around.ts'
 import { Book, readPayload, readRecord } from '../rollout/book.ts'
@@ -115,9 +116,7 @@ async function resume(session: Session, record: RolloutRecord, map: ConfigMap): 
   // From the payload, which is the same release with the colors that this rollout gave it.
   const release = releaseOf(payload, record)
   const seen = await survey({ client, clock: deps.clock, world: session.world, release, settings, command: 'deploy' })
-  return endedResult(
-    deps,
-    book,
-    await carry(engine, { approvedUntil: 0, everything: false }, aroundOf(session, engine, release, seen)),
-  )
+  const around = aroundOf(session, engine, release, seen)
+  const passes = { approvedUntil: 0, everything: false }
+  return endedResult(deps, book, await checked(session, book, () => carry(engine, passes, around)))
 }

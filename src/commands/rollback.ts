@@ -52,9 +52,11 @@ export async function rollback(deps: Deps): Promise<Result> {
 
 /** The settings of the rollout before; all steps only with `gates: all`. */
 function settingsFor(settings: Settings, record: RolloutRecord): Settings {
-  const { checks, capacity, timeoutMs, onFailure, onCancel, onFailedJob, prune } = record
+  const { updateChecker: _, ...own } = settings
+  const { checks, updateChecker, capacity, timeoutMs, onFailure, onCancel, onFailedJob, prune } = record
   return {
-    ...settings,
+    ...own,
+    ...(updateChecker === undefined ? {} : { updateChecker }),
     app: record.app,
     namespace: record.namespace,
     ...wayOf(settings, record),

@@ -1,35 +1,8 @@
 import * as v from 'valibot'
 import { JSON_PATH } from '../shared/json-path.ts'
-import { choice, flag, pattern, section, text, whole } from './schema-parts.ts'
+import { address, choice, flag, headers, pattern, section, text, whole } from './schema-parts.ts'
 
 /** What the config file says under `checks`. */
-
-/** `${` must begin a variable; else a typo would be sent as it stands. The value may be secret and is not shown. */
-const EXPANDABLE = '(?:[^$]|\\$(?!\\{)|\\$\\{[A-Za-z_][A-Za-z0-9_]*\\})'
-const expandable = (regex: RegExp, wanted: string, describe: string) =>
-  v.pipe(
-    v.string(`must be ${wanted}`),
-    v.regex(regex, `must be ${wanted}`),
-    v.description(`${describe} \${NAME} is taken from the environment when the check runs.`),
-  )
-
-const url = (describe: string) =>
-  expandable(
-    new RegExp(`^(?=https?://|\\$\\{)${EXPANDABLE}+$`),
-    'an address that begins with https:// or http://, its variables written ${NAME}',
-    describe,
-  )
-
-const headers = v.optional(
-  v.pipe(
-    v.record(
-      v.string(),
-      expandable(new RegExp(`^${EXPANDABLE}+$`), 'text whose variables are written ${NAME}', 'Value of a header.'),
-      'must be a mapping from header names',
-    ),
-    v.description('Headers sent with every request.'),
-  ),
-)
 
 const path = (describe: string) => pattern(/^\//, 'a path that begins with /', describe)
 const jsonPath = (describe: string) => pattern(JSON_PATH, 'a path such as status or data.items[0].value', describe)
@@ -50,8 +23,8 @@ const page = {
       'Ask each serving pod of the new version (blue-green: the preview Service), or the Service as users do.',
     ),
   ),
-  url: v.optional(url('Ask this address instead of the cluster.')),
-  headers,
+  url: v.optional(address('Ask this address instead of the cluster.')),
+  headers: v.optional(headers()),
   port,
 }
 
@@ -108,7 +81,7 @@ const versionCheck = section(
 )
 
 export const PROMETHEUS = {
-  url: v.optional(url('Address of Prometheus.')),
+  url: v.optional(address('Address of Prometheus.')),
   service: v.optional(
     pattern(
       /^[a-z0-9-]+\/[a-z0-9-]+:\d{1,5}(\/\S*)?$/,
@@ -116,7 +89,7 @@ export const PROMETHEUS = {
       "A Prometheus inside of the cluster, asked through the API server's proxy: namespace/name:port, with a path where it has a prefix.",
     ),
   ),
-  headers,
+  headers: v.optional(headers()),
 }
 
 const prometheusCheck = section(
@@ -131,9 +104,9 @@ const prometheusCheck = section(
 
 const webCheck = section(
   {
-    url: url('Address of a JSON endpoint; {{words}} are put in.'),
+    url: address('Address of a JSON endpoint; {{words}} are put in.'),
     method: v.optional(choice(['GET', 'POST', 'PUT'], 'Default GET.')),
-    headers,
+    headers: v.optional(headers()),
     body: v.optional(text('Body of the request; {{words}} are put in.')),
     json: jsonPath('Path of the value in the answer.'),
     ...limits,
@@ -209,7 +182,7 @@ const onInconclusive = choice(
 
 export const WARM_UP_SCHEMA = section({
   path: v.optional(path('Path asked, default /.')),
-  headers,
+  headers: v.optional(headers()),
   port,
   rate: v.optional(whole(1, 100, 'Most requests a second to each new pod, default 20; it begins with one.')),
   for: v.optional(short('Longest time, default 2m.')),

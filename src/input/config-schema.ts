@@ -3,6 +3,7 @@ import { STRATEGIES } from '../strategies/step.ts'
 import { CHECK_SCHEMA, WARM_UP_SCHEMA } from './checks-schema.ts'
 import { choice, duration, flag, list, section, text } from './schema-parts.ts'
 import { TRAFFIC_SCHEMA } from './traffic-schema.ts'
+import { UPDATES_SCHEMA } from './updates-schema.ts'
 
 /**
  * The config file as people write it. The same schema checks it and becomes the JSON Schema for editors, so what an editor
@@ -45,6 +46,7 @@ export const CONFIG_SCHEMA = section({
   traffic: v.optional(
     v.pipe(TRAFFIC_SCHEMA, v.description('Canary: how requests are parted where a route leads to the Service.')),
   ),
+  'update-checker': v.optional(UPDATES_SCHEMA),
   accept: v.optional(list('Ids of findings that are accepted.')),
   'take-over': v.optional(list('Field managers whose fields may be taken over.')),
   timeout: v.optional(duration('Longest time for one step, waits not counted.')),

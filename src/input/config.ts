@@ -8,6 +8,7 @@ import { CONFIG_SCHEMA, type ConfigValues } from './config-schema.ts'
 import type { Check } from '../checks/spec.ts'
 import { type Problem, refuseProblems } from './problems.ts'
 import { trafficProblems } from './traffic.ts'
+import { updateProblems } from './updates.ts'
 
 /** What the config file says, checked; absent keys are absent. */
 export interface Config {
@@ -51,7 +52,11 @@ export function parseConfig(text: string, file: string): Config {
     message: `${['traffic', ...path].join('.')}: ${message}`,
     place: placeOf(['traffic', ...path]),
   }))
-  const all = inOrder([...problems, ...traffic])
+  const updates = updateProblems(result.output['update-checker']).map(({ path, message }) => ({
+    message: `${['update-checker', ...path].join('.')}: ${message}`,
+    place: placeOf(['update-checker', ...path]),
+  }))
+  const all = inOrder([...problems, ...traffic, ...updates])
   if (all.length > 0) throw refuseProblems('config', all)
   return { file, values: result.output, checks: checksOf(result.output), placeOf, textPlaceOf }
 }

@@ -66,3 +66,29 @@ export const section = <T extends v.ObjectEntries>(entries: T, others = new Map<
     if (expected === 'never') return `unknown key "${word}"; ${others.get(word) ?? hint(word, Object.keys(entries))}`
     return expected?.startsWith('"') ? 'is missing' : 'must be a mapping'
   })
+
+/** `${` must begin a variable; else a typo would be sent as it stands. The value may be secret and is not shown. */
+const EXPANDABLE = '(?:[^$]|\\$(?!\\{)|\\$\\{[A-Za-z_][A-Za-z0-9_]*\\})'
+const expandable = (regex: RegExp, wanted: string, describe: string) =>
+  v.pipe(
+    v.string(`must be ${wanted}`),
+    v.regex(regex, `must be ${wanted}`),
+    v.description(`${describe} \${NAME} is taken from the environment when the check runs.`),
+  )
+
+export const address = (describe: string) =>
+  expandable(
+    new RegExp(`^(?=https?://|\\$\\{)${EXPANDABLE}+$`),
+    'an address that begins with https:// or http://, its variables written ${NAME}',
+    describe,
+  )
+
+export const headers = () =>
+  v.pipe(
+    v.record(
+      v.string(),
+      expandable(new RegExp(`^${EXPANDABLE}+$`), 'text whose variables are written ${NAME}', 'Value of a header.'),
+      'must be a mapping from header names',
+    ),
+    v.description('Headers sent with every request.'),
+  )

@@ -10,6 +10,7 @@ import { hint, refuseProblems } from './problems.ts'
 import { warmUpOf } from './checks.ts'
 import { readSteps } from './steps.ts'
 import { trafficSettings } from './traffic.ts'
+import { updateSettings } from './updates.ts'
 import { reads, Values, type Written } from './values.ts'
 
 export interface SettingsRead {
@@ -100,6 +101,7 @@ function settingsOf(raw: RawInputs, values: Values, config: Config | undefined):
     checks: checksOf(values, config, steps),
     warmUp: warmUpOf(config?.values['warm-up']),
     traffic: trafficOf(values, strategy, config),
+    ...updateCheckerOf(values, config),
     accept: values.lines('accept'),
     takeOver: values.lines('take-over'),
     ...failureSettings(values),
@@ -132,6 +134,14 @@ function trafficOf(values: Values, strategy: Strategy, config: Config | undefine
   if (strategy !== 'canary' && given.router !== 'none')
     values.problems.push({ message: `traffic: belongs to the strategy canary, not to ${strategy}`, place })
   return trafficSettings(given, place)
+}
+
+/** On unless the config says false. */
+function updateCheckerOf(values: Values, config: Config | undefined): Pick<Settings, 'updateChecker'> {
+  const updateChecker = updateSettings(
+    values.configured('update-checker') ? config?.values['update-checker'] : undefined,
+  )
+  return updateChecker === undefined ? {} : { updateChecker }
 }
 
 type FailureKeys = 'timeoutMs' | 'onFailure' | 'onCancel' | 'onFailedJob' | 'supersede'

@@ -19,6 +19,7 @@ type Key = InputName | ConfigKey
 const CONFIG_ONLY: Record<string, readonly Command[]> = {
   capacity: ['deploy', 'plan'],
   traffic: ['deploy', 'plan'],
+  'update-checker': ['deploy', 'plan'],
   accept: ['deploy', 'plan', 'rollback'],
   'take-over': ['deploy', 'plan', 'rollback'],
   'on-failed-job': ['deploy', 'plan', 'rollback'],

@@ -55,6 +55,8 @@ function keep(view: ReportView, event: ReportEvent, now: number): ReportView {
       return withRecord(view, event)
     case 'mix':
       return { ...view, mixes: withMix(view.mixes, event.mix) }
+    case 'updates':
+      return { ...view, updates: event.updates }
     case 'finding':
       return { ...view, findings: [...view.findings, event.finding].slice(-KEPT) }
     case 'plan':

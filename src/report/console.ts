@@ -9,6 +9,7 @@ import { planLines } from './plan.ts'
 import { reminder } from './reminder.ts'
 import { byWeight } from './sections.ts'
 import { cleanLines, count, list, oneLine } from './text.ts'
+import { updateLines } from './update-texts.ts'
 
 export interface ConsoleOptions {
   /** takes whole lines, each ending in a newline */
@@ -80,6 +81,10 @@ class Console implements ConsoleReporter {
         return this.finding(event.finding)
       case 'plan':
         return this.lines(planLines(event.plan))
+      case 'updates':
+        // Below the fold, where it is read without a click.
+        this.endPhase()
+        return this.lines(updateLines(event.updates))
       case 'failure':
         return this.failure(event.failure)
       case 'result':
@@ -132,11 +137,12 @@ class Console implements ConsoleReporter {
 
   private fact(text: string, level: 'info' | 'warning' | 'error' | 'debug'): void {
     const lines = cleanLines(text)
-    this.remind.touch()
     if (level === 'debug') {
       if (this.options.github) for (const line of lines) this.options.write(`::debug::${commandData(line)}\n`)
       return
     }
+    // What only a debugger sees breaks no silence: every request is such a line.
+    this.remind.touch()
     this.lines(lines, level === 'error' ? 'red' : level === 'warning' ? 'yellow' : undefined)
   }
 

@@ -3,6 +3,7 @@ import type { Outcome, Phase, RolloutRecord } from '../rollout/record.ts'
 import type { Command } from '../rollout/settings.ts'
 import type { Failure } from '../shared/errors.ts'
 import type { Plan } from './plan.ts'
+import type { Updates } from './updates.ts'
 
 /** Pods that serve, per version, at one instant. */
 export interface VersionMix {
@@ -33,6 +34,8 @@ export type ReportEvent =
    */
   | { kind: 'record'; record: RolloutRecord; byHand?: string }
   | { kind: 'mix'; mix: VersionMix }
+  /** what the update checker has seen, once it ends */
+  | { kind: 'updates'; updates: Updates }
   | { kind: 'failure'; failure: Failure }
   | { kind: 'result'; result: Result }
 

@@ -5,6 +5,7 @@ import type { ObjectRef } from '../shared/objects.ts'
 import type { Plan } from './plan.ts'
 import type { Report } from './schema.ts'
 import { reasonOf, stepLabel, stepRows, versionsOf, weightOf } from './status.ts'
+import type { Updates } from './updates.ts'
 import { failureOfView } from './verdict.ts'
 import type { ReportView } from './view.ts'
 
@@ -39,8 +40,45 @@ export function reportOf(view: ReportView): Report {
       stable: { version: stable.version, pods: stable.pods },
       canary: { version: canary.version, pods: canary.pods },
     })),
+    ...(view.updates === undefined ? {} : { updates: updatesJson(view.updates) }),
     changes: view.changes.map(({ at, text }) => ({ at: isoTime(at), text })),
   }
+}
+
+function updatesJson(updates: Updates): NonNullable<Report['updates']> {
+  const { target, intervalMs, from, until, requests, failed, versions, downtime, downtimeMs, slowest, timeline } =
+    updates
+  return {
+    target,
+    intervalMs,
+    from: isoTime(from),
+    until: isoTime(until),
+    requests,
+    failed,
+    versions: versions.map(({ version, requests: own, errors, latencyMs }) => ({
+      version,
+      requests: own,
+      errors,
+      ...(latencyMs === undefined ? {} : { latencyMs: { p50: latencyMs.p50, p90: latencyMs.p90, p99: latencyMs.p99 } }),
+    })),
+    downtime: downtime.map((each) => ({
+      from: isoTime(each.from),
+      seconds: secondsOf(each.ms),
+      over: each.over,
+      reason: each.text,
+    })),
+    downtimeSeconds: secondsOf(downtimeMs),
+    slowest: slowest.map(({ at, ms, version }) => ({ at: isoTime(at), latencyMs: ms, version })),
+    timeline: timeline.map(({ at, failed: lost, answers }) => ({
+      at: isoTime(at),
+      failed: lost,
+      answers: Object.entries(answers).map(([version, own]) => ({ version, requests: own })),
+    })),
+  }
+}
+
+function secondsOf(ms: number): number {
+  return Math.round(ms / 100) / 10
 }
 
 function isoTime(ms: number): string {

@@ -88,6 +88,33 @@ const Plan = v.object({
   notes: v.array(text),
 })
 
+const milliseconds = v.pipe(v.number(), v.minValue(0))
+const seconds = v.pipe(v.number(), v.minValue(0))
+
+/** What the update checker has seen: data of each version, for comparing the two. */
+const Updates = v.object({
+  target: text,
+  intervalMs: natural,
+  from: time,
+  until: time,
+  requests: natural,
+  failed: natural,
+  versions: v.array(
+    v.object({
+      version: text,
+      requests: natural,
+      errors: natural,
+      latencyMs: v.optional(v.object({ p50: milliseconds, p90: milliseconds, p99: milliseconds })),
+    }),
+  ),
+  downtime: v.array(v.object({ from: time, seconds, over: v.boolean(), reason: text })),
+  downtimeSeconds: seconds,
+  slowest: v.array(v.object({ at: time, latencyMs: milliseconds, version: text })),
+  timeline: v.array(
+    v.object({ at: time, failed: natural, answers: v.array(v.object({ version: text, requests: natural })) }),
+  ),
+})
+
 export const ReportSchema = v.object({
   version: v.literal(1),
   app: text,
@@ -105,6 +132,7 @@ export const ReportSchema = v.object({
   plan: v.optional(Plan),
   rollout: v.optional(Rollout),
   mix: v.array(v.object({ at: time, stable: MixSide(), canary: MixSide() })),
+  updates: v.optional(Updates),
   changes: v.array(v.object({ at: time, text })),
 })
 

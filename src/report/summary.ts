@@ -5,6 +5,7 @@ import { renderPlan } from './plan.ts'
 import { evidence, findingTable, footer, stepTable, versionTable, wayOn, withoutHeadgate } from './sections.ts'
 import { versionsOf } from './status.ts'
 import { code, count, fence, folded, limited, md } from './text.ts'
+import { updateSection } from './update-texts.ts'
 import { failureOfView, verdict } from './verdict.ts'
 import type { ReportView } from './view.ts'
 
@@ -24,6 +25,7 @@ export function renderSummary(view: ReportView): string {
     record === undefined ? '' : wayOn(record),
     record === undefined ? '' : withoutHeadgate(view, record),
     mixSection(view),
+    view.updates === undefined ? '' : updateSection(view.updates),
     findingSection(view),
     view.plan === undefined ? '' : folded('Plan', renderPlan(view.plan), record === undefined),
     record === undefined ? '' : timeline(record),

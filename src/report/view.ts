@@ -3,6 +3,7 @@ import type { RolloutRecord } from '../rollout/record.ts'
 import type { Failure } from '../shared/errors.ts'
 import type { Result, VersionMix } from './events.ts'
 import type { Plan } from './plan.ts'
+import type { Updates } from './updates.ts'
 
 /** Everything the renderers draw from: what the collector has heard so far. */
 export interface ReportView {
@@ -20,6 +21,8 @@ export interface ReportView {
   plan?: Plan
   /** version mix over time, oldest first */
   mixes: VersionMix[]
+  /** what users met */
+  updates?: Updates
   /** what was printed as a change, oldest first */
   changes: { at: number; text: string }[]
   /** command that brings a resting rollout back to stable without Headgate */

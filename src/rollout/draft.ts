@@ -187,6 +187,7 @@ function fromSettings(
     plan: [...settings.steps],
     ...(settings.steps.some(({ kind }) => kind === 'warm-up') ? { warmUp: settings.warmUp } : {}),
     ...inputsOf(settings),
+    ...(settings.updateChecker === undefined ? {} : { updateChecker: settings.updateChecker }),
     ...(settings.environment === undefined ? {} : { environment: settings.environment }),
     ...(settings.environmentUrl === undefined ? {} : { environmentUrl: settings.environmentUrl }),
     ...(settings.pullRequest === undefined ? {} : { pullRequest: settings.pullRequest }),

@@ -4,7 +4,7 @@ import type { Step, Strategy } from '../strategies/step.ts'
 import type { Match, Pin, RouterName, Sticky, WeightPaths } from '../routers/router.ts'
 import type { CompareState } from '../checks/compare.ts'
 import type { Check, WarmUp } from '../checks/spec.ts'
-import type { KeepVersions, RunSource } from './settings.ts'
+import type { KeepVersions, RunSource, UpdateChecker } from './settings.ts'
 
 /** Where a rollout rests. `none` is the absence of a record. */
 export type Phase = 'none' | 'progressing' | 'paused' | 'stopped' | 'aborting' | 'aborted' | 'succeeded' | 'failed'
@@ -158,6 +158,8 @@ export interface RolloutRecord {
   warmUp?: WarmUp
   /** what comparisons have gathered since the rollout began, by check */
   analysis?: Record<string, CompareState>
+  /** absent: off, or begun by a Headgate that had none */
+  updateChecker?: UpdateChecker
   timeoutMs: number
   onFailure: 'abort' | 'stop'
   onCancel: 'abort' | 'stop'

@@ -23,7 +23,12 @@ export interface Session extends ReadSession {
   wake: Wake
   /** keys of workloads whose replicas an autoscaler owns; read once */
   autoscaled: () => Promise<ReadonlySet<string>>
+  /** how often the update checker may still ask in this run */
+  polls: { left: number }
 }
+
+/** At one request a second, stretched in long rollouts, this lasts for seven hours. */
+const MOST_POLLS = 3_600
 
 /**
  * Who acts, for the lease and for people: repository, run and attempt, or a user at a command line. The identity tells two
@@ -64,6 +69,7 @@ export async function openSession(
     lease,
     world,
     wake,
+    polls: { left: MOST_POLLS },
     autoscaled: () => (autoscaled ??= readAutoscaled(client, namespace)),
     close: async () => {
       stop.abort()

@@ -6,6 +6,24 @@ import type { Step, Strategy } from '../strategies/step.ts'
 export const COMMANDS = ['deploy', 'promote', 'abort', 'rollback', 'status', 'plan'] as const
 export type Command = (typeof COMMANDS)[number]
 
+/** How the app is asked steadily during a rollout; `${NAME}` in url and headers is expanded only then. */
+export interface UpdateChecker {
+  /** asked from the runner, over new connections; else a Service through the API server */
+  url?: string
+  /** default: the first Service that takes part */
+  service?: string
+  /** default: that of the readiness probe behind the Service's port, else `/` */
+  path?: string
+  port?: string | number
+  headers: Record<string, string>
+  /** ms from one request to the next; stretched in long rollouts */
+  intervalMs: number
+  /** ms for one request */
+  timeoutMs: number
+  /** where an answer names its version; default: the texts of both versions are looked for */
+  version?: { kind: 'json'; path: string } | { kind: 'header'; name: string } | { kind: 'pattern'; pattern: string }
+}
+
 /** A route of any kind, by the paths to its weights. */
 export interface GenericRoute extends ObjectKind, WeightPaths {
   name: string
@@ -75,6 +93,8 @@ export interface Settings {
   checks: Record<string, Check>
   warmUp: WarmUp
   traffic: Traffic
+  /** absent: off */
+  updateChecker?: UpdateChecker
   /** ids of findings that are accepted by name */
   accept: string[]
   /** field managers whose fields may be taken */

@@ -129,7 +129,9 @@ describe('a comparison', () => {
     const before = world.record?.analysis?.['rates']?.metrics.errors?.evidence.canary.total ?? 0
     expect(before).toBeGreaterThanOrEqual(300)
     expect((await world.run('promote')).result).toMatchObject({ outcome: 'succeeded' })
-    expect(world.record?.analysis?.['rates']?.metrics.errors?.evidence.canary.total).toBeGreaterThanOrEqual(before + 300)
+    expect(world.record?.analysis?.['rates']?.metrics.errors?.evidence.canary.total).toBeGreaterThanOrEqual(
+      before + 300,
+    )
   })
 })
 

@@ -21,6 +21,7 @@ export interface PodDoor {
 export class Subresources {
   readonly #objects: Objects
   readonly #pods: PodDoor
+  #turn = 0
 
   constructor(objects: Objects, pods: PodDoor) {
     this.#objects = objects
@@ -163,7 +164,8 @@ export class Subresources {
           pod.metadata.deletionTimestamp === undefined &&
           mapsAt(pod, 'status', 'conditions').some((c) => c['type'] === 'Ready' && c['status'] === 'True'),
       )
-    const pod = ready[0]
+    // The server picks one at random; in turn is as good, and the same in every run.
+    const pod = ready[this.#turn++ % Math.max(1, ready.length)]
     if (pod === undefined) throw new ApiError(503, 'ServiceUnavailable', `no endpoints available for service "${name}"`)
     return { object: pod, port: portNumber(pod, wanted['targetPort'] ?? wanted['port'] ?? 80) }
   }
