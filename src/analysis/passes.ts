@@ -39,7 +39,7 @@ export function passes({ canary, stable }: { canary: Counts; stable: Counts }, r
   }
   const upper = newcombeUpper(ours, theirs)
   const passed = upper <= rule.margin
-  const bound = `with 95 % confidence at most ${pointsText(upper)} more than stable, ${pointsText(rule.margin)} are allowed`
+  const bound = `with 95 % confidence at most ${pointsText(upper)} more than stable, ${pointsText(rule.margin)} allowed`
   return { passed, why: passed ? 'enough' : 'margin', upper, text: `${seen}: ${bound}` }
 }
 
@@ -67,5 +67,6 @@ function countsText(counts: Counts): string {
 }
 
 function pointsText(share: number): string {
-  return `${Number((share * 100).toPrecision(2))} percentage points`
+  const points = Number((share * 100).toPrecision(2))
+  return `${points} percentage ${points === 1 ? 'point' : 'points'}`
 }

@@ -5,6 +5,11 @@ import { cleanCounts, type Counts, NOTHING, sumCounts } from './counts.ts'
  * how many were bad in both together, so that the rate itself, and its drift, does not matter. Summed over all looks of a
  * rollout it stays below K/alpha with a probability of at least 1 - alpha/K as long as the canary is at most `tolerated`
  * times as bad (Ville's inequality). That holds however often one looks, and whatever the weights.
+ *
+ * Why also for requests that are bad or not, at any rate: with r = `ratio`, s = canary.total / stable.total and
+ * q = (1 + tolerated s) / (1 + tolerated r s), the likelihood ratio is (rq)^canary.bad q^stable.bad. Its mean is a product of
+ * factors 1 + rate (rq - 1) and 1 + rate (q - 1), one for each request, and 1 + x <= e^x. With a canary that is `tolerated`
+ * times as bad the exponents add up to 0; with a better one to less, as rq >= 1.
  */
 
 /** One interval between two looks, with one share of the traffic. Where it is cut must not depend on what it holds. */
