@@ -12,7 +12,7 @@ export type Patient = Pick<DiagnosisInput, 'pods' | 'replicaSet' | 'deployment' 
 /** Milliseconds that a status may hide its cause before events are read: most pods are ready by then. */
 const FIRST_LOOK = 2_000
 /** Milliseconds between two looks; they grow with how long it lasts. */
-const LOOK_AGAIN = { least: 3_000, most: 15_000 }
+const LOOK_AGAIN = { least: 2_000, most: 15_000 }
 /** Milliseconds that a verdict waits for events: it rests on the status, they only may better it. */
 const PATIENCE = 2_000
 /** Objects whose events are kept. */
@@ -68,7 +68,7 @@ export class Doctor {
   #ask({ object, since }: Unexplained, now: number): number {
     const last = this.#asked.get(keyOf(object))?.at
     if (last === undefined && now < since + FIRST_LOOK) return since + FIRST_LOOK
-    const wait = Math.min(LOOK_AGAIN.most, Math.max(LOOK_AGAIN.least, (last ?? now) - since))
+    const wait = Math.min(LOOK_AGAIN.most, Math.max(LOOK_AGAIN.least, ((last ?? now) - since) / 2))
     if (last !== undefined && now < last + wait) return last + wait
     void this.#read(object).then(this.#notify)
     return now + wait

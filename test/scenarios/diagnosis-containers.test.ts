@@ -1,6 +1,6 @@
 /** Containers that cannot be made or started, and init containers: the rule of each, its words and the next move. */
 import { describe, it } from 'vitest'
-import { expectFatal, expectWaiting, type FatalRow, type WaitingRow } from './diagnosed.ts'
+import { expectFatal, expectWaiting, type FatalRow } from './diagnosed.ts'
 
 const stuck = (reason: string, message?: string) => ({
   stuck: { reason, ...(message === undefined ? {} : { message }) },

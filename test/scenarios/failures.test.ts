@@ -160,6 +160,22 @@ describe('on-failure: stop', () => {
     },
   )
 
+  it('says that nothing serves where nothing does', async () => {
+    const world = await running({ judged: { workloads: [], services: [] } })
+    world.clock.timer(60_000, () => world.emulator.setBehaviour(`gihyodocker/echo-version:${V1}`, { neverReady: true }))
+    world.clock.timer(80_000, () => {
+      world.emulator.setBehaviour(BAD, { neverReady: true, crashAfterMs: 100, exitCode: 9 })
+      for (const pod of world.emulator.list('pods', NAMESPACE))
+        if (JSON.stringify(pod['spec']).includes(BAD)) world.emulator.crash(NAMESPACE, pod.metadata.name ?? '', 9)
+    })
+    const { result } = await world.run('deploy', canaryOf(V2, { plan: '50%, wait 1h', onFailure: 'stop' }))
+    expect(result).toMatchObject({ outcome: 'stopped', exitCode: 1, failure: { code: 'crash-loop' } })
+    expect(result?.failure?.done).toBe(
+      'it rests where it is, locked; no pod of Deployment/echo-version is ready, so nothing of it serves until it is deployed again or aborted',
+    )
+    expect(result?.message).not.toMatch(/users are served/)
+  })
+
   it('exits 70 after a timeout', async () => {
     const world = await running()
     world.emulator.setBehaviour(BAD, { neverReady: true })
