@@ -2,7 +2,7 @@ import { Discovery } from '../kubernetes/discovery.ts'
 import { routerNamed } from '../routers/all.ts'
 import { neededRights, roleFor } from '../preflight/rights.ts'
 import { loadRelease, type SourceText } from '../rollout/release.ts'
-import { COMMANDS, type Settings } from '../rollout/settings.ts'
+import { asksService, COMMANDS, type Settings } from '../rollout/settings.ts'
 import { requireWorkloads } from './early.ts'
 
 /**
@@ -34,6 +34,7 @@ export async function rbac(files: SourceText[], settings: Settings, namespace: s
     objects,
     steps,
     checks,
+    polls: asksService(settings),
     ...(strategy === 'canary' && router !== undefined
       ? { routing: { router, routes: [] }, keeps: traffic.keep !== undefined }
       : {}),

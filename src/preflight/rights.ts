@@ -44,6 +44,8 @@ export interface NeedsInput {
   routing?: { router: Router; routes: Route[] }
   /** older versions stay reachable: Deployments of their own */
   keeps?: boolean
+  /** the update checker asks a Service through the API server */
+  polls?: boolean
   objects: readonly KubeObject[]
   /** from discovery; undefined falls back to the common plural */
   resourceOf?: (apiVersion: string, kind: string) => ResourceName | undefined
@@ -124,6 +126,8 @@ export function neededRights(input: NeedsInput): Need[] {
   const acts = input.commands.some((command) => command !== 'status' && command !== 'plan')
   const applies = input.commands.some((command) => command !== 'status')
   const all = [
+    // First: a check that needs the same right does need it.
+    ...(acts ? pollNeeds(input) : []),
     ...homeNeeds(input, acts),
     ...workloadNeeds(input, acts),
     ...(applies ? objectNeeds(input) : []),
@@ -326,6 +330,16 @@ function servicesAsked(check: Check): { namespace: string; name: string }[] {
         ? check.source.at
         : undefined
   return source !== undefined && 'service' in source ? [source.service] : []
+}
+
+/** Without them a rollout goes on unseen by the update checker. */
+function pollNeeds(input: NeedsInput): Need[] {
+  if (input.polls !== true) return []
+  return optional(
+    namespacesOf(input).flatMap((namespace) =>
+      each({ group: '', resource: 'services', subresource: 'proxy', namespace }, 'get'),
+    ),
+  )
 }
 
 /** What only findings need. */

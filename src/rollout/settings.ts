@@ -112,6 +112,11 @@ export interface Settings {
   pullRequest?: number
 }
 
+/** The update checker goes through the API server, which wants a right of its own. */
+export function asksService({ updateChecker }: Pick<Settings, 'updateChecker'>): boolean {
+  return updateChecker !== undefined && updateChecker.url === undefined
+}
+
 /** Where a run comes from; empty on a command line outside of GitHub. */
 export interface RunSource {
   /** `owner/name`, or empty */

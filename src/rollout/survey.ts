@@ -12,7 +12,7 @@ import { findRoutes, type RouteSearch } from './find-routes.ts'
 import { selectorText, type World } from './world.ts'
 import type { Release } from './release.ts'
 import { targetKey } from './session.ts'
-import type { Command, Settings } from './settings.ts'
+import { asksService, type Command, type Settings } from './settings.ts'
 
 /** Requests under way at once. */
 const AT_ONCE = 8
@@ -257,6 +257,7 @@ export async function readRights({
     objects,
     steps: settings.steps,
     checks: settings.checks,
+    polls: asksService(settings),
     ...(routes?.found[0] === undefined ? {} : { routing: routes.found[0], keeps: settings.traffic.keep !== undefined }),
     resourceOf,
   })

@@ -3,8 +3,9 @@ import { renderComment } from '../../src/report/comment.ts'
 import { plotMix } from '../../src/report/mix.ts'
 import { planLines, renderPlan } from '../../src/report/plan.ts'
 import { renderSummary } from '../../src/report/summary.ts'
+import { updateLines, updateSection } from '../../src/report/update-texts.ts'
 import type { ReportView } from '../../src/report/view.ts'
-import { at, byHand, mix, plan, pullFailure, record, result, START, source, timeline, view } from '../unit/report/views.ts'
+import { at, byHand, mix, plan, pullFailure, record, result, START, source, timeline, updates, view } from '../unit/report/views.ts'
 import { expectGolden } from './golden.ts'
 
 const broken = record({
@@ -76,6 +77,7 @@ const CASES: Record<string, ReportView> = {
       { at: START + 1_000, text: 'Deployment/echo-version: held, 1 new pod' },
       { at: START + 9_000, text: 'Deployment/echo-version: 3 old pods' },
     ],
+    updates: updates(),
   }),
   'rolled-back': view({
     record: record({ phase: 'succeeded', command: 'rollback', strategy: 'rolling', steps: [], plan: [], step: 0, lastRun: source({ attempt: 2 }) }),
@@ -100,6 +102,11 @@ describe('golden files', () => {
   it('plan', () => {
     expectGolden('plan.md', `${renderPlan(plan)}\n`)
     expectGolden('plan.txt', `${planLines(plan).join('\n')}\n`)
+  })
+
+  it('update checker', () => {
+    expectGolden('updates.md', `${updateSection(updates())}\n`)
+    expectGolden('updates.txt', `${updateLines(updates()).join('\n')}\n`)
   })
 
   it('version mix', () => {

@@ -39,6 +39,7 @@ describe('settings', () => {
         workloads: {},
         checks: {},
         traffic: { router: 'auto', routes: [], match: [], pods: 'share', onDrift: 'stop', weights: [] },
+        updateChecker: { headers: {}, intervalMs: 1_000, timeoutMs: 5_000 },
         accept: [],
         takeOver: [],
         timeoutMs: 600_000,

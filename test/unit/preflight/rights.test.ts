@@ -45,6 +45,17 @@ describe('needed rights', () => {
     expect(all.filter((text) => /(watch|create|patch|delete) (leases|configmaps)/.test(text))).toEqual([])
   })
 
+  it('the update checker can do without its right, a check cannot', () => {
+    const proxies = (change: Partial<NeedsInput>): unknown =>
+      needs({ polls: true, ...change }).filter(
+        ({ resource, subresource }) => resource === 'services' && subresource === 'proxy',
+      )
+    const need = { verb: 'get', group: '', resource: 'services', subresource: 'proxy', namespace: 'shop' }
+    expect(proxies({})).toEqual([{ ...need, optional: true }])
+    expect(proxies({ steps: [{ kind: 'check', names: ['home'] }] })).toEqual([need])
+    expect(proxies({ commands: ['plan'] })).toEqual([])
+  })
+
   it('lock, record and move for deploy', () => {
     expect(texts()).toEqual(
       expect.arrayContaining([
@@ -92,6 +103,7 @@ describe('needed rights', () => {
       { steps: [{ kind: 'check', names: ['home'] }] },
       ['get pods/proxy in namespace shop', 'get services/proxy in namespace shop'],
     ],
+    ['the update checker', { polls: true }, ['get services/proxy in namespace shop']],
     [
       'jobs',
       { steps: [{ kind: 'job', names: ['migrate'] }] },

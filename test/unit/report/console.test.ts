@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { consoleReporter } from '../../../src/report/console.ts'
 import type { ReportEvent } from '../../../src/report/events.ts'
 import { VirtualClock } from '../../emulator/clock.ts'
-import { mix, plan, pullFailure, record, result } from './views.ts'
+import { mix, plan, pullFailure, record, result, updates } from './views.ts'
 
 function setUp(options: { github?: boolean; color?: boolean } = {}) {
   const clock = new VirtualClock()
@@ -58,6 +58,20 @@ describe('the log', () => {
     ])
   })
 
+  it('tells what users met below the fold', () => {
+    const { emit, lines } = setUp({ github: true })
+    emit({ kind: 'phase', title: 'Finish' })
+    emit({ kind: 'updates', updates: updates() })
+    expect(lines()).toEqual([
+      '::group::1  Finish',
+      '::endgroup::',
+      '✓ 1  Finish: 0.0s',
+      'Update checker: 40 requests to Service/echo-version port 80, 3 failed; 0.1.0 20, 0.2.0 17, unknown 3',
+      '  half of the answers of 0.1.0 4 ms, 99 % within 4 ms; of 0.2.0 6 ms, 99 % within 90 ms; slowest 90 ms at 30s',
+      '  downtime: 3.0s at 20s',
+    ])
+  })
+
   it('says once what is waited for, and again after each 30 s without a change', async () => {
     const { clock, emit, lines, reporter } = setUp()
     const waiting: ReportEvent = { kind: 'waiting', text: '1 of 3 pods' }
@@ -75,9 +89,14 @@ describe('the log', () => {
     emit({ kind: 'waiting', text: '2 of 3 pods' })
     await clock.advance(30_000)
     expect(lines().slice(4)).toEqual([' 1m 20s  waiting for 2 of 3 pods', ' 1m 50s  still waiting for 2 of 3 pods'])
+    // What only a debugger sees, such as every request, breaks no silence
+    await clock.advance(15_000)
+    emit({ kind: 'line', level: 'debug', text: 'GET /version 200 3 ms' })
+    await clock.advance(15_000)
+    expect(lines().slice(6)).toEqual([' 2m 20s  still waiting for 2 of 3 pods'])
     reporter.close()
     await clock.advance(120_000)
-    expect(lines()).toHaveLength(6)
+    expect(lines()).toHaveLength(7)
   })
 
   it('prints nothing after it is closed', () => {

@@ -6,7 +6,7 @@ import { describe, expect, it } from 'vitest'
 import { renderJson, reportOf } from '../../../src/report/json.ts'
 import { ReportSchema } from '../../../src/report/schema.ts'
 import type { ReportView } from '../../../src/report/view.ts'
-import { at, mix, plan, pullFailure, record, result, START, timeline, view } from './views.ts'
+import { at, mix, plan, pullFailure, record, result, START, timeline, updates, view } from './views.ts'
 
 const SCHEMA = join(resolve(import.meta.dirname, '../../..'), 'schema', 'report.schema.json')
 
@@ -28,6 +28,7 @@ const VIEWS: Record<string, ReportView> = {
     findings: plan.findings,
     mixes: [mix(0, 4, 0), mix(9, 3, 1)],
     changes: [{ at: START, text: 'x' }],
+    updates: updates(),
   }),
   bare: view({
     record: record({ timeline: [] }),
@@ -60,6 +61,24 @@ describe('the JSON report', () => {
       },
       mix: [{ stable: { pods: 4 } }, { canary: { version: '0.2.0', pods: 1 } }],
     })
+  })
+
+  it('keeps the figures of each version, for comparing the two', () => {
+    const { updates: told } = reportOf(VIEWS['full'] ?? view())
+    expect(told).toMatchObject({
+      requests: 40,
+      failed: 3,
+      versions: [
+        { version: '0.1.0', requests: 20, errors: 0, latencyMs: { p50: 4, p90: 4, p99: 4 } },
+        { version: '0.2.0', requests: 17, errors: 0, latencyMs: { p50: 6, p90: 6, p99: 90 } },
+        { version: 'unknown', requests: 3, errors: 3 },
+      ],
+      downtime: [{ from: at(20), seconds: 3, over: true, reason: '503: no endpoints available' }],
+      downtimeSeconds: 3,
+      slowest: [{ at: at(30), latencyMs: 90, version: '0.2.0' }, {}, {}],
+    })
+    expect(told?.timeline).toHaveLength(40)
+    expect(told?.timeline[0]).toEqual({ at: at(0), failed: 0, answers: [{ version: '0.1.0', requests: 1 }] })
   })
 
   it('is described by schema/report.schema.json', () => {

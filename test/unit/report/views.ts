@@ -1,5 +1,6 @@
 import type { Result, VersionMix } from '../../../src/report/events.ts'
 import type { Plan } from '../../../src/report/plan.ts'
+import { type Sample, type Updates, updatesOf } from '../../../src/report/updates.ts'
 import type { ReportView } from '../../../src/report/view.ts'
 import type { RolloutRecord, TimelineEntry } from '../../../src/rollout/record.ts'
 import type { RunSource } from '../../../src/rollout/settings.ts'
@@ -135,6 +136,24 @@ export function view(change: Partial<ReportView> = {}): ReportView {
     changes: [],
     ...change,
   }
+}
+
+/** Forty polls, one a second: the old version, three seconds of nothing, the new version with one slow answer. */
+export function updates(): Updates {
+  const samples = Array.from({ length: 40 }, (_, second): Sample => {
+    const time = { at: START + second * 1_000, ms: second < 20 ? 4 : second === 30 ? 90 : 6 }
+    if (second >= 20 && second < 23) return { kind: 'silence', ...time, text: '503: no endpoints available' }
+    return { kind: 'answer', ...time, version: second < 20 ? '0.1.0' : '0.2.0' }
+  })
+  const figures = updatesOf({
+    target: 'Service/echo-version port 80',
+    intervalMs: 1_000,
+    known: ['0.1.0', '0.2.0'],
+    until: START + 40_000,
+    samples,
+  })
+  if (figures === undefined) throw new Error('there are samples')
+  return figures
 }
 
 export function result(change: Partial<Result> = {}): Result {
