@@ -1,6 +1,9 @@
 /** The native rolling update, watched; and recreate, for versions that cannot live beside each other. */
+import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
+import type { Report } from '../../../src/report/schema.ts'
 import { ECHO_IMAGE } from './echo.ts'
+import type { ActionResult } from './runner.ts'
 import { APP, mix, onStage, type Stage } from './stage.ts'
 import type { Manifest } from './world.ts'
 
@@ -27,6 +30,9 @@ describe.concurrent('a rolling update', () => {
         await stage.serves('0.2.0', 1_000)
         await stage.tidy()
         if (replicas === 3) await stage.isPlainAgain('0.1.0', '0.2.0')
+        const { updates } = reportOf(deployed)
+        expect(updates, deployed.log).toMatchObject({ failed: 0, downtime: [] })
+        expect(updates?.requests).toBeGreaterThan(1)
         await stage.nobodyNoticed()
         await stage.tidy()
       }))
@@ -52,6 +58,10 @@ describe.concurrent('a rolling update', () => {
       expect(await stage.trace()).toEqual(before)
     }))
 })
+
+function reportOf({ outputs }: ActionResult): Report {
+  return JSON.parse(readFileSync(outputs['report'] ?? '', 'utf8')) as Report
+}
 
 describe.concurrent('recreate', () => {
   const RECREATE = { strategy: 'recreate', steps: 'job migrate' }
@@ -79,7 +89,17 @@ describe.concurrent('recreate', () => {
         // A connection to an address that has gone is given up after 3 s
         expect(at).toBeLessThan((next?.first ?? 0) + 4_000)
       }
-      stage.tell(`down ${downtimeSeconds} s as reported, ${gap.toFixed(1)} s for users`)
+      // The update checker asked all the while, by another way than the users, and saw the same
+      const { updates } = reportOf(deployed)
+      const [first, last] = [updates?.downtime[0], updates?.downtime.at(-1)]
+      const seen = (Date.parse(last?.from ?? '') - Date.parse(first?.from ?? '')) / 1_000 + (last?.seconds ?? 0)
+      stage.tell(
+        `down ${downtimeSeconds} s as reported, ${gap.toFixed(1)} s for users, ${seen} s for the update checker`,
+      )
+      expect(last).toMatchObject({ over: true })
+      expect(Math.abs(seen - gap)).toBeLessThan(2)
+      expect(updates?.versions.map(({ version }) => version)).toEqual(['0.1.0', '0.2.0', 'unknown'])
+      expect(deployed.log).toContain('update checker: users get no good answer of Service/')
       const jobs = await stage.world.list('jobs', 'apis/batch/v1')
       expect(jobs.map(({ metadata }) => metadata.name)).toEqual(['migrate-1'])
       await stage.tidy()
