@@ -12644,7 +12644,7 @@ function mapOf(value) {
 function listOf$1(value) {
 	return Array.isArray(value) ? value : [];
 }
-function valueAt(value, path) {
+function valueAt$1(value, path) {
 	let at = value;
 	for (const key of path) if (typeof key === "number") at = Array.isArray(at) ? at[key] : void 0;
 	else at = Object.hasOwn(mapOf(at) ?? {}, key) ? mapOf(at)?.[key] : void 0;
@@ -12678,8 +12678,8 @@ function templatePathOf(object) {
 }
 function podTemplateOf(object) {
 	const path = templatePathOf(object);
-	const template = path === void 0 ? void 0 : mapOf(valueAt(object, path));
-	const containers = valueAt(template, ["spec", "containers"]);
+	const template = path === void 0 ? void 0 : mapOf(valueAt$1(object, path));
+	const containers = valueAt$1(template, ["spec", "containers"]);
 	return template !== void 0 && Array.isArray(containers) ? template : void 0;
 }
 function isDeployment(object) {
@@ -12762,18 +12762,18 @@ function configRefs(template) {
 		if (typeof name === "string" && name !== "") into.add(name);
 	};
 	const source = (from) => {
-		note(configMaps, valueAt(from, ["configMapRef", "name"]) ?? valueAt(from, ["configMap", "name"]));
-		note(secrets, valueAt(from, ["secretRef", "name"]) ?? valueAt(from, ["secret", "name"]));
-		note(secrets, valueAt(from, ["secret", "secretName"]));
+		note(configMaps, valueAt$1(from, ["configMapRef", "name"]) ?? valueAt$1(from, ["configMap", "name"]));
+		note(secrets, valueAt$1(from, ["secretRef", "name"]) ?? valueAt$1(from, ["secret", "name"]));
+		note(secrets, valueAt$1(from, ["secret", "secretName"]));
 	};
 	for (const container of [...template.spec.containers, ...template.spec.initContainers ?? []]) {
 		for (const variable of listOf$1(container.env)) {
-			note(configMaps, valueAt(variable, [
+			note(configMaps, valueAt$1(variable, [
 				"valueFrom",
 				"configMapKeyRef",
 				"name"
 			]));
-			note(secrets, valueAt(variable, [
+			note(secrets, valueAt$1(variable, [
 				"valueFrom",
 				"secretKeyRef",
 				"name"
@@ -12783,7 +12783,7 @@ function configRefs(template) {
 	}
 	for (const volume of listOf$1(template.spec.volumes)) {
 		source(volume);
-		listOf$1(valueAt(volume, ["projected", "sources"])).forEach(source);
+		listOf$1(valueAt$1(volume, ["projected", "sources"])).forEach(source);
 	}
 	return {
 		configMaps: [...configMaps].sort(),
@@ -12812,6 +12812,9 @@ const COMMANDS$1 = [
 	"status",
 	"plan"
 ];
+function asksService({ updateChecker }) {
+	return updateChecker !== void 0 && updateChecker.url === void 0;
+}
 // src/shared/duration.ts
 const UNITS = {
 	s: 1e3,
@@ -12863,6 +12866,7 @@ const ALLOWED_STEPS = {
 		"wait",
 		"check",
 		"job",
+		"warm-up",
 		"approve"
 	],
 	"blue-green": [
@@ -12870,6 +12874,7 @@ const ALLOWED_STEPS = {
 		"wait",
 		"check",
 		"job",
+		"warm-up",
 		"approve"
 	]
 };
@@ -12906,6 +12911,7 @@ function stepText(step) {
 		case "wait": return `wait ${durationText(step.ms)}`;
 		case "check":
 		case "job": return `${step.kind} ${step.names.join(" ")}`;
+		case "warm-up":
 		case "approve":
 		case "switch": return step.kind;
 	}
@@ -12973,7 +12979,7 @@ const INPUTS = [
 	},
 	{
 		name: "steps",
-		description: "Planned moves, separated by newline or comma: `N%`, `mirror N%`, `wait D`, `check NAME`, `job NAME`, `approve`, `switch`.",
+		description: "Planned moves, separated by newline or comma: `N%`, `mirror N%`, `wait D`, `check NAME`, `job NAME`, `warm-up`, `approve`, `switch`.",
 		default: "canary: 25%, wait 1m, 50%, wait 1m; blue-green: switch, wait 1m",
 		value: "STEPS",
 		commands: STARTS
@@ -13184,7 +13190,7 @@ function sourceOf$1(env, event) {
 	const repository = env["GITHUB_REPOSITORY"] ?? "";
 	const runId = env["GITHUB_RUN_ID"] ?? "";
 	const attempt = wholeOf(env["GITHUB_RUN_ATTEMPT"], 1);
-	const head = valueAt(event, [
+	const head = valueAt$1(event, [
 		"pull_request",
 		"head",
 		"sha"
@@ -13209,8 +13215,8 @@ function wholeOf(text, fallback) {
 	return text !== void 0 && /^\d{1,15}$/.test(text) ? Number(text) : fallback;
 }
 function pullRequestOf(event) {
-	const issue = valueAt(event, ["issue", "pull_request"]) === void 0 ? void 0 : valueAt(event, ["issue", "number"]);
-	const number = valueAt(event, ["pull_request", "number"]) ?? issue;
+	const issue = valueAt$1(event, ["issue", "pull_request"]) === void 0 ? void 0 : valueAt$1(event, ["issue", "number"]);
+	const number = valueAt$1(event, ["pull_request", "number"]) ?? issue;
 	return typeof number === "number" ? number : void 0;
 }
 // src/report/text.ts
@@ -13352,7 +13358,7 @@ function refOf$1(object) {
 		...metadata.namespace === void 0 ? {} : { namespace: metadata.namespace }
 	};
 }
-function nameOf(ref) {
+function nameOf$2(ref) {
 	return `${ref.kind}/${ref.name}`;
 }
 function keyOf$2(ref) {
@@ -13376,7 +13382,7 @@ function stateOf(view) {
 function supersededBy(record) {
 	return record.timeline.findLast((entry) => entry.kind === "superseded")?.text;
 }
-function reasonOf$1({ phase, reason }) {
+function reasonOf$2({ phase, reason }) {
 	return phase === "paused" || phase === "stopped" ? reason : void 0;
 }
 function rests(record) {
@@ -13436,9 +13442,9 @@ function stepRows(record, mix) {
 	});
 }
 function livePods(record, mark, mix) {
-	return mix !== void 0 && (mark === "active" || mark === "waiting") ? podsOf$1(mix) : void 0;
+	return mix !== void 0 && (mark === "active" || mark === "waiting") ? podsOf$3(mix) : void 0;
 }
-function podsOf$1(mix) {
+function podsOf$3(mix) {
 	return {
 		stable: mix.stable.pods,
 		canary: mix.canary.pods
@@ -13613,7 +13619,7 @@ function stepTable(view, record) {
 		...lines
 	].join("\n");
 }
-function versionTable(view, record) {
+function versionTable$1(view, record) {
 	const versions = versionsOf$1(record);
 	const mix = view.mixes.at(-1);
 	const weight = weightOf$3(record);
@@ -13642,7 +13648,7 @@ function findingTable(findings) {
 	return [
 		"| | Finding | Object | What is | What would be right |",
 		"|---|---|---|---|---|",
-		...byWeight(findings).map((finding) => `| ${findingIcon(finding)} | ${code(finding.id)} | ${finding.object === void 0 ? "" : code(nameOf(finding.object))}${placeOf(finding)} | ${md(finding.reason)} | ${md(finding.mend)} |`)
+		...byWeight(findings).map((finding) => `| ${findingIcon(finding)} | ${code(finding.id)} | ${finding.object === void 0 ? "" : code(nameOf$2(finding.object))}${placeOf(finding)} | ${md(finding.reason)} | ${md(finding.mend)} |`)
 	].join("\n");
 }
 function byWeight(findings) {
@@ -13771,7 +13777,7 @@ function planSteps(plan) {
 function planObjects(plan) {
 	return plan.objects.filter((object) => object.action !== "unchanged").map((object) => {
 		const { icon, text } = ACTIONS$1[object.action];
-		return `- ${icon} ${text} ${code(nameOf(object.ref))}${where(object.ref, plan)}${differences(object)}`;
+		return `- ${icon} ${text} ${code(nameOf$2(object.ref))}${where(object.ref, plan)}${differences(object)}`;
 	}).join("\n");
 }
 function where(ref, plan) {
@@ -13806,7 +13812,232 @@ function planLines(plan) {
 function objectLines(object) {
 	if (object.action === "unchanged") return [];
 	const { mark, text } = ACTIONS$1[object.action];
-	return [`${mark} ${nameOf(object.ref)} (${text})`, ...object.changes.flatMap(diffLines).map((line) => `    ${line}`)];
+	return [`${mark} ${nameOf$2(object.ref)} (${text})`, ...object.changes.flatMap(diffLines).map((line) => `    ${line}`)];
+}
+// src/report/updates.ts
+const UNKNOWN$1 = "unknown";
+const MOST_VERSIONS = 10;
+const OTHERS = "others";
+const MOST_WINDOWS = 50;
+const MOST_STRETCHES = 40;
+const SLOWEST = 3;
+function updatesOf({ target, intervalMs, known, until, samples }) {
+	const [first] = samples;
+	if (first === void 0) return void 0;
+	const names = namesOf$2(samples, known);
+	const windows = downtimeOf(samples, until);
+	const last = samples.at(-1) ?? first;
+	const stretchMs = Math.max(intervalMs, Math.ceil((last.at - first.at + 1) / MOST_STRETCHES));
+	return {
+		target,
+		intervalMs,
+		from: first.at,
+		until: Math.max(until, first.at),
+		requests: samples.length,
+		failed: samples.filter(isFailed).length,
+		versions: names.map((name) => figuresOf(name, samples.filter((sample) => nameOf$1(sample, names) === name))),
+		downtime: longest(windows),
+		downtimeMs: windows.reduce((sum, { ms }) => sum + ms, 0),
+		windows: windows.length,
+		slowest: samples.filter((sample) => sample.kind !== "silence").toSorted((a, b) => b.ms - a.ms).slice(0, SLOWEST).map((sample) => ({
+			at: sample.at,
+			ms: sample.ms,
+			version: nameOf$1(sample, names)
+		})),
+		stretchMs,
+		timeline: timelineOf(samples, names, stretchMs)
+	};
+}
+function isFailed({ kind }) {
+	return kind !== "answer";
+}
+function versionOf$2(sample) {
+	return sample.kind === "silence" ? UNKNOWN$1 : sample.version ?? "unknown";
+}
+function namesOf$2(samples, known) {
+	const seen = new Set(samples.map((sample) => versionOf$2(sample)));
+	const own = known.filter((name, index) => seen.has(name) && known.indexOf(name) === index);
+	const foreign = [...seen].filter((name) => name !== "unknown" && !own.includes(name));
+	const room = MOST_VERSIONS - own.length;
+	return [
+		...own,
+		...foreign.slice(0, room),
+		...foreign.length > room ? [OTHERS] : [],
+		...seen.has("unknown") ? [UNKNOWN$1] : []
+	];
+}
+function nameOf$1(sample, names) {
+	const version = versionOf$2(sample);
+	return names.includes(version) ? version : OTHERS;
+}
+function figuresOf(version, samples) {
+	const latencyMs = latencyOf(samples.filter(({ kind }) => kind !== "silence").map(({ ms }) => ms).toSorted((a, b) => a - b));
+	return {
+		version,
+		requests: samples.length,
+		errors: samples.filter(isFailed).length,
+		...latencyMs === void 0 ? {} : { latencyMs }
+	};
+}
+function latencyOf(times) {
+	if (times.length === 0) return void 0;
+	const quantile = (share) => times[Math.max(0, Math.ceil(times.length * share) - 1)] ?? 0;
+	return {
+		p50: quantile(.5),
+		p90: quantile(.9),
+		p99: quantile(.99)
+	};
+}
+function downtimeOf(samples, until) {
+	const windows = [];
+	let open;
+	for (const sample of samples) if (sample.kind !== "answer") open ??= {
+		from: sample.at,
+		text: sample.text
+	};
+	else if (open !== void 0) {
+		windows.push({
+			...open,
+			ms: sample.at - open.from,
+			over: true
+		});
+		open = void 0;
+	}
+	if (open !== void 0) windows.push({
+		...open,
+		ms: Math.max(0, until - open.from),
+		over: false
+	});
+	return windows;
+}
+function longest(windows) {
+	if (windows.length <= MOST_WINDOWS) return [...windows];
+	return windows.toSorted((a, b) => b.ms - a.ms).slice(0, MOST_WINDOWS).toSorted((a, b) => a.from - b.from);
+}
+function timelineOf(samples, names, stretchMs) {
+	const from = samples[0]?.at ?? 0;
+	const stretches = new Map();
+	for (const sample of samples) {
+		const at = from + Math.floor((sample.at - from) / stretchMs) * stretchMs;
+		const stretch = stretches.get(at) ?? {
+			at,
+			failed: 0,
+			answers: {}
+		};
+		const name = nameOf$1(sample, names);
+		if (isFailed(sample)) stretch.failed++;
+		else stretch.answers[name] = (stretch.answers[name] ?? 0) + 1;
+		stretches.set(at, stretch);
+	}
+	return [...stretches.values()];
+}
+// src/report/update-texts.ts
+const NAMED$1 = 5;
+function updateLines(updates) {
+	const { target, requests, failed, versions } = updates;
+	const shares = versions.slice(0, NAMED$1).map(({ version, requests: own }) => `${oneLine$1(version, 40)} ${number$1(own)}`);
+	const plural = requests === 1 ? "request" : "requests";
+	return [
+		`Update checker: ${number$1(requests)} ${plural} to ${oneLine$1(target, 200)}, ${number$1(failed)} failed; ${shares.join(", ")}`,
+		...timeLine(updates),
+		`  ${downtimeText(updates)}`
+	];
+}
+function timeLine({ from, versions, slowest }) {
+	const [worst] = slowest;
+	if (worst === void 0) return [];
+	const halves = versions.flatMap(({ version, latencyMs }) => latencyMs === void 0 ? [] : [`${oneLine$1(version, 40)} ${latencyMs.p50} ms, 99 % within ${latencyMs.p99} ms`]);
+	const at = formatDuration(worst.at - from);
+	return [`  half of the answers of ${halves.slice(0, NAMED$1).join("; of ")}; slowest ${worst.ms} ms at ${at}`];
+}
+function downtimeText({ from, downtime, downtimeMs, windows }) {
+	if (windows === 0) return "no downtime";
+	const named = downtime.slice(0, NAMED$1).map((window) => windowText(window, from));
+	const more = windows > named.length ? [`${windows - named.length} more, ${formatDuration(downtimeMs)} in all`] : [];
+	return `downtime: ${list$2([...named, ...more])}`;
+}
+function windowText({ from, ms, over }, start) {
+	const at = formatDuration(from - start);
+	return over ? `${formatDuration(ms)} at ${at}` : `from ${at} on, not over after ${formatDuration(ms)}`;
+}
+function number$1(value) {
+	return value.toLocaleString("en-US");
+}
+function updateSection(updates) {
+	const chart = mermaidUpdates(updates);
+	const plural = updates.requests === 1 ? "request" : "requests";
+	return [
+		"#### What users met",
+		`${number$1(updates.requests)} ${plural} to ${md(updates.target, 200)}, ${number$1(updates.failed)} failed; ${downtimeText(updates)}.`,
+		...chart === "" ? [] : [fence(chart.split("\n"), "mermaid")],
+		versionTable(updates),
+		...updates.windows === 0 ? [] : [windowTable(updates)],
+		slowestText(updates)
+	].filter((part) => part !== "").join("\n\n");
+}
+function versionTable({ versions }) {
+	return [
+		"| Version | Requests | Errors | p50 | p90 | p99 |",
+		"|---|--:|--:|--:|--:|--:|",
+		...versions.map(({ version, requests, errors, latencyMs }) => {
+			const times = latencyMs === void 0 ? [
+				"",
+				"",
+				""
+			] : [
+				latencyMs.p50,
+				latencyMs.p90,
+				latencyMs.p99
+			];
+			return `| ${[
+				md(version, 80),
+				number$1(requests),
+				number$1(errors),
+				...times.map((ms) => ms === "" ? "" : `${ms} ms`)
+			].join(" | ")} |`;
+		})
+	].join("\n");
+}
+function windowTable({ from, downtime, windows }) {
+	const rows = downtime.map((each) => `| ${formatDuration(each.from - from)} | ${formatDuration(each.ms)}${each.over ? "" : ", not over"} | ${md(each.text, 200)} |`);
+	return folded(windows > downtime.length ? `The ${downtime.length} longest downtimes of ${windows}` : "Downtime", [
+		"| At | Length | First failure |",
+		"|--:|--:|---|",
+		...rows
+	].join("\n"), windows <= NAMED$1);
+}
+function slowestText({ from, slowest }) {
+	if (slowest.length === 0) return "";
+	return `Slowest: ${slowest.map(({ at, ms, version }) => `${ms} ms at ${formatDuration(at - from)} (${md(version, 40)})`).join(", ")}.`;
+}
+function mermaidUpdates(updates) {
+	const { timeline, versions, failed } = updates;
+	const [first, last] = [timeline[0], timeline.at(-1)];
+	if (first === void 0 || last === void 0 || first === last) return "";
+	const lines = [...versions.map(({ version }) => version).filter((name) => timeline.some(({ answers }) => answers[name] !== void 0)).slice(0, 3), ...failed > 0 ? [void 0] : []];
+	const stretches = filled$1(updates);
+	const share = (name) => stretches.map(({ failed: lost, answers }) => {
+		const all = lost + Object.values(answers).reduce((sum, count) => sum + count, 0);
+		return Math.round(100 * (name === void 0 ? lost : answers[name] ?? 0) / Math.max(1, all));
+	});
+	return [
+		"xychart-beta",
+		`  title "Answers by version: ${lines.map((name) => name === void 0 ? "failed" : plain$1(name === "unknown" ? "unknown version" : name)).join(", ")}"`,
+		`  x-axis "seconds" 0 --> ${Math.max(1, Math.round((last.at - first.at) / 1e3))}`,
+		"  y-axis \"percent\" 0 --> 100",
+		...lines.map((name) => `  line [${share(name).join(", ")}]`)
+	].join("\n");
+}
+function plain$1(text) {
+	return cut$1(oneLine$1(text, 200), 40).replaceAll(/[^\w.+ -]/g, "_");
+}
+function filled$1({ timeline, stretchMs }) {
+	const [first, last] = [timeline[0], timeline.at(-1)];
+	if (first === void 0 || last === void 0) return [];
+	const byTime = new Map(timeline.map((stretch) => [stretch.at, stretch]));
+	const points = [];
+	for (let at = first.at; at <= last.at; at += stretchMs) points.push(byTime.get(at) ?? points.at(-1) ?? first);
+	return points;
 }
 // src/rollout/record.ts
 function isScaledToZero({ workloads }) {
@@ -13925,13 +14156,13 @@ function podSentence(mix, after, before) {
 function why(view, failure) {
 	const { record } = view;
 	if (failure !== void 0) {
-		const name = failure.object === void 0 ? "" : nameOf(failure.object);
+		const name = failure.object === void 0 ? "" : nameOf$2(failure.object);
 		return `${name === "" || failure.message.includes(name) ? "" : `${code(name)}: `}${failure.kind === "timeout" ? "(timed out) " : ""}${md(failure.message, LONGEST$2)}`;
 	}
 	const state = stateOf(view);
 	if (record === void 0 || state === "planned" || state === "refused") return md(view.result?.message ?? "", LONGEST$2);
 	if (state === "superseded") return md(supersededBy(record) ?? "");
-	return md(reasonOf$1(record) ?? "", LONGEST$2);
+	return md(reasonOf$2(record) ?? "", LONGEST$2);
 }
 function done$1(view, failure) {
 	if (failure?.done !== void 0) return md(failure.done, LONGEST$2);
@@ -13951,11 +14182,12 @@ function renderSummary(view) {
 	const { record } = view;
 	return limitedBytes(`${[
 		verdict$1(view).join("\n"),
-		...record === void 0 ? [] : [stepTable(view, record), versionTable(view, record)],
+		...record === void 0 ? [] : [stepTable(view, record), versionTable$1(view, record)],
 		evidence(failureOfView(view), true),
 		record === void 0 ? "" : wayOn(record),
 		record === void 0 ? "" : withoutHeadgate(view, record),
 		mixSection(view),
+		view.updates === void 0 ? "" : updateSection(view.updates),
 		findingSection(view),
 		view.plan === void 0 ? "" : folded("Plan", renderPlan(view.plan), record === void 0),
 		record === void 0 ? "" : timeline(record),
@@ -14006,16 +14238,19 @@ function changes$1(view) {
 	].join("\n"));
 }
 // src/checks/fetch.ts
-const MAX_BYTES$2 = 1e6;
+const MAX_BYTES$3 = 1e6;
 const MAX_REDIRECTS = 5;
-async function fetchUrl({ url, method, headers, body, timeoutMs, maxBytes, signal }) {
+async function fetchUrl({ url, method, headers, body, timeoutMs, maxBytes, fresh = false, signal }) {
 	const late = AbortSignal.timeout(timeoutMs);
 	const stop = signal === void 0 ? late : AbortSignal.any([late, signal]);
 	let target = new URL(url);
 	for (let hop = 0; hop <= MAX_REDIRECTS; hop++) {
 		const response = await fetch(target, {
 			method: method ?? "GET",
-			headers,
+			headers: fresh ? {
+				...headers,
+				connection: "close"
+			} : headers,
 			redirect: "manual",
 			signal: stop,
 			...body === void 0 ? {} : { body }
@@ -14024,7 +14259,7 @@ async function fetchUrl({ url, method, headers, body, timeoutMs, maxBytes, signa
 		const redirected = response.status >= 300 && response.status < 400 && location !== null;
 		const next = redirected ? new URL(location, target) : target;
 		if (!redirected || next.origin !== target.origin) {
-			const { text, cut } = await head$1(response, maxBytes ?? MAX_BYTES$2);
+			const { text, cut } = await head$1(response, maxBytes ?? MAX_BYTES$3);
 			return {
 				status: response.status,
 				headers: Object.fromEntries(response.headers),
@@ -14202,7 +14437,7 @@ const DENIED = /User "([^"]*)" cannot (\S+) resource "([^"]*)" in API group "([^
 function explain(error, object) {
 	if (!(error instanceof ApiError)) return failureOf(error);
 	return {
-		...sentence(error, object === void 0 ? about$1(error.request.path) : nameOf(object)),
+		...sentence(error, object === void 0 ? about$1(error.request.path) : nameOf$2(object)),
 		...object === void 0 ? {} : { object },
 		evidence: [answer(error)]
 	};
@@ -14333,6 +14568,34 @@ function unknownField$1(error, subject) {
 		next: "correct the spelling of the field in the manifest"
 	};
 }
+// src/health/pods.ts
+const HASH_LABELS = ["pod-template-hash", "controller-revision-hash"];
+function hashOf$1(object) {
+	const labels = object.metadata.labels ?? {};
+	for (const label of HASH_LABELS) if (labels[label] !== void 0) return labels[label];
+}
+function conditionOf(object, type) {
+	return object.status?.conditions?.find((condition) => condition.type === type);
+}
+function isTerminating(object) {
+	return object.metadata.deletionTimestamp !== void 0;
+}
+function isEnded({ status }) {
+	return status?.phase === "Failed" || status?.phase === "Succeeded";
+}
+function servingAt(pod, minReadySeconds) {
+	if (isTerminating(pod)) return void 0;
+	const ready = conditionOf(pod, "Ready");
+	if (ready?.status !== "True") return void 0;
+	const since = Date.parse(ready.lastTransitionTime ?? "");
+	if (minReadySeconds <= 0) return Number.isNaN(since) ? 0 : since;
+	return Number.isNaN(since) ? void 0 : since + minReadySeconds * 1e3;
+}
+function isServing(pod, minReadySeconds, now) {
+	const at = servingAt(pod, minReadySeconds);
+	if (at === void 0) return false;
+	return minReadySeconds <= 0 || at <= now;
+}
 // src/strategies/annotations.ts
 const ORIGINALS = "headgate.dev/originals";
 const SENTENCE = "headgate.dev/rollout";
@@ -14387,26 +14650,6 @@ function surgeFor(pods, replicas) {
 }
 function surgeOneShort(replicas) {
 	return replicas <= 1 ? "100%" : `${Math.floor((replicas - 1) * 100 / replicas)}%`;
-}
-// src/health/pods.ts
-function conditionOf(object, type) {
-	return object.status?.conditions?.find((condition) => condition.type === type);
-}
-function isTerminating(object) {
-	return object.metadata.deletionTimestamp !== void 0;
-}
-function servingAt(pod, minReadySeconds) {
-	if (isTerminating(pod)) return void 0;
-	const ready = conditionOf(pod, "Ready");
-	if (ready?.status !== "True") return void 0;
-	const since = Date.parse(ready.lastTransitionTime ?? "");
-	if (minReadySeconds <= 0) return Number.isNaN(since) ? 0 : since;
-	return Number.isNaN(since) ? void 0 : since + minReadySeconds * 1e3;
-}
-function isServing(pod, minReadySeconds, now) {
-	const at = servingAt(pod, minReadySeconds);
-	if (at === void 0) return false;
-	return minReadySeconds <= 0 || at <= now;
 }
 // src/strategies/view.ts
 const HASH = "pod-template-hash";
@@ -15183,21 +15426,21 @@ function changesOf(routing, route, live, wanted) {
 	const own = [{
 		percent: 50,
 		mirror: 0
-	}, NOTHING].flatMap((share) => wantedAt(routing, route, share).filter(isSameAs(route.object))).flatMap(({ metadata }) => Object.keys(metadata.annotations ?? {})).map((key) => pointer("metadata", "annotations", key));
+	}, NOTHING$1].flatMap((share) => wantedAt(routing, route, share).filter(isSameAs(route.object))).flatMap(({ metadata }) => Object.keys(metadata.annotations ?? {})).map((key) => pointer("metadata", "annotations", key));
 	const annotation = pointer("metadata", "annotations", "");
 	return operations.filter(({ op, path }) => op !== "remove" || !path.startsWith(annotation) || own.includes(path));
 }
-const NOTHING = {
+const NOTHING$1 = {
 	percent: 0,
 	mirror: 0
 };
 function createMove$1({ routing, rollout, sentence }, route, wanted) {
-	const object = wantedAt(routing, route, NOTHING).find(isSameAs(wanted)) ?? wanted;
+	const object = wantedAt(routing, route, NOTHING$1).find(isSameAs(wanted)) ?? wanted;
 	const own = {
 		[SENTENCE]: sentence,
 		[SPLIT]: stringifyJson({
 			rollout,
-			...NOTHING
+			...NOTHING$1
 		})
 	};
 	const metadata = {
@@ -15254,7 +15497,7 @@ function pruned(wanted) {
 		kind: "refused",
 		code: "route-pruned",
 		object: ref,
-		text: `the cluster did not keep all that was written to ${nameOf(ref)}: its definition is too old for it, or something changes it on the way`,
+		text: `the cluster did not keep all that was written to ${nameOf$2(ref)}: its definition is too old for it, or something changes it on the way`,
 		next: "install a newer version of the CustomResourceDefinitions, or leave mirror and match out"
 	};
 }
@@ -15292,7 +15535,7 @@ function driftOf$1(asked, route, wanted) {
 }
 function verified({ routing, now }, wanted) {
 	const { live, changedAt } = liveOf(routing, wanted);
-	if (live === void 0) return wait(nameOf(refOf$1(wanted)));
+	if (live === void 0) return wait(nameOf$2(refOf$1(wanted)));
 	const verdict = routing.router.verify(live);
 	switch (verdict.kind) {
 		case "live":
@@ -15305,7 +15548,7 @@ function verified({ routing, now }, wanted) {
 				kind: "refused",
 				code: "route-refused",
 				object: refOf$1(wanted),
-				text: `${nameOf(refOf$1(wanted))}: ${verdict.text}`,
+				text: `${nameOf$2(refOf$1(wanted))}: ${verdict.text}`,
 				next: "mend the route or what it names, then deploy again"
 			};
 		}
@@ -15340,7 +15583,7 @@ function endMove(asked, ends) {
 			ref,
 			...uid === void 0 ? {} : { uid }
 		},
-		text: `${nameOf(ref)} removed`
+		text: `${nameOf$2(ref)} removed`
 	};
 }
 function takenBack({ routing, now }, objects) {
@@ -15784,7 +16027,7 @@ function unlockOld(view, old) {
 // src/strategies/weighted.ts
 const ONE = "1%";
 function weightedStep(view, share) {
-	const stands = begun(view) ?? unserved(view) ?? standing(view, share);
+	const stands = begun(view) ?? unserved(view) ?? standing$1(view, share);
 	if (stands !== void 0 || share.percent < 100) return stands ?? routesAt(view, share) ?? done;
 	return allReady(view) ?? routesAt(view, share) ?? toNew(view) ?? settling$1(view) ?? done;
 }
@@ -15794,7 +16037,7 @@ function toNew(view) {
 	if (left === void 0) return void 0;
 	return fresh.hash === void 0 ? wait("the new ReplicaSet") : pinMove(left, "next", fresh.hash);
 }
-function standing(view, share) {
+function standing$1(view, share) {
 	const { deployment, routing } = view;
 	if (deployment === void 0 || routing === void 0) return wait("the Deployment");
 	const surge = surgeAt(view, routing, share);
@@ -15895,7 +16138,7 @@ function weightedFinish(view) {
 		percent: 100,
 		mirror: 0
 	};
-	return begun(view) ?? unserved(view) ?? standing(view, all) ?? allReady(view) ?? onOldOnly(view, all) ?? toNew(view) ?? done;
+	return begun(view) ?? unserved(view) ?? standing$1(view, all) ?? allReady(view) ?? onOldOnly(view, all) ?? toNew(view) ?? done;
 }
 function onOldOnly(view, share) {
 	const fresh = sideOf$4(view, "next");
@@ -15930,7 +16173,7 @@ function weightedMove(view, goal) {
 	switch (goal.kind) {
 		case "step": {
 			const share = shareAt(goal.steps, goal.index);
-			return share === void 0 ? done : withoutPods(view) ?? weightedStep(view, share);
+			return share === void 0 ? done : withoutPods$1(view) ?? weightedStep(view, share);
 		}
 		case "finish": return weightedFinish(view);
 		case "back": return backMove(view);
@@ -15953,13 +16196,13 @@ function weightAt(steps, index) {
 }
 function canaryStep(view, { steps, index }) {
 	const weight = weightAt(steps, index);
-	return weight === 0 ? done : withoutPods(view) ?? canaryMove(view, weight);
+	return weight === 0 ? done : withoutPods$1(view) ?? canaryMove(view, weight);
 }
-function withoutPods({ deployment }) {
+function withoutPods$1({ deployment }) {
 	return deployment !== void 0 && replicasOf$1(deployment) === 0 ? wait("pods: it was scaled to 0") : void 0;
 }
 function blueGreenStep(view, goal) {
-	return withoutPods(view) ?? (switchedAt(goal) ? switchStep(view) : previewStep(view));
+	return withoutPods$1(view) ?? (switchedAt(goal) ? switchStep(view) : previewStep(view));
 }
 function switchedAt({ steps, index }) {
 	return steps.slice(0, index + 1).some((step) => step.kind === "switch");
@@ -16044,7 +16287,7 @@ function decodePayload(object) {
 	try {
 		return parseJson(gunzipSync(Buffer.from(data?.["payload"] ?? "", "base64")).toString("utf8"));
 	} catch (cause) {
-		throw refuse("payload-broken", `${nameOf(refOf$1(object))} holds no readable release (${String(cause)})`, { next: "deploy the release you want from its commit" });
+		throw refuse("payload-broken", `${nameOf$2(refOf$1(object))} holds no readable release (${String(cause)})`, { next: "deploy the release you want from its commit" });
 	}
 }
 // src/rollout/ownership.ts
@@ -16101,905 +16344,6 @@ async function clean$1(client, object, operationsFor) {
 function isStale(error) {
 	return typeof error === "object" && error !== null && "kind" in error && error.kind === "stale";
 }
-// src/health/look.ts
-function containerRows(pod) {
-	const { initContainers = [], containers } = pod.spec;
-	const row = (status, specs, init) => {
-		const spec = specs.find((container) => container.name === status.name);
-		return {
-			role: init && spec?.restartPolicy !== "Always" ? "init" : "main",
-			spec,
-			status
-		};
-	};
-	return [...(pod.status?.initContainerStatuses ?? []).map((status) => row(status, initContainers, true)), ...(pod.status?.containerStatuses ?? []).map((status) => row(status, containers, false))];
-}
-function podRef(pod) {
-	const { name = "", namespace } = pod.metadata;
-	return {
-		apiVersion: "v1",
-		kind: "Pod",
-		name,
-		...namespace === void 0 ? {} : { namespace }
-	};
-}
-function idOf$2(object) {
-	return object.metadata.uid ?? object.metadata.name ?? "";
-}
-function servedKey(pod, container, start) {
-	return `served/${idOf$2(pod)}/${container}/${start}`;
-}
-function subject(pod, { role, status }) {
-	return `${role === "init" ? "Init container" : "Container"} ${status.name} of Pod/${pod.metadata.name ?? ""}`;
-}
-function eventsOf$1(pod, events, container) {
-	return events.filter((event) => {
-		const involved = event.involvedObject ?? {};
-		if (involved.uid !== void 0 && pod.metadata.uid !== void 0 ? involved.uid !== pod.metadata.uid : involved.kind !== "Pod" || involved.name !== pod.metadata.name) return false;
-		const path = involved.fieldPath;
-		return container === void 0 || path === void 0 || path.includes(`{${container}}`);
-	});
-}
-function countOf(event) {
-	return Math.max(event.series?.count ?? 1, event.count ?? 1);
-}
-function lastSeen(event) {
-	const { series, lastTimestamp, eventTime, firstTimestamp, metadata } = event;
-	const times = [
-		series?.lastObservedTime,
-		lastTimestamp,
-		eventTime,
-		firstTimestamp,
-		metadata.creationTimestamp
-	];
-	for (const time of times) {
-		const at = Date.parse(time ?? "");
-		if (!Number.isNaN(at)) return at;
-	}
-	return 0;
-}
-function newestEvent(pod, { events }, matches, container) {
-	return eventsOf$1(pod, events, container).filter(matches).toSorted((a, b) => lastSeen(b) - lastSeen(a))[0];
-}
-function logOf(pod, container, previous) {
-	const { name = "", namespace } = pod.metadata;
-	return {
-		pod: name,
-		...namespace === void 0 ? {} : { namespace },
-		container,
-		previous
-	};
-}
-function oneLine(text, length = 300) {
-	const line = text.replaceAll(/\s+/g, " ").trim();
-	return line.length <= length ? line : `${line.slice(0, length - 1)}…`;
-}
-// src/health/crash.ts
-function exitMeaning(code, reason = "") {
-	const meaning = EXITS[code];
-	if (reason === "OOMKilled") return EXIT_OOM;
-	if (meaning !== void 0) return meaning;
-	if (code > 128 && code < 160) return {
-		says: `ended by signal ${code - 128}`,
-		hint: "look at its last log lines for what ended it"
-	};
-	return EXIT_OTHER;
-}
-const EXIT_OTHER = {
-	says: "an error of the application",
-	hint: "look at its last log lines, mend the release and deploy again"
-};
-const EXIT_OOM = {
-	says: "it used more memory than its limit",
-	hint: "raise resources.limits.memory, or let the application use less"
-};
-const EXITS = {
-	0: {
-		says: "its command came to an end, but a server must go on",
-		hint: "check command and args: the process must stay in the foreground"
-	},
-	126: {
-		says: "its command cannot be executed",
-		hint: "check command and args, and the file mode in the image"
-	},
-	127: {
-		says: "its command was not found",
-		hint: "check command and args against what the image contains"
-	},
-	128: {
-		says: "it could not be started",
-		hint: "check command and args; if they are right, the node"
-	},
-	134: {
-		says: "it aborted itself",
-		hint: "look at its last log lines"
-	},
-	137: {
-		says: "killed (SIGKILL): out of memory, a failing liveness probe, or the node",
-		hint: "look at its memory limit and its liveness probe"
-	},
-	139: {
-		says: "it violated its memory (segmentation fault)",
-		hint: "look for a fault in native code, or a wrong architecture"
-	},
-	143: {
-		says: "asked to end (SIGTERM), often by a failing liveness probe",
-		hint: "look at its liveness probe and its events"
-	}
-};
-const SERVED_AT_LEAST = 1e4;
-const BY_NODE = new Set(["Unknown", "ContainerStatusUnknown"]);
-const NOT_STARTED = new Set(["ContainerCannotRun", "StartError"]);
-function crashSign(pod, row, look) {
-	const crash = crashOf(pod, row, look);
-	if (crash === void 0) return void 0;
-	const { name } = row.status;
-	const code = codeOf(pod, row, crash, look);
-	const previous = row.status.state?.terminated === void 0;
-	const { message } = crash.ended ?? {};
-	return {
-		code,
-		key: `${code}/${idOf$2(pod)}/${name}`,
-		depth: 1,
-		object: podRef(pod),
-		container: name,
-		...verdict(crash, row, look),
-		sentence: sentenceOf(pod, row, crash, code),
-		hint: hintOf(crash, code),
-		...message === void 0 ? {} : { detail: oneLine(message, 700) },
-		wantsLogs: logOf(pod, name, previous)
-	};
-}
-function crashOf(pod, row, { memory, ofJob }) {
-	const { state = {}, lastState = {}, restartCount: restarts = 0, ready, name } = row.status;
-	const ended = state.terminated ?? lastState.terminated;
-	const backOff = state.waiting?.reason === "CrashLoopBackOff";
-	const starts = state.terminated === void 0 ? restarts : restarts + 1;
-	let served = false;
-	for (let start = 0; start < starts && !served; start++) served = memory.has(servedKey(pod, name, start));
-	const ran = Date.parse(ended?.finishedAt ?? "") - Date.parse(ended?.startedAt ?? "");
-	if (row.spec?.readinessProbe === void 0 && !(ran >= SERVED_AT_LEAST)) served = false;
-	if (ended?.exitCode === 0 && (row.role === "init" || ofJob) && !backOff || ended === void 0 && !backOff) return void 0;
-	if (ready === true && !served) return void 0;
-	return {
-		ended,
-		restarts,
-		backOff,
-		served,
-		ran: Number.isNaN(ran) ? void 0 : Math.max(0, ran)
-	};
-}
-function verdict(crash, row, { ofJob, grace }) {
-	const { ended, restarts, backOff, served, ran = 0 } = crash;
-	if (ofJob) return { fatal: "never" };
-	const { reason = "" } = ended ?? {};
-	if (BY_NODE.has(reason) && restarts < 2) return { fatal: "never" };
-	if (NOT_STARTED.has(reason) && !isWrongCommand(ended?.message ?? "") && restarts < 3) return {
-		fatal: "after-grace",
-		grace: grace.createContainer
-	};
-	if (served || restarts >= 2 && row.status.ready !== true) return { fatal: "now" };
-	if (backOff) return ran < grace.quickExit ? { fatal: "now" } : {
-		fatal: "after-grace",
-		grace: grace.slowCrash
-	};
-	return { fatal: "never" };
-}
-function isWrongCommand(message) {
-	return /executable file not found|no such file or directory|permission denied|exec format error|is a directory/i.test(message);
-}
-function codeOf(pod, row, { ended }, look) {
-	if (ended?.reason === "OOMKilled") return "oom";
-	const { name } = row.status;
-	const probe = (word) => newestEvent(pod, look, ({ message = "" }) => new RegExp(`${word} probe`, "i").test(message), name) !== void 0;
-	const killed = ended?.exitCode === 137 || ended?.exitCode === 143;
-	if (killed && probe("failed liveness")) return "liveness";
-	if (killed && probe("failed startup")) return "startup";
-	if (killed && probe("liveness") && row.spec?.livenessProbe !== void 0) return "liveness";
-	if (killed && probe("startup") && row.spec?.startupProbe !== void 0) return "startup";
-	return row.role === "init" ? "init" : "crash-loop";
-}
-function sentenceOf(pod, row, { ended, restarts, served, ran }, code) {
-	const who = subject(pod, row);
-	const often = restarts === 0 ? "" : `, restarted ${restarts === 1 ? "once" : `${restarts} times`}`;
-	const after = ran === void 0 ? "" : ` after ${formatDuration(ran)}`;
-	const past = served ? ", although it had been ready" : "";
-	if (code === "liveness" || code === "startup") return `${who} is killed by its ${code} probe${after}${past}${often}`;
-	if (code === "oom") return `${who} was killed for using more memory than its limit${limitOf(row)}${after}${past}${often}`;
-	if (ended === void 0) return `${who} ends again and again${often}`;
-	const says = ended.exitCode === 0 && row.role === "init" ? "it ends well, but is started again" : exitMeaning(ended.exitCode).says;
-	const why = isWrongCommand(ended.message ?? "") ? oneLine(ended.message ?? "", 200) : says;
-	return `${who} ended with exit code ${ended.exitCode} (${why})${after}${past}${often}`;
-}
-function limitOf({ spec }) {
-	const memory = valueAt(spec?.resources, ["limits", "memory"]);
-	return typeof memory === "string" ? ` of ${memory}` : "";
-}
-function hintOf({ ended }, code) {
-	if (code === "liveness") return "give it more time (initialDelaySeconds, failureThreshold, or a startupProbe), or correct the path and port of the probe";
-	if (code === "startup") return "raise failureThreshold × periodSeconds of the startupProbe, or correct its path and port";
-	return exitMeaning(ended?.exitCode ?? 1, ended?.reason).hint;
-}
-// src/health/grace.ts
-const GRACE = {
-	imagePull: 3e3,
-	imagePullUnknown: 2e4,
-	missingConfig: 8e3,
-	createContainer: 1e4,
-	slowCrash: 3e4,
-	quickExit: 6e4,
-	unschedulable: 3e4,
-	quota: 1e4,
-	createPod: 1e4,
-	notReady: 1e4,
-	starting: 3e4
-};
-// src/health/pod-signs.ts
-function podSign(pod, look) {
-	return endedSign(pod, look) ?? unscheduledSign(pod, look) ?? nodeSign(pod) ?? gateSign(pod, look);
-}
-function base(pod, code) {
-	return {
-		code,
-		key: `${code}/${idOf$2(pod)}`,
-		depth: 2,
-		object: podRef(pod)
-	};
-}
-function title$1(pod) {
-	return `Pod/${pod.metadata.name ?? ""}`;
-}
-function endedSign(pod, look) {
-	const { phase, reason = "", message = "" } = pod.status ?? {};
-	const disrupted = conditionOf(pod, "DisruptionTarget");
-	const why = oneLine(message || disrupted?.message || reason || disrupted?.reason || "no reason given");
-	if (disrupted?.status === "True" || reason === "Evicted") return {
-		...base(pod, "evicted"),
-		fatal: "never",
-		sentence: `${title$1(pod)} was evicted: ${why}`,
-		hint: "its controller makes another; if it happens again, look at the node and the requests of the pod"
-	};
-	if (phase !== "Failed" || look.ofJob) return void 0;
-	return {
-		...base(pod, "pod-failed"),
-		fatal: "never",
-		sentence: `${title$1(pod)} was refused or ended by its node: ${why}`,
-		hint: "its controller makes another; if it happens again, look at the node"
-	};
-}
-function unscheduledSign(pod, look) {
-	const scheduled = conditionOf(pod, "PodScheduled");
-	if (scheduled?.status === "True" || pod.spec.nodeName !== void 0) return void 0;
-	const message = oneLine(scheduled?.message ?? "");
-	const common = base(pod, "unschedulable");
-	switch (scheduled?.reason) {
-		case "Unschedulable": return {
-			...common,
-			...noRoom(pod, message, look),
-			...message === "" ? {} : { detail: message }
-		};
-		case "SchedulingGated": return {
-			...common,
-			fatal: "never",
-			sentence: `${title$1(pod)} is held back by its scheduling gates (${gatesOf(pod)})`,
-			hint: "what removes the gate must act, or the gate must go from the template"
-		};
-		default: return {
-			...common,
-			fatal: "never",
-			hiddenFor: look.grace.starting,
-			sentence: `${title$1(pod)} has no node yet${message === "" ? "" : `: ${message}`}`,
-			hint: "check that a scheduler runs, and schedulerName in the template"
-		};
-	}
-}
-function noRoom(pod, message, look) {
-	const why = message.replace(/\.? (no new claims to deallocate|preemption:).*$/, "");
-	if (newestEvent(pod, look, ({ reason }) => reason === "TriggeredScaleUp") !== void 0) return {
-		fatal: "never",
-		sentence: `${title$1(pod)} waits for a new node (${why})`,
-		hint: "the cluster autoscaler is adding one"
-	};
-	return {
-		fatal: "after-grace",
-		grace: look.grace.unschedulable,
-		sentence: `${title$1(pod)} fits on no node: ${why || "the scheduler gives no reason"}`,
-		hint: "lower its requests, add nodes, or correct nodeSelector, affinity and tolerations"
-	};
-}
-function gatesOf(pod) {
-	return listOf$1(pod.spec.schedulingGates).map((gate) => valueAt(gate, ["name"])).filter((name) => typeof name === "string").join(", ") || "unknown";
-}
-function nodeSign(pod) {
-	const ready = conditionOf(pod, "Ready");
-	if (!(pod.status?.phase === "Unknown" || ready?.status === "Unknown" || ready?.reason === "NodeLost")) return void 0;
-	return {
-		...base(pod, "node"),
-		fatal: "never",
-		sentence: `${title$1(pod)} is on a node that does not answer (${pod.spec.nodeName ?? "unknown"})`,
-		hint: "look at the node; its pods are replaced when it stays away"
-	};
-}
-function gateSign(pod, look) {
-	const ready = conditionOf(pod, "Ready");
-	if (ready?.reason !== "ReadinessGatesNotReady") return void 0;
-	return {
-		...base(pod, "readiness"),
-		fatal: "never",
-		hiddenFor: look.grace.notReady,
-		sentence: `${title$1(pod)} waits for its readiness gates: ${oneLine(ready.message ?? "")}`,
-		hint: "look at the health check of the load balancer that sets the gate"
-	};
-}
-function waitingSign(pod, row, look) {
-	const { state = {}, ready, started, name } = row.status;
-	const { reason = "", message = "" } = state.waiting ?? {};
-	const at = (code) => ({
-		code,
-		key: `${code}/${idOf$2(pod)}/${name}`,
-		depth: 1,
-		object: podRef(pod),
-		container: name,
-		...message === "" ? {} : { detail: oneLine(`${reason}: ${message}`, 700) }
-	});
-	if (reason === "CreateContainerConfigError") return {
-		...at("missing-config"),
-		...configSign(pod, row, message, look)
-	};
-	if (CREATE_ERRORS.has(reason)) {
-		const grace = isWrongCommand(message) ? look.grace.imagePull : look.grace.createContainer;
-		const sentence = `${subject(pod, row)} cannot be started: ${oneLine(message) || reason}`;
-		const hint = "check command, args, volumes and lifecycle hooks of the container";
-		return {
-			...at("create-container"),
-			fatal: "after-grace",
-			grace,
-			sentence,
-			hint
-		};
-	}
-	if (state.waiting !== void 0) return {
-		...at("starting"),
-		...startingSign(pod, row, reason, look)
-	};
-	if (state.running === void 0 || ready === true) return void 0;
-	if (row.role === "init") {
-		const sentence = `${subject(pod, row)} still runs, and the others wait for it`;
-		return {
-			...at("init"),
-			fatal: "never",
-			hiddenFor: look.grace.starting,
-			sentence,
-			hint: "look at what it waits for"
-		};
-	}
-	const probe = started === false && row.spec?.startupProbe !== void 0 ? "startup" : "readiness";
-	return {
-		...at(probe),
-		...unreadySign(pod, row, probe, look)
-	};
-}
-const CREATE_ERRORS = new Set([
-	"CreateContainerError",
-	"RunContainerError",
-	"PreCreateHookError",
-	"PreStartHookError",
-	"PostStartHookError"
-]);
-function configSign(pod, row, message, look) {
-	const why = oneLine(message) || "its configuration is wrong";
-	const sentence = `${subject(pod, row)} cannot be made: ${why}`;
-	if (/failed to sync .* cache|timed out waiting for the condition/i.test(message)) return {
-		fatal: "never",
-		sentence,
-		hint: "it passes by itself"
-	};
-	const key = idOf$2(pod);
-	if (/runAsNonRoot|non-root|image will run as root|runAsUser/i.test(message)) return {
-		code: "security-context",
-		key: `security-context/${key}/${row.status.name}`,
-		fatal: "now",
-		sentence,
-		hint: "set runAsUser to a number above 0, or build the image with a numeric USER"
-	};
-	const hint = `add what is missing to the manifests, or create it in namespace ${pod.metadata.namespace ?? "default"}`;
-	return {
-		fatal: "after-grace",
-		grace: look.grace.missingConfig,
-		sentence,
-		hint
-	};
-}
-const ATTACHING = new Set([
-	"FailedMount",
-	"FailedAttachVolume",
-	"FailedMapVolume"
-]);
-function startingSign(pod, row, reason, look) {
-	const key = idOf$2(pod);
-	const named = ({ reason = "" }) => ATTACHING.has(reason);
-	const volume = newestEvent(pod, look, named);
-	if (volume !== void 0) {
-		const why = oneLine(volume.message ?? "") || "no reason given";
-		const gone = /not found|non-existent|does not exist/i.test(why);
-		const sentence = `${subject(pod, row)} waits for a volume: ${why}`;
-		const hint = gone ? "create what the volume refers to, or correct its name" : "look at the volume and the node";
-		const verdict = gone ? {
-			fatal: "after-grace",
-			grace: look.grace.missingConfig
-		} : { fatal: "never" };
-		return {
-			code: "volume",
-			key: `volume/${key}/${row.status.name}`,
-			...verdict,
-			sentence,
-			hint,
-			detail: why
-		};
-	}
-	const sandbox = newestEvent(pod, look, ({ reason }) => reason === "FailedCreatePodSandBox");
-	if (sandbox !== void 0) {
-		const why = oneLine(sandbox.message ?? "") || "no reason given";
-		const sentence = `${subject(pod, row)} waits for its network: ${why}`;
-		return {
-			code: "sandbox",
-			key: `sandbox/${key}/${row.status.name}`,
-			fatal: "never",
-			sentence,
-			hint: "look at the node"
-		};
-	}
-	const sentence = `${subject(pod, row)} has not started yet (${reason || "no reason given"})`;
-	return {
-		fatal: "never",
-		hiddenFor: look.grace.starting,
-		sentence,
-		hint: "look at the events of the pod"
-	};
-}
-function probeAnswer({ message = "" }) {
-	return oneLine(message.replace(/^\w+ probe (failed|errored)[^:]*:\s*/i, "").replace(/^HTTP probe failed with statuscode: /, "HTTP ")) || "no answer";
-}
-function unreadySign(pod, row, probe, look) {
-	const failing = ({ reason, message = "" }) => reason === "Unhealthy" && message.toLowerCase().includes(`${probe} probe`);
-	const events = eventsOf$1(pod, look.events, row.status.name).filter(failing);
-	const last = newestEvent(pod, look, failing, row.status.name);
-	const times = events.reduce((sum, event) => sum + countOf(event), 0);
-	const who = subject(pod, row);
-	if (last === void 0) {
-		const why = row.spec?.readinessProbe === void 0 ? "is not ready" : `has not passed its ${probe} probe`;
-		return {
-			fatal: "never",
-			hiddenFor: look.grace.notReady,
-			sentence: `${who} runs, but ${why}`,
-			hint: "look at its log, and at path and port of the probe"
-		};
-	}
-	const answer = probeAnswer(last);
-	return {
-		fatal: "never",
-		hiddenFor: times >= 3 ? 0 : look.grace.notReady,
-		sentence: `${who} runs, but fails its ${probe} probe: ${answer}${times > 1 ? ` (${times} times)` : ""}`,
-		hint: `check path and port of the ${probe}Probe, and what the application waits for`,
-		detail: oneLine(last.message ?? "", 700)
-	};
-}
-// src/health/pull.ts
-const CAUSES = [
-	{
-		id: "rate",
-		lasting: false,
-		pattern: /toomanyrequests|too many requests|\b429\b|rate limit/i,
-		says: "the registry limits how often it may be asked",
-		hint: "wait, pull with an account (imagePullSecrets), or use a mirror"
-	},
-	{
-		id: "certificate",
-		lasting: false,
-		pattern: /x509|certificate|server gave HTTP response to HTTPS/i,
-		says: "the node does not trust the registry",
-		hint: "add the registry's certificate to the nodes"
-	},
-	{
-		id: "network",
-		lasting: false,
-		pattern: /no such host|i\/o timeout|connection (refused|reset)|TLS handshake timeout|deadline exceeded|unexpected EOF|\b50[0234]\b|temporar|network is unreachable|registryunavailable/i,
-		says: "the registry cannot be reached from the node",
-		hint: "check the registry's name and the node's network"
-	},
-	{
-		id: "signature",
-		lasting: true,
-		pattern: /signature/i,
-		says: "its signature is not accepted",
-		hint: "sign the image, or correct the nodes' policy"
-	},
-	{
-		id: "platform",
-		lasting: true,
-		pattern: /no match(ing manifest)? for platform|no matching manifest|exec format|no image found in manifest list/i,
-		says: "it is not built for the node's architecture",
-		hint: "build the image for the nodes' architecture as well"
-	},
-	{
-		id: "denied",
-		lasting: true,
-		pattern: /unauthorized|authentication required|denied|forbidden|\b40[13]\b|no basic auth/i,
-		says: "the registry denies it",
-		hint: "check that the image exists, and the imagePullSecrets of the pod or its ServiceAccount"
-	},
-	{
-		id: "missing",
-		lasting: true,
-		pattern: /not found|manifest unknown|name unknown|repository does not exist|\b404\b/i,
-		says: "the registry has no such image",
-		hint: "check repository and tag, and that the build has pushed it"
-	}
-];
-const UNKNOWN = {
-	id: "unknown",
-	lasting: false,
-	says: "the node could not pull it",
-	hint: "check image, registry and imagePullSecrets"
-};
-function pullCause(message, image = "") {
-	const name = (image.split("@")[0] ?? "").split("/").at(-1)?.split(":")[0] ?? "";
-	const text = message.replaceAll(/"[^"]*"/g, " ").split(/\s+/).filter((word) => name === "" || !word.includes(name)).join(" ");
-	return CAUSES.find(({ pattern }) => pattern.test(text)) ?? UNKNOWN;
-}
-const AT_ONCE$2 = {
-	InvalidImageName: {
-		says: "that is no image reference",
-		hint: "correct the image in the manifest"
-	},
-	ErrImageNeverPull: {
-		says: "it is not on the node, and imagePullPolicy Never forbids to pull it",
-		hint: "use another imagePullPolicy, or bring the image to the nodes"
-	},
-	SignatureValidationFailed: {
-		says: "its signature is not accepted",
-		hint: "sign the image, or correct the nodes' policy"
-	}
-};
-const PULLING = new Set([
-	"ErrImagePull",
-	"ImagePullBackOff",
-	"ImageInspectError",
-	"RegistryUnavailable"
-]);
-function pullSign(pod, row, look) {
-	const { reason = "", message = "" } = row.status.state?.waiting ?? {};
-	const { name } = row.status;
-	const atOnce = AT_ONCE$2[reason];
-	if (atOnce === void 0 && !PULLING.has(reason)) return void 0;
-	const image = row.status.image || row.spec?.image || "";
-	const base = {
-		code: "image-pull",
-		key: `image-pull/${idOf$2(pod)}/${name}`,
-		depth: 1,
-		object: podRef(pod)
-	};
-	const sentence = (says) => `${subject(pod, row)} cannot get image ${image}: ${says}`;
-	const detail = message === "" ? {} : { detail: oneLine(`${reason}: ${message}`, 700) };
-	if (atOnce !== void 0) return {
-		...base,
-		container: name,
-		fatal: "now",
-		sentence: sentence(atOnce.says),
-		hint: atOnce.hint,
-		...detail
-	};
-	const cause = causeOf$1(pod, row, reason, message, look);
-	const common = {
-		...base,
-		container: name,
-		sentence: sentence(cause.says),
-		hint: cause.hint,
-		...detail
-	};
-	if (cause.lasting && reason === "ImagePullBackOff") return {
-		...common,
-		fatal: "now"
-	};
-	if (cause.lasting) return {
-		...common,
-		fatal: "after-grace",
-		grace: look.grace.imagePull
-	};
-	if (cause.id === "rate" || cause.id === "network") return {
-		...common,
-		fatal: "never"
-	};
-	return {
-		...common,
-		fatal: "after-grace",
-		grace: look.grace.imagePullUnknown
-	};
-}
-function causeOf$1(pod, { status }, reason, message, look) {
-	const image = status.image ?? "";
-	const own = pullCause(`${reason === "RegistryUnavailable" ? reason : ""} ${message}`, image);
-	const memory = (id) => `pull-${id}/${idOf$2(pod)}/${status.name}`;
-	if (own.id !== "unknown") {
-		for (const { id } of CAUSES) look.memory.delete(memory(id));
-		look.memory.set(memory(own.id), look.now);
-		return own;
-	}
-	const told = pullCause(newestEvent(pod, look, ({ message = "" }) => message.includes("pull image"), status.name)?.message ?? "", image);
-	if (told.id !== "unknown") return told;
-	return CAUSES.find(({ id }) => look.memory.has(memory(id))) ?? UNKNOWN;
-}
-// src/health/workload-signs.ts
-const REFUSALS = [
-	{
-		code: "quota",
-		pattern: /exceeded quota/i,
-		fatal: "after-grace",
-		grace: "quota",
-		hint: "raise the ResourceQuota, lower the requests, or deploy with less surge (capacity: replace)"
-	},
-	{
-		code: "limit-range",
-		pattern: /failed quota.*must specify|(maximum|minimum) .* usage per|max limit to request ratio/i,
-		fatal: "now",
-		hint: "set resources.requests and limits of the container as the namespace asks"
-	},
-	{
-		code: "pod-security",
-		pattern: /violates PodSecurity|unable to validate against any (pod security policy|security context constraint)/i,
-		fatal: "now",
-		hint: "set the securityContext of the pod as the level of the namespace asks"
-	},
-	{
-		code: "admission",
-		pattern: /admission webhook ".*" denied|ValidatingAdmissionPolicy .* denied/i,
-		fatal: "now",
-		hint: "change the pod template as the policy asks"
-	},
-	{
-		code: "admission",
-		pattern: /failed calling webhook/i,
-		fatal: "never",
-		hint: "the admission webhook must come back"
-	},
-	{
-		code: "service-account",
-		pattern: /error looking up service account/i,
-		fatal: "after-grace",
-		grace: "createPod",
-		hint: "add the ServiceAccount to the manifests, or correct serviceAccountName"
-	},
-	{
-		code: "create-pod",
-		pattern: /etcdserver|timeout|timed out|connection refused|too many requests|internal error/i,
-		fatal: "never",
-		hint: "it should pass by itself; look at the API server if it does not"
-	}
-];
-const OTHER = {
-	code: "create-pod",
-	pattern: /./,
-	fatal: "after-grace",
-	grace: "createPod",
-	hint: "change the pod template as the message asks"
-};
-function reference(object, apiVersion, kind) {
-	const { name = "", namespace } = object.metadata;
-	return {
-		apiVersion,
-		kind,
-		name,
-		...namespace === void 0 ? {} : { namespace }
-	};
-}
-function refusedPodsSign(set, deployment, look) {
-	const owner = set ?? deployment;
-	const refused = owner === void 0 ? void 0 : conditionOf(owner, "ReplicaFailure");
-	if (owner === void 0 || refused?.status !== "True") return [];
-	const message = oneLine(refused.message ?? "", 700);
-	const rule = REFUSALS.find(({ pattern }) => pattern.test(message)) ?? OTHER;
-	const object = reference(owner, "apps/v1", set === void 0 ? "Deployment" : "ReplicaSet");
-	const why = oneLine(message.replace(/^pods "[^"]*" is forbidden: /, "")) || "no reason given";
-	const sign = {
-		code: rule.code,
-		key: `${rule.code}/${idOf$2(owner)}`,
-		depth: 3,
-		object,
-		sentence: `${object.kind}/${object.name} may not make its pods: ${why}`,
-		hint: rule.hint,
-		detail: message
-	};
-	if (rule.code === "quota") return [quotaSign(sign, idOf$2(owner), look)];
-	return [{
-		...sign,
-		fatal: rule.fatal,
-		grace: rule.grace === void 0 ? 0 : look.grace[rule.grace]
-	}];
-}
-function quotaSign(sign, owner, { draining, memory, now, grace }) {
-	const drainKey = `quota-draining/${owner}`;
-	if (draining) {
-		if (!memory.has(drainKey)) memory.set(drainKey, now);
-		return {
-			...sign,
-			key: drainKey,
-			fatal: "never",
-			sentence: `${sign.sentence} (pods that end may make room)`
-		};
-	}
-	const drained = memory.get(drainKey);
-	const waited = drained === void 0 ? 0 : (memory.get(sign.key) ?? now) - drained;
-	return {
-		...sign,
-		fatal: "after-grace",
-		grace: Math.max(grace.quota, waited)
-	};
-}
-function isTrue$1(condition) {
-	return condition?.status === "True";
-}
-function jobSign(job, pods) {
-	if (job === void 0) return [];
-	const failed = [conditionOf(job, "Failed"), conditionOf(job, "FailureTarget")].find(isTrue$1);
-	if (failed === void 0) return [];
-	const object = reference(job, "batch/v1", "Job");
-	const last = lastEnd(pods);
-	const reason = failed.reason === void 0 ? "" : ` (${failed.reason})`;
-	const why = last === void 0 ? "" : `: container ${last.container} ended with exit code ${last.code} (${exitMeaning(last.code, last.reason).says})`;
-	const hint = failed.reason === "DeadlineExceeded" ? "raise activeDeadlineSeconds, or let the Job do less" : "look at its last log lines, mend it and deploy again";
-	return [{
-		code: "job-failed",
-		key: `job-failed/${idOf$2(job)}`,
-		depth: 3,
-		object,
-		fatal: "now",
-		sentence: `Job/${object.name} failed${reason}${why}`,
-		hint,
-		...failed.message === void 0 ? {} : { detail: oneLine(failed.message, 700) },
-		...last === void 0 ? {} : { wantsLogs: logOf(last.pod, last.container, false) }
-	}];
-}
-function lastEnd(pods) {
-	return pods.flatMap((pod) => containerRows(pod).flatMap(({ status }) => {
-		const ended = status.state?.terminated ?? status.lastState?.terminated;
-		if (ended === void 0 || ended.exitCode === 0) return [];
-		const { exitCode: code, reason = "", finishedAt: at = "" } = ended;
-		return [{
-			pod,
-			container: status.name,
-			code,
-			reason,
-			at
-		}];
-	})).toSorted((a, b) => b.at.localeCompare(a.at))[0];
-}
-function deploymentSigns(deployment, deeper, look) {
-	if (deployment === void 0) return [];
-	const object = reference(deployment, "apps/v1", "Deployment");
-	const common = {
-		depth: 4,
-		object
-	};
-	const generation = deployment.metadata.generation ?? 0;
-	if ((deployment.status?.observedGeneration ?? 0) < generation) return [{
-		...common,
-		code: "controller",
-		key: `controller/${idOf$2(deployment)}/${generation}`,
-		fatal: "never",
-		hiddenFor: look.grace.starting,
-		sentence: `Deployment/${object.name} was changed, but its controller has not looked at it`,
-		hint: "look at the controller manager of the cluster"
-	}];
-	if (conditionOf(deployment, "Progressing")?.reason !== "ProgressDeadlineExceeded") return [];
-	const cause = deeper.toSorted((a, b) => a.depth - b.depth)[0];
-	const seconds = deployment.spec.progressDeadlineSeconds ?? 600;
-	return [{
-		...common,
-		code: "no-progress",
-		key: `no-progress/${idOf$2(deployment)}`,
-		fatal: "now",
-		sentence: `Deployment/${object.name} made no progress for ${seconds} s${cause === void 0 ? "" : `: ${cause.sentence}`}`,
-		hint: cause?.hint ?? "look at its pods and their events",
-		...cause?.wantsLogs === void 0 ? {} : { wantsLogs: cause.wantsLogs }
-	}];
-}
-// src/health/diagnosis.ts
-function diagnose(input) {
-	const grace = {
-		...GRACE,
-		...input.grace
-	};
-	const pods = input.pods.filter((pod) => !isTerminating(pod));
-	const look = {
-		grace,
-		now: input.now,
-		memory: input.firstSeen,
-		events: input.events ?? [],
-		ofJob: input.job !== void 0,
-		draining: input.draining === true || (input.deployment?.status?.terminatingReplicas ?? 0) > 0
-	};
-	remember(pods, look);
-	const signs = [
-		...pods.flatMap((pod) => signsOf(pod, look)),
-		...refusedPodsSign(input.replicaSet, input.deployment, look),
-		...jobSign(input.job, pods)
-	];
-	signs.push(...deploymentSigns(input.deployment, signs, look));
-	const symptoms = signs.map((sign) => timed(sign, look));
-	const given = [
-		...input.pods,
-		input.replicaSet,
-		input.deployment,
-		input.job
-	];
-	forget(new Set(given.flatMap((object) => object === void 0 ? [] : idOf$2(object))), pods, signs, look);
-	return conclude(symptoms, input.now);
-}
-function signsOf(pod, look) {
-	const whole = podSign(pod, look);
-	if (whole !== void 0) return [whole];
-	const signs = [];
-	for (const row of containerRows(pod)) {
-		const sign = pullSign(pod, row, look) ?? crashSign(pod, row, look) ?? waitingSign(pod, row, look);
-		if (sign !== void 0) signs.push(sign);
-	}
-	return signs;
-}
-function remember(pods, { memory, now }) {
-	for (const pod of pods) for (const { status } of containerRows(pod)) {
-		const key = servedKey(pod, status.name, status.restartCount ?? 0);
-		if (status.ready === true && !memory.has(key)) memory.set(key, now);
-	}
-}
-function timed({ grace = 0, hiddenFor = 0, ...sign }, { memory, now }) {
-	const since = memory.get(sign.key) ?? now;
-	memory.set(sign.key, since);
-	const fatalAt = sign.fatal === "after-grace" ? { fatalAt: since + grace } : {};
-	return {
-		symptom: {
-			...sign,
-			since,
-			...fatalAt
-		},
-		toldAt: since + hiddenFor
-	};
-}
-function forget(owners, pods, signs, { memory }) {
-	const current = new Set(signs.map((sign) => sign.key));
-	const rows = pods.flatMap((pod) => containerRows(pod).map((row) => [`${idOf$2(pod)}/${row.status.name}`, row]));
-	const known = new Map(rows);
-	const refused = signs.some((sign) => sign.depth === 3);
-	for (const key of memory.keys()) {
-		const [code = "", owner = "", container = ""] = key.split("/");
-		if (current.has(key) || !owners.has(owner)) continue;
-		const row = known.get(`${owner}/${container}`);
-		const mark = code === "served" && row !== void 0;
-		const flickers = row !== void 0 && row.status.ready !== true;
-		if (!mark && !flickers && !(code === "quota-draining" && refused)) memory.delete(key);
-	}
-}
-const RANK = {
-	now: 0,
-	"after-grace": 1,
-	never: 2
-};
-function conclude(all, now) {
-	const pending = all.flatMap(({ symptom, toldAt }) => [symptom.fatalAt ?? 0, toldAt]).filter((at) => at > now);
-	const symptoms = all.filter(({ toldAt }) => toldAt <= now).map(({ symptom }) => symptom).toSorted((a, b) => a.depth - b.depth || RANK[a.fatal] - RANK[b.fatal] || a.since - b.since || a.key.localeCompare(b.key));
-	const fatal = symptoms.find((symptom) => isFatal(symptom, now));
-	return {
-		symptoms,
-		...fatal === void 0 ? {} : { fatal },
-		...pending.length === 0 ? {} : { nextCheckAt: Math.min(...pending) }
-	};
-}
-function isFatal({ fatal, fatalAt }, now) {
-	switch (fatal) {
-		case "now": return true;
-		case "after-grace": return fatalAt !== void 0 && fatalAt <= now;
-		case "never": return false;
-	}
-}
 // src/health/readiness.ts
 const ok = (text) => ({
 	done: true,
@@ -17036,7 +16380,7 @@ function readiness(object, extra = {}) {
 function condition(status, type) {
 	return status.conditions?.find((entry) => entry.type === type);
 }
-function isTrue(status, type) {
+function isTrue$1(status, type) {
 	return condition(status, type)?.status === "True";
 }
 function unseen$1(object, status) {
@@ -17076,7 +16420,7 @@ function daemonSet(spec, status) {
 	return ok(`${pods(wanted)} available`);
 }
 function job(spec, status) {
-	if (isTrue(status, "Complete")) return ok("completed");
+	if (isTrue$1(status, "Complete")) return ok("completed");
 	const verdict = [condition(status, "Failed"), condition(status, "FailureTarget")].find((c) => c?.status === "True");
 	if (verdict !== void 0) return failed$2("job-failed", verdict.message ?? verdict.reason ?? "it failed");
 	if (spec.suspend === true) return ok("suspended");
@@ -17085,7 +16429,7 @@ function job(spec, status) {
 function pod(status) {
 	if (status.phase === "Succeeded") return ok("completed");
 	if (status.phase === "Failed") return failed$2("pod-failed", status.message ?? status.reason ?? "it failed");
-	return isTrue(status, "Ready") ? ok("ready") : waiting("to become ready");
+	return isTrue$1(status, "Ready") ? ok("ready") : waiting("to become ready");
 }
 function claim(status, extra) {
 	if (status.phase === "Bound") return ok("bound");
@@ -17095,7 +16439,7 @@ function claim(status, extra) {
 function definition(status) {
 	const names = condition(status, "NamesAccepted");
 	if (names?.status === "False") return failed$2("names-taken", names.message ?? "its names are taken");
-	return isTrue(status, "Established") ? ok("established") : waiting("to be established");
+	return isTrue$1(status, "Established") ? ok("established") : waiting("to be established");
 }
 // src/kubernetes/answers.ts
 function apiError(request, answer) {
@@ -17114,7 +16458,7 @@ function statusOf$1(body) {
 	}
 }
 function statusError(request, code, status, text, retryAfter) {
-	const causes = (status?.details?.causes ?? []).map(causeOf);
+	const causes = (status?.details?.causes ?? []).map(causeOf$1);
 	const message = status?.message ?? text.trim().slice(0, 500);
 	const seconds = Number(retryAfter ?? status?.details?.retryAfterSeconds ?? NaN);
 	return new ApiError({
@@ -17131,7 +16475,7 @@ function statusError(request, code, status, text, retryAfter) {
 	});
 }
 const OWNER = /^conflict with "([^"]*)"/;
-function causeOf(cause) {
+function causeOf$1(cause) {
 	const message = cause.message ?? "";
 	const manager = cause.reason === "FieldManagerConflict" ? OWNER.exec(message)?.[1] : void 0;
 	return {
@@ -17481,6 +16825,1048 @@ var LiveList = class LiveList {
 		return object;
 	}
 };
+// src/health/look.ts
+function containerRows(pod) {
+	const { initContainers = [], containers } = pod.spec;
+	const row = (status, specs, init) => {
+		const spec = specs.find((container) => container.name === status.name);
+		return {
+			role: init && spec?.restartPolicy !== "Always" ? "init" : "main",
+			spec,
+			status
+		};
+	};
+	return [...(pod.status?.initContainerStatuses ?? []).map((status) => row(status, initContainers, true)), ...(pod.status?.containerStatuses ?? []).map((status) => row(status, containers, false))];
+}
+function podRef(pod) {
+	const { name = "", namespace } = pod.metadata;
+	return {
+		apiVersion: "v1",
+		kind: "Pod",
+		name,
+		...namespace === void 0 ? {} : { namespace }
+	};
+}
+function idOf$2(object) {
+	return object.metadata.uid ?? object.metadata.name ?? "";
+}
+function servedKey(pod, container, start) {
+	return `served/${idOf$2(pod)}/${container}/${start}`;
+}
+function subject(pod, { role, status }) {
+	return `${role === "init" ? "Init container" : "Container"} ${status.name} of Pod/${pod.metadata.name ?? ""}`;
+}
+function eventsAbout(object, kind, events) {
+	const { uid, name } = object.metadata;
+	return events.filter(({ involvedObject: involved = {} }) => {
+		return involved.uid !== void 0 && uid !== void 0 ? involved.uid === uid : involved.kind === kind && involved.name === name;
+	});
+}
+function eventsOf$1(pod, events, container) {
+	return eventsAbout(pod, "Pod", events).filter(({ involvedObject }) => {
+		const path = (involvedObject ?? {}).fieldPath;
+		return container === void 0 || path === void 0 || path.includes(`{${container}}`);
+	});
+}
+function countOf(event) {
+	return Math.max(event.series?.count ?? 1, event.count ?? 1);
+}
+function lastSeen(event) {
+	const { series, lastTimestamp, eventTime, firstTimestamp, metadata } = event;
+	const times = [
+		series?.lastObservedTime,
+		lastTimestamp,
+		eventTime,
+		firstTimestamp,
+		metadata.creationTimestamp
+	];
+	for (const time of times) {
+		const at = Date.parse(time ?? "");
+		if (!Number.isNaN(at)) return at;
+	}
+	return 0;
+}
+function newestEvent(pod, { events }, matches, container) {
+	return eventsOf$1(pod, events, container).filter(matches).toSorted((a, b) => lastSeen(b) - lastSeen(a))[0];
+}
+function logOf(pod, container, previous) {
+	const { name = "", namespace } = pod.metadata;
+	return {
+		pod: name,
+		...namespace === void 0 ? {} : { namespace },
+		container,
+		previous
+	};
+}
+function oneLine(text, length = 300) {
+	const line = text.replaceAll(/\s+/g, " ").trim();
+	return line.length <= length ? line : `${line.slice(0, length - 1)}…`;
+}
+// src/health/crash.ts
+function exitMeaning(code, reason = "") {
+	const meaning = EXITS[code];
+	if (reason === "OOMKilled") return EXIT_OOM;
+	if (meaning !== void 0) return meaning;
+	if (code > 128 && code < 160) return {
+		says: `ended by signal ${code - 128}`,
+		hint: "look at its last log lines for what ended it"
+	};
+	return EXIT_OTHER;
+}
+const EXIT_OTHER = {
+	says: "an error of the application",
+	hint: "look at its last log lines, mend the release and deploy again"
+};
+const EXIT_OOM = {
+	says: "it used more memory than its limit",
+	hint: "raise resources.limits.memory, or let the application use less"
+};
+const EXITS = {
+	0: {
+		says: "its command came to an end, but a server must go on",
+		hint: "check command and args: the process must stay in the foreground"
+	},
+	126: {
+		says: "its command cannot be executed",
+		hint: "check command and args, and the file mode in the image"
+	},
+	127: {
+		says: "its command was not found",
+		hint: "check command and args against what the image contains"
+	},
+	128: {
+		says: "it could not be started",
+		hint: "check command and args; if they are right, the node"
+	},
+	134: {
+		says: "it aborted itself",
+		hint: "look at its last log lines"
+	},
+	137: {
+		says: "killed (SIGKILL): out of memory, a failing liveness probe, or the node",
+		hint: "look at its memory limit and its liveness probe"
+	},
+	139: {
+		says: "it violated its memory (segmentation fault)",
+		hint: "look for a fault in native code, or a wrong architecture"
+	},
+	143: {
+		says: "asked to end (SIGTERM), often by a failing liveness probe",
+		hint: "look at its liveness probe and its events"
+	}
+};
+const SERVED_AT_LEAST = 1e4;
+const BY_NODE = new Set(["Unknown", "ContainerStatusUnknown"]);
+const NOT_STARTED = new Set(["ContainerCannotRun", "StartError"]);
+function crashSign(pod, row, look) {
+	const crash = crashOf(pod, row, look);
+	if (crash === void 0) return void 0;
+	const { name } = row.status;
+	const code = codeOf(pod, row, crash, look);
+	const previous = row.status.state?.terminated === void 0;
+	const { message } = crash.ended ?? {};
+	return {
+		code,
+		key: `crash-loop/${idOf$2(pod)}/${name}`,
+		depth: 1,
+		object: podRef(pod),
+		container: name,
+		...verdict(crash, row, look),
+		sentence: sentenceOf(pod, row, crash, code),
+		hint: hintOf(crash, code),
+		...message === void 0 ? {} : { detail: oneLine(message, 700) },
+		wantsLogs: logOf(pod, name, previous)
+	};
+}
+function crashOf(pod, row, { memory, ofJob }) {
+	const { state = {}, lastState = {}, restartCount: restarts = 0, ready, name } = row.status;
+	const ended = state.terminated ?? lastState.terminated;
+	const backOff = state.waiting?.reason === "CrashLoopBackOff";
+	const starts = state.terminated === void 0 ? restarts : restarts + 1;
+	let served = false;
+	for (let start = 0; start < starts && !served; start++) served = memory.has(servedKey(pod, name, start));
+	const ran = Date.parse(ended?.finishedAt ?? "") - Date.parse(ended?.startedAt ?? "");
+	if (row.spec?.readinessProbe === void 0 && !(ran >= SERVED_AT_LEAST)) served = false;
+	if (ended?.exitCode === 0 && (row.role === "init" || ofJob) && !backOff || ended === void 0 && !backOff) return void 0;
+	if (ready === true && !served) return void 0;
+	return {
+		ended,
+		restarts,
+		backOff,
+		served,
+		ran: Number.isNaN(ran) ? void 0 : Math.max(0, ran)
+	};
+}
+function verdict(crash, row, { ofJob, grace }) {
+	const { ended, restarts, backOff, served, ran = 0 } = crash;
+	if (ofJob) return { fatal: "never" };
+	const { reason = "" } = ended ?? {};
+	if (BY_NODE.has(reason) && restarts < 2) return { fatal: "never" };
+	if (NOT_STARTED.has(reason) && !isWrongCommand(ended?.message ?? "") && restarts < 3) return {
+		fatal: "after-grace",
+		grace: grace.createContainer
+	};
+	if (served || restarts >= 2 && row.status.ready !== true) return { fatal: "now" };
+	if (backOff) return ran < grace.quickExit ? { fatal: "now" } : {
+		fatal: "after-grace",
+		grace: grace.slowCrash
+	};
+	return { fatal: "never" };
+}
+function isWrongCommand(message) {
+	return /executable file not found|no such file or directory|permission denied|exec format error|is a directory/i.test(message);
+}
+function codeOf(pod, row, { ended }, look) {
+	if (ended?.reason === "OOMKilled") return "oom";
+	const { name } = row.status;
+	const probe = (word) => newestEvent(pod, look, ({ message = "" }) => new RegExp(`${word} probe`, "i").test(message), name) !== void 0;
+	const killed = ended?.exitCode === 137 || ended?.exitCode === 143;
+	if (killed && probe("failed liveness")) return "liveness";
+	if (killed && probe("failed startup")) return "startup";
+	if (killed && probe("liveness") && row.spec?.livenessProbe !== void 0) return "liveness";
+	if (killed && probe("startup") && row.spec?.startupProbe !== void 0) return "startup";
+	return row.role === "init" ? "init" : "crash-loop";
+}
+function sentenceOf(pod, row, { ended, restarts, served, ran }, code) {
+	const who = subject(pod, row);
+	const often = restarts === 0 ? "" : `, restarted ${restarts === 1 ? "once" : `${restarts} times`}`;
+	const after = ran === void 0 ? "" : ` after ${formatDuration(ran)}`;
+	const past = served ? ", although it had been ready" : "";
+	if (code === "liveness" || code === "startup") return `${who} is killed by its ${code} probe${after}${past}${often}`;
+	if (code === "oom") return `${who} was killed for using more memory than its limit${limitOf$1(row)}${after}${past}${often}`;
+	if (ended === void 0) return `${who} ends again and again${often}`;
+	const says = ended.exitCode === 0 && row.role === "init" ? "it ends well, but is started again" : exitMeaning(ended.exitCode).says;
+	const why = isWrongCommand(ended.message ?? "") ? oneLine(ended.message ?? "", 200) : says;
+	return `${who} ended with exit code ${ended.exitCode} (${why})${after}${past}${often}`;
+}
+function limitOf$1({ spec }) {
+	const memory = valueAt$1(spec?.resources, ["limits", "memory"]);
+	return typeof memory === "string" ? ` of ${memory}` : "";
+}
+function hintOf({ ended }, code) {
+	if (code === "liveness") return "give it more time (initialDelaySeconds, failureThreshold, or a startupProbe), or correct the path and port of the probe";
+	if (code === "startup") return "raise failureThreshold × periodSeconds of the startupProbe, or correct its path and port";
+	return exitMeaning(ended?.exitCode ?? 1, ended?.reason).hint;
+}
+// src/health/grace.ts
+const GRACE = {
+	imagePull: 3e3,
+	imagePullUnknown: 2e4,
+	missingConfig: 8e3,
+	createContainer: 1e4,
+	slowCrash: 3e4,
+	quickExit: 6e4,
+	unschedulable: 3e4,
+	quota: 1e4,
+	createPod: 1e4,
+	notReady: 1e4,
+	starting: 3e4
+};
+// src/health/container-signs.ts
+function unmadeSign(pod, row, look) {
+	const { reason = "", message = "" } = row.status.state?.waiting ?? {};
+	if (reason === "CreateContainerConfigError") return {
+		...signOf("missing-config", pod, row),
+		...configSign(pod, row, message, look)
+	};
+	const hint = CREATE_HINTS[reason];
+	if (hint === void 0) return void 0;
+	const grace = isWrongCommand(message) ? look.grace.imagePull : look.grace.createContainer;
+	const said = newestEvent(pod, look, ({ reason = "" }) => HOOK_EVENTS.has(reason), row.status.name)?.message ?? "";
+	const sentence = `${subject(pod, row)} cannot be started: ${oneLine(message || said) || reason}`;
+	return {
+		...signOf("create-container", pod, row),
+		fatal: "after-grace",
+		grace,
+		sentence,
+		hint
+	};
+}
+const CREATE_HINT = "check command, args, volumes and lifecycle hooks of the container";
+const CREATE_HINTS = {
+	CreateContainerError: CREATE_HINT,
+	RunContainerError: CREATE_HINT,
+	PreCreateHookError: "look at the node: its runtime prepares the container before it is made",
+	PreStartHookError: "look at the node: its runtime prepares the container before it starts",
+	PostStartHookError: "check lifecycle.postStart of the container: it ends the container when it fails"
+};
+const HOOK_EVENTS = new Set(["FailedPostStartHook", "FailedPreStartHook"]);
+function signOf(code, pod, { status }) {
+	const { reason = "", message = "" } = status.state?.waiting ?? {};
+	return {
+		code,
+		key: `${code}/${idOf$2(pod)}/${status.name}`,
+		depth: 1,
+		object: podRef(pod),
+		container: status.name,
+		...message === "" ? {} : { detail: oneLine(`${reason}: ${message}`, 700) }
+	};
+}
+function waitingSign(pod, row, look) {
+	const { state = {}, ready, started } = row.status;
+	if (state.waiting !== void 0) return {
+		...signOf("starting", pod, row),
+		...startingSign(pod, row, state.waiting.reason ?? "", look)
+	};
+	if (state.running === void 0 || ready === true) return void 0;
+	if (row.role === "init") {
+		const sentence = `${subject(pod, row)} still runs, and the others wait for it`;
+		const hint = "look at what it waits for";
+		return {
+			...signOf("init", pod, row),
+			fatal: "never",
+			hiddenFor: look.grace.starting,
+			sentence,
+			hint
+		};
+	}
+	const probe = started === false && row.spec?.startupProbe !== void 0 ? "startup" : "readiness";
+	return {
+		...signOf(probe, pod, row),
+		...unreadySign(pod, row, probe, look)
+	};
+}
+function configSign(pod, row, message, look) {
+	const why = oneLine(message) || "its configuration is wrong";
+	const sentence = `${subject(pod, row)} cannot be made: ${why}`;
+	if (/failed to sync .* cache|timed out waiting for the condition/i.test(message)) return {
+		fatal: "never",
+		sentence,
+		hint: "it passes by itself"
+	};
+	const key = idOf$2(pod);
+	if (/runAsNonRoot|non-root|image will run as root|runAsUser/i.test(message)) return {
+		code: "security-context",
+		key: `security-context/${key}/${row.status.name}`,
+		fatal: "now",
+		sentence,
+		hint: "set runAsUser to a number above 0, or build the image with a numeric USER"
+	};
+	const hint = `add what is missing to the manifests, or create it in namespace ${pod.metadata.namespace ?? "default"}`;
+	return {
+		fatal: "after-grace",
+		grace: look.grace.missingConfig,
+		sentence,
+		hint
+	};
+}
+const ATTACHING = new Set([
+	"FailedMount",
+	"FailedAttachVolume",
+	"FailedMapVolume"
+]);
+function startingSign(pod, row, reason, look) {
+	const key = idOf$2(pod);
+	const named = ({ reason = "" }) => ATTACHING.has(reason);
+	const volume = newestEvent(pod, look, named);
+	if (volume !== void 0) {
+		const why = oneLine(volume.message ?? "") || "no reason given";
+		const gone = /not found|non-existent|does not exist/i.test(why);
+		const sentence = `${subject(pod, row)} waits for a volume: ${why}`;
+		const hint = gone ? "create what the volume refers to, or correct its name" : "look at the volume and the node";
+		const verdict = gone ? {
+			fatal: "after-grace",
+			grace: look.grace.missingConfig
+		} : { fatal: "never" };
+		return {
+			code: "volume",
+			key: `volume/${key}/${row.status.name}`,
+			...verdict,
+			sentence,
+			hint,
+			detail: why
+		};
+	}
+	const sandbox = newestEvent(pod, look, ({ reason }) => reason === "FailedCreatePodSandBox");
+	if (sandbox !== void 0) {
+		const why = oneLine(sandbox.message ?? "") || "no reason given";
+		const sentence = `${subject(pod, row)} waits for its network: ${why}`;
+		return {
+			code: "sandbox",
+			key: `sandbox/${key}/${row.status.name}`,
+			fatal: "never",
+			sentence,
+			hint: "look at the node"
+		};
+	}
+	const where = conditionOf(pod, "PodReadyToStartContainers")?.status === "False" ? ": volumes and network of the pod are not there yet" : "";
+	const sentence = `${subject(pod, row)} has not started yet (${reason || "no reason given"})${where}`;
+	return {
+		fatal: "never",
+		hiddenFor: look.grace.starting,
+		sentence,
+		hint: "look at the events of the pod"
+	};
+}
+function probeAnswer({ message = "" }) {
+	return oneLine(message.replace(/^\w+ probe (failed|errored)[^:]*:\s*/i, "").replace(/^HTTP probe failed with statuscode: /, "HTTP ")) || "no answer";
+}
+function unreadySign(pod, row, probe, look) {
+	const failing = ({ reason, message = "" }) => reason === "Unhealthy" && message.toLowerCase().includes(`${probe} probe`);
+	const events = eventsOf$1(pod, look.events, row.status.name).filter(failing);
+	const last = newestEvent(pod, look, failing, row.status.name);
+	const times = events.reduce((sum, event) => sum + countOf(event), 0);
+	const who = subject(pod, row);
+	if (last === void 0) {
+		const why = row.spec?.readinessProbe === void 0 ? "is not ready" : `has not passed its ${probe} probe`;
+		return {
+			fatal: "never",
+			hiddenFor: look.grace.notReady,
+			sentence: `${who} runs, but ${why}`,
+			hint: "look at its log, and at path and port of the probe"
+		};
+	}
+	const answer = probeAnswer(last);
+	return {
+		fatal: "never",
+		hiddenFor: times >= 3 ? 0 : look.grace.notReady,
+		sentence: `${who} runs, but fails its ${probe} probe: ${answer}${times > 1 ? ` (${times} times)` : ""}`,
+		hint: `check path and port of the ${probe}Probe, and what the application waits for`,
+		detail: oneLine(last.message ?? "", 700)
+	};
+}
+// src/health/pod-signs.ts
+function podSign(pod, look) {
+	return endedSign(pod, look) ?? unscheduledSign(pod, look) ?? nodeSign(pod, look) ?? gateSign(pod, look);
+}
+function base(pod, code) {
+	return {
+		code,
+		key: `${code}/${idOf$2(pod)}`,
+		depth: 2,
+		object: podRef(pod)
+	};
+}
+function title$1(pod) {
+	return `Pod/${pod.metadata.name ?? ""}`;
+}
+const DISRUPTIONS = {
+	PreemptionByScheduler: {
+		says: "evicted for a pod of higher priority",
+		look: "priorityClassName and the room on the nodes"
+	},
+	TerminationByKubelet: {
+		says: "ended by its node",
+		look: "the memory and disk of the node and the requests of the pod"
+	},
+	EvictionByEvictionAPI: {
+		says: "evicted on request",
+		look: "who drains the node, and whether a PodDisruptionBudget is there"
+	},
+	DeletionByTaintManager: {
+		says: "evicted by a taint of its node",
+		look: "the taints of the node and the tolerations"
+	},
+	DeletionByPodGC: {
+		says: "removed because its node is gone",
+		look: "the node"
+	}
+};
+function endedSign(pod, look) {
+	const { phase, reason = "", message = "" } = pod.status ?? {};
+	const disrupted = conditionOf(pod, "DisruptionTarget");
+	const why = oneLine(message || disrupted?.message || reason || disrupted?.reason || "no reason given");
+	if (disrupted?.status === "True" || reason === "Evicted") {
+		const by = DISRUPTIONS[disrupted?.reason ?? ""];
+		return {
+			...base(pod, "evicted"),
+			fatal: "never",
+			sentence: `${title$1(pod)} was ${by?.says ?? "evicted"}: ${why}`,
+			hint: `its controller makes another; if it happens again, look at ${by?.look ?? "the node and the requests of the pod"}`
+		};
+	}
+	if (phase !== "Failed" || look.ofJob) return void 0;
+	return {
+		...base(pod, "pod-failed"),
+		fatal: "never",
+		sentence: `${title$1(pod)} was refused or ended by its node: ${why}`,
+		hint: "its controller makes another; if it happens again, look at the node"
+	};
+}
+function unscheduledSign(pod, look) {
+	const scheduled = conditionOf(pod, "PodScheduled");
+	if (scheduled?.status === "True" || pod.spec.nodeName !== void 0) return void 0;
+	const message = oneLine(scheduled?.message ?? "");
+	const common = base(pod, "unschedulable");
+	switch (scheduled?.reason) {
+		case "Unschedulable": return {
+			...common,
+			...noRoom(pod, message, look),
+			...message === "" ? {} : { detail: message }
+		};
+		case "SchedulingGated": return {
+			...common,
+			fatal: "never",
+			sentence: `${title$1(pod)} is held back by its scheduling gates (${gatesOf(pod)})`,
+			hint: "what removes the gate must act, or the gate must go from the template"
+		};
+		case "SchedulerError": return {
+			...common,
+			fatal: "never",
+			sentence: `${title$1(pod)} has no node: the scheduler met an error${message === "" ? "" : `: ${message}`}`,
+			hint: "the scheduler tries again; look at it and at what the message names if that goes on"
+		};
+		default: return {
+			...common,
+			fatal: "never",
+			hiddenFor: look.grace.starting,
+			sentence: `${title$1(pod)} has no node yet${message === "" ? "" : `: ${message}`}`,
+			hint: "check that a scheduler runs, and schedulerName in the template"
+		};
+	}
+}
+function noRoom(pod, message, look) {
+	const why = message.replace(/\.? (no new claims to deallocate|preemption:).*$/, "");
+	const scaling = newestEvent(pod, look, ({ reason = "" }) => SCALING.has(reason));
+	if (scaling?.reason === "TriggeredScaleUp") return {
+		fatal: "never",
+		sentence: `${title$1(pod)} waits for a new node (${why})`,
+		hint: "the cluster autoscaler is adding one"
+	};
+	const vain = scaling === void 0 ? "" : `; the cluster autoscaler adds none: ${oneLine(scaling.message ?? "")}`;
+	return {
+		fatal: "after-grace",
+		grace: look.grace.unschedulable,
+		sentence: `${title$1(pod)} fits on no node: ${why || "the scheduler gives no reason"}${vain}`,
+		hint: /persistentvolumeclaim|volume/i.test(why) ? "look at the claims that its volumes name: are they there, and bound where a node can reach them?" : "lower its requests, add nodes, or correct nodeSelector, affinity and tolerations"
+	};
+}
+const SCALING = new Set(["TriggeredScaleUp", "NotTriggerScaleUp"]);
+function gatesOf(pod) {
+	return listOf$1(pod.spec.schedulingGates).map((gate) => valueAt$1(gate, ["name"])).filter((name) => typeof name === "string").join(", ") || "unknown";
+}
+function nodeSign(pod, look) {
+	const ready = conditionOf(pod, "Ready");
+	if (isMarkedUnready(pod)) return {
+		...base(pod, "node"),
+		fatal: "never",
+		hiddenFor: look.grace.notReady,
+		sentence: `${title$1(pod)} counts as not ready although its containers are: its node is in trouble (${pod.spec.nodeName ?? "unknown"})`,
+		hint: "look at the node; its pods are replaced when it stays away"
+	};
+	if (!(pod.status?.phase === "Unknown" || ready?.status === "Unknown" || ready?.reason === "NodeLost")) return void 0;
+	return {
+		...base(pod, "node"),
+		fatal: "never",
+		sentence: `${title$1(pod)} is on a node that does not answer (${pod.spec.nodeName ?? "unknown"})`,
+		hint: "look at the node; its pods are replaced when it stays away"
+	};
+}
+function isMarkedUnready(pod) {
+	const containers = pod.status?.containerStatuses ?? [];
+	const unready = conditionOf(pod, "Ready");
+	return unready?.status === "False" && ["", "NodeNotReady"].includes(unready.reason ?? "") && containers.length > 0 && containers.every(({ ready }) => ready === true);
+}
+function gateSign(pod, look) {
+	const ready = conditionOf(pod, "Ready");
+	if (ready?.reason !== "ReadinessGatesNotReady") return void 0;
+	return {
+		...base(pod, "readiness"),
+		fatal: "never",
+		hiddenFor: look.grace.notReady,
+		sentence: `${title$1(pod)} waits for its readiness gates: ${oneLine(gateText(pod) || (ready.message ?? ""))}`,
+		hint: "look at the health check of the load balancer that sets the gate"
+	};
+}
+function gateText(pod) {
+	return listOf$1(pod.spec.readinessGates).flatMap((gate) => {
+		const type = valueAt$1(gate, ["conditionType"]);
+		const condition = typeof type === "string" ? conditionOf(pod, type) : void 0;
+		if (condition === void 0 || condition.status === "True") return [];
+		const why = [condition.reason, condition.message].filter((text) => text !== void 0 && text !== "").join(", ");
+		return why === "" ? [] : [`${condition.type}: ${why}`];
+	}).join("; ");
+}
+// src/health/pull.ts
+const CAUSES = [
+	{
+		id: "rate",
+		lasting: false,
+		pattern: /toomanyrequests|too many requests|\b429\b|rate limit/i,
+		says: "the registry limits how often it may be asked",
+		hint: "wait, pull with an account (imagePullSecrets), or use a mirror"
+	},
+	{
+		id: "certificate",
+		lasting: false,
+		pattern: /x509|certificate|server gave HTTP response to HTTPS/i,
+		says: "the node does not trust the registry",
+		hint: "add the registry's certificate to the nodes"
+	},
+	{
+		id: "network",
+		lasting: false,
+		pattern: /no such host|i\/o timeout|connection (refused|reset)|TLS handshake timeout|deadline exceeded|unexpected EOF|\b50[0234]\b|temporar|network is unreachable|registryunavailable/i,
+		says: "the registry cannot be reached from the node",
+		hint: "check the registry's name and the node's network"
+	},
+	{
+		id: "signature",
+		lasting: true,
+		pattern: /signature/i,
+		says: "its signature is not accepted",
+		hint: "sign the image, or correct the nodes' policy"
+	},
+	{
+		id: "platform",
+		lasting: true,
+		pattern: /no match(ing manifest)? for platform|no matching manifest|exec format|no image found in manifest list/i,
+		says: "it is not built for the node's architecture",
+		hint: "build the image for the nodes' architecture as well"
+	},
+	{
+		id: "denied",
+		lasting: true,
+		pattern: /unauthorized|authentication required|denied|forbidden|\b40[13]\b|no basic auth/i,
+		says: "the registry denies it",
+		hint: "check that the image exists, and the imagePullSecrets of the pod or its ServiceAccount"
+	},
+	{
+		id: "missing",
+		lasting: true,
+		pattern: /not found|manifest unknown|name unknown|repository does not exist|\b404\b/i,
+		says: "the registry has no such image",
+		hint: "check repository and tag, and that the build has pushed it"
+	}
+];
+const INSPECT = {
+	id: "unknown",
+	lasting: false,
+	says: "the node cannot read it",
+	hint: "look at the node's image store, or remove the image there"
+};
+const UNKNOWN = {
+	id: "unknown",
+	lasting: false,
+	says: "the node could not pull it",
+	hint: "check image, registry and imagePullSecrets"
+};
+function pullCause(message, image = "") {
+	const name = (image.split("@")[0] ?? "").split("/").at(-1)?.split(":")[0] ?? "";
+	const text = message.replaceAll(/"[^"]*"/g, " ").split(/\s+/).filter((word) => name === "" || !word.includes(name)).join(" ");
+	return CAUSES.find(({ pattern }) => pattern.test(text)) ?? UNKNOWN;
+}
+const AT_ONCE$2 = {
+	InvalidImageName: {
+		says: "that is no image reference",
+		hint: "correct the image in the manifest"
+	},
+	ErrImageNeverPull: {
+		says: "it is not on the node, and imagePullPolicy Never forbids to pull it",
+		hint: "use another imagePullPolicy, or bring the image to the nodes"
+	},
+	SignatureValidationFailed: {
+		says: "its signature is not accepted",
+		hint: "sign the image, or correct the nodes' policy"
+	}
+};
+const PULLING = new Set([
+	"ErrImagePull",
+	"ImagePullBackOff",
+	"ImageInspectError",
+	"RegistryUnavailable"
+]);
+function pullSign(pod, row, look) {
+	const { reason = "", message = "" } = row.status.state?.waiting ?? {};
+	const { name } = row.status;
+	const atOnce = AT_ONCE$2[reason];
+	if (atOnce === void 0 && !PULLING.has(reason)) return void 0;
+	const image = row.status.image || row.spec?.image || "";
+	const base = {
+		code: "image-pull",
+		key: `image-pull/${idOf$2(pod)}/${name}`,
+		depth: 1,
+		object: podRef(pod)
+	};
+	const sentence = (says) => `${subject(pod, row)} cannot get image ${image}: ${says}`;
+	const detail = message === "" ? {} : { detail: oneLine(`${reason}: ${message}`, 700) };
+	if (atOnce !== void 0) return {
+		...base,
+		container: name,
+		fatal: "now",
+		sentence: sentence(atOnce.says),
+		hint: atOnce.hint,
+		...detail
+	};
+	const cause = causeOf(pod, row, reason, message, look);
+	const common = {
+		...base,
+		container: name,
+		sentence: sentence(cause.says),
+		hint: cause.hint,
+		...detail
+	};
+	if (cause.lasting && reason === "ImagePullBackOff") return {
+		...common,
+		fatal: "now"
+	};
+	if (cause.lasting) return {
+		...common,
+		fatal: "after-grace",
+		grace: look.grace.imagePull
+	};
+	if (cause.id === "rate" || cause.id === "network") return {
+		...common,
+		fatal: "never"
+	};
+	return {
+		...common,
+		fatal: "after-grace",
+		grace: look.grace.imagePullUnknown
+	};
+}
+function causeOf(pod, { status }, reason, message, look) {
+	const image = status.image ?? "";
+	const own = pullCause(`${reason === "RegistryUnavailable" ? reason : ""} ${message}`, image);
+	const memory = (id) => `pull-${id}/${idOf$2(pod)}/${status.name}`;
+	if (own.id !== "unknown") {
+		for (const { id } of CAUSES) look.memory.delete(memory(id));
+		look.memory.set(memory(own.id), look.now);
+		return own;
+	}
+	const told = pullCause(newestEvent(pod, look, ({ message = "" }) => message.includes("pull image"), status.name)?.message ?? "", image);
+	if (told.id !== "unknown") return told;
+	if (reason === "ImageInspectError") return INSPECT;
+	return CAUSES.find(({ id }) => look.memory.has(memory(id))) ?? UNKNOWN;
+}
+// src/health/reference.ts
+function referenceTo(object, apiVersion, kind) {
+	const { name = "", namespace } = object.metadata;
+	return {
+		apiVersion,
+		kind,
+		name,
+		...namespace === void 0 ? {} : { namespace }
+	};
+}
+// src/health/refusal-signs.ts
+const REFUSALS = [
+	{
+		code: "quota",
+		pattern: /exceeded quota/i,
+		fatal: "after-grace",
+		grace: "quota",
+		hint: "raise the ResourceQuota, lower the requests, or deploy with less surge (capacity: replace)"
+	},
+	{
+		code: "limit-range",
+		pattern: /failed quota.*must specify|(maximum|minimum) .* usage per|max limit to request ratio/i,
+		fatal: "now",
+		hint: "set resources.requests and limits of the container as the namespace asks"
+	},
+	{
+		code: "pod-security",
+		pattern: /violates PodSecurity|unable to validate against any (pod security policy|security context constraint)/i,
+		fatal: "now",
+		hint: "set the securityContext of the pod as the level of the namespace asks"
+	},
+	{
+		code: "admission",
+		pattern: /admission webhook ".*" denied|ValidatingAdmissionPolicy .* denied/i,
+		fatal: "now",
+		hint: "change the pod template as the policy asks"
+	},
+	{
+		code: "admission",
+		pattern: /failed calling webhook/i,
+		fatal: "never",
+		hint: "the admission webhook must come back"
+	},
+	{
+		code: "service-account",
+		pattern: /error looking up service account/i,
+		fatal: "after-grace",
+		grace: "createPod",
+		hint: "add the ServiceAccount to the manifests, or correct serviceAccountName"
+	},
+	{
+		code: "create-pod",
+		pattern: /etcdserver|timeout|timed out|connection refused|too many requests|internal error/i,
+		fatal: "never",
+		hint: "it should pass by itself; look at the API server if it does not"
+	}
+];
+const OTHER = {
+	code: "create-pod",
+	pattern: /./,
+	fatal: "after-grace",
+	grace: "createPod",
+	hint: "change the pod template as the message asks"
+};
+function refusedPodsSign(set, deployment, look) {
+	const owner = set ?? deployment;
+	const refused = owner === void 0 ? void 0 : conditionOf(owner, "ReplicaFailure");
+	if (owner === void 0 || refused?.status !== "True") return [];
+	return [refusal$1(referenceTo(owner, "apps/v1", set === void 0 ? "Deployment" : "ReplicaSet"), idOf$2(owner), refused.message ?? "", look)];
+}
+function refusedByEvent(job, look) {
+	const object = referenceTo(job, "batch/v1", "Job");
+	const [last] = eventsAbout(job, "Job", look.events).filter(({ reason }) => reason === "FailedCreate").toSorted((a, b) => lastSeen(b) - lastSeen(a));
+	return last === void 0 ? void 0 : refusal$1(object, idOf$2(job), last.message ?? "", look);
+}
+function refusal$1(object, owner, text, look) {
+	const message = oneLine(text, 700);
+	const rule = REFUSALS.find(({ pattern }) => pattern.test(message)) ?? OTHER;
+	const why = oneLine(message.replace(/^(Error creating: )?pods "[^"]*" is forbidden: /, "")) || "no reason given";
+	const sign = {
+		code: rule.code,
+		key: `${rule.code}/${owner}`,
+		depth: 3,
+		object,
+		sentence: `${object.kind}/${object.name} may not make its pods: ${why}`,
+		hint: rule.hint,
+		detail: message
+	};
+	if (rule.code === "quota") return quotaSign(sign, owner, look);
+	return {
+		...sign,
+		fatal: rule.fatal,
+		grace: rule.grace === void 0 ? 0 : look.grace[rule.grace]
+	};
+}
+const DEADLOCK = "old pods stay until new ones are ready, so waiting makes no room: ";
+function quotaSign(sign, owner, { draining, memory, now, grace, ofJob }) {
+	const drainKey = `quota-draining/${owner}`;
+	if (draining) {
+		if (!memory.has(drainKey)) memory.set(drainKey, now);
+		return {
+			...sign,
+			key: drainKey,
+			fatal: "never",
+			sentence: `${sign.sentence} (pods that end may make room)`
+		};
+	}
+	const drained = memory.get(drainKey);
+	const waited = drained === void 0 ? 0 : (memory.get(sign.key) ?? now) - drained;
+	return {
+		...sign,
+		hint: ofJob ? sign.hint : `${DEADLOCK}${sign.hint}`,
+		fatal: "after-grace",
+		grace: Math.max(grace.quota, waited)
+	};
+}
+// src/health/workload-signs.ts
+function isTrue(condition) {
+	return condition?.status === "True";
+}
+function jobSign(job, pods, look) {
+	if (job === void 0) return [];
+	const failed = [conditionOf(job, "Failed"), conditionOf(job, "FailureTarget")].find(isTrue);
+	if (failed === void 0) return pods.length > 0 || isOver(job) ? [] : [withoutPods(job, look)];
+	const object = referenceTo(job, "batch/v1", "Job");
+	const last = lastEnd(pods);
+	const reason = failed.reason === void 0 ? "" : ` (${failed.reason})`;
+	const why = last === void 0 ? "" : `: container ${last.container} ended with exit code ${last.code} (${exitMeaning(last.code, last.reason).says})`;
+	const hint = failed.reason === "DeadlineExceeded" ? "raise activeDeadlineSeconds, or let the Job do less" : "look at its last log lines, mend it and deploy again";
+	return [{
+		code: "job-failed",
+		key: `job-failed/${idOf$2(job)}`,
+		depth: 3,
+		object,
+		fatal: "now",
+		sentence: `Job/${object.name} failed${reason}${why}`,
+		hint,
+		...failed.message === void 0 ? {} : { detail: oneLine(failed.message, 700) },
+		...last === void 0 ? {} : { wantsLogs: logOf(last.pod, last.container, false) }
+	}];
+}
+function isOver(job) {
+	return job["spec"]?.["suspend"] === true || isTrue(conditionOf(job, "Complete"));
+}
+function withoutPods(job, look) {
+	const object = referenceTo(job, "batch/v1", "Job");
+	const unknown = {
+		code: "starting",
+		key: `starting/${idOf$2(job)}`,
+		depth: 3,
+		object,
+		fatal: "never",
+		hiddenFor: look.grace.starting,
+		sentence: `Job/${object.name} has no pods yet`,
+		hint: "look at its events, and at the controller manager of the cluster"
+	};
+	return refusedByEvent(job, look) ?? unknown;
+}
+function lastEnd(pods) {
+	return pods.flatMap((pod) => containerRows(pod).flatMap(({ status }) => {
+		const ended = status.state?.terminated ?? status.lastState?.terminated;
+		if (ended === void 0 || ended.exitCode === 0) return [];
+		const { exitCode: code, reason = "", finishedAt: at = "" } = ended;
+		return [{
+			pod,
+			container: status.name,
+			code,
+			reason,
+			at
+		}];
+	})).toSorted((a, b) => b.at.localeCompare(a.at))[0];
+}
+function deploymentSigns(deployment, deeper, look) {
+	if (deployment === void 0) return [];
+	const object = referenceTo(deployment, "apps/v1", "Deployment");
+	const common = {
+		depth: 4,
+		object
+	};
+	const generation = deployment.metadata.generation ?? 0;
+	if ((deployment.status?.observedGeneration ?? 0) < generation) return [{
+		...common,
+		code: "controller",
+		key: `controller/${idOf$2(deployment)}/${generation}`,
+		fatal: "never",
+		hiddenFor: look.grace.starting,
+		sentence: `Deployment/${object.name} was changed, but its controller has not looked at it`,
+		hint: "look at the controller manager of the cluster"
+	}];
+	if (conditionOf(deployment, "Progressing")?.reason !== "ProgressDeadlineExceeded") return [];
+	const cause = deeper.toSorted((a, b) => a.depth - b.depth)[0];
+	const seconds = deployment.spec.progressDeadlineSeconds ?? 600;
+	return [{
+		...common,
+		code: "no-progress",
+		key: `no-progress/${idOf$2(deployment)}`,
+		fatal: "now",
+		sentence: `Deployment/${object.name} made no progress for ${seconds} s${cause === void 0 ? "" : `: ${cause.sentence}`}`,
+		hint: cause?.hint ?? "look at its pods and their events",
+		...cause?.wantsLogs === void 0 ? {} : { wantsLogs: cause.wantsLogs }
+	}];
+}
+// src/health/diagnosis.ts
+function diagnose(input) {
+	const grace = {
+		...GRACE,
+		...input.grace
+	};
+	const pods = input.pods.filter((pod) => !isTerminating(pod));
+	const look = {
+		grace,
+		now: input.now,
+		memory: input.firstSeen,
+		events: input.events ?? [],
+		ofJob: input.job !== void 0,
+		draining: input.draining === true || (input.deployment?.status?.terminatingReplicas ?? 0) > 0
+	};
+	remember(pods, look);
+	const signs = [
+		...pods.flatMap((pod) => signsOf(pod, look)),
+		...refusedPodsSign(input.replicaSet, input.deployment, look),
+		...jobSign(input.job, pods, look)
+	];
+	signs.push(...deploymentSigns(input.deployment, signs, look));
+	const symptoms = signs.map((sign) => timed(sign, look));
+	const given = [
+		...input.pods,
+		input.replicaSet,
+		input.deployment,
+		input.job
+	];
+	forget(new Set(given.flatMap((object) => object === void 0 ? [] : idOf$2(object))), pods, signs, look);
+	return conclude(symptoms, input.now);
+}
+function signsOf(pod, look) {
+	const whole = podSign(pod, look);
+	if (whole !== void 0) return [whole];
+	const signs = [];
+	for (const row of containerRows(pod)) {
+		if (signs.length > 0 && row.status.state?.waiting?.reason === "PodInitializing") continue;
+		const sign = containerSign(pod, row, look);
+		if (sign !== void 0) signs.push(sign);
+	}
+	return signs;
+}
+function containerSign(pod, row, look) {
+	const pull = pullSign(pod, row, look);
+	if (pull !== void 0) return pull;
+	const unmade = unmadeSign(pod, row, look);
+	if (unmade !== void 0 && unmade.fatal !== "never") return unmade;
+	return crashSign(pod, row, look) ?? unmade ?? waitingSign(pod, row, look);
+}
+function remember(pods, { memory, now }) {
+	for (const pod of pods) for (const { status } of containerRows(pod)) {
+		const key = servedKey(pod, status.name, status.restartCount ?? 0);
+		if (status.ready === true && !memory.has(key)) memory.set(key, now);
+	}
+}
+function timed({ grace = 0, hiddenFor = 0, ...sign }, { memory, now }) {
+	const since = memory.get(sign.key) ?? now;
+	memory.set(sign.key, since);
+	const fatalAt = sign.fatal === "after-grace" ? { fatalAt: since + grace } : {};
+	return {
+		symptom: {
+			...sign,
+			since,
+			...fatalAt
+		},
+		toldAt: since + hiddenFor
+	};
+}
+function forget(owners, pods, signs, { memory }) {
+	const current = new Set(signs.map((sign) => sign.key));
+	const rows = pods.flatMap((pod) => containerRows(pod).map((row) => [`${idOf$2(pod)}/${row.status.name}`, row]));
+	const known = new Map(rows);
+	const refused = signs.some((sign) => sign.depth === 3);
+	for (const key of memory.keys()) {
+		const [code = "", owner = "", container = ""] = key.split("/");
+		if (current.has(key) || !owners.has(owner)) continue;
+		const row = known.get(`${owner}/${container}`);
+		const mark = code === "served" && row !== void 0;
+		const flickers = row !== void 0 && row.status.ready !== true;
+		if (!mark && !flickers && !(code === "quota-draining" && refused)) memory.delete(key);
+	}
+}
+const RANK = {
+	now: 0,
+	"after-grace": 1,
+	never: 2
+};
+function worstFirst(a, b) {
+	return a.depth - b.depth || RANK[a.fatal] - RANK[b.fatal] || a.since - b.since || a.key.localeCompare(b.key);
+}
+const HIDING = new Set([
+	"starting",
+	"volume",
+	"sandbox",
+	"unschedulable",
+	"readiness",
+	"startup"
+]);
+function conclude(all, now) {
+	const pending = all.flatMap(({ symptom, toldAt }) => [symptom.fatalAt ?? 0, toldAt]).filter((at) => at > now);
+	const symptoms = all.filter(({ toldAt }) => toldAt <= now).map(({ symptom }) => symptom).toSorted(worstFirst);
+	const fatal = symptoms.find((symptom) => isFatal(symptom, now));
+	const unexplained = unexplainedOf(all.map(({ symptom }) => symptom));
+	return {
+		symptoms,
+		...fatal === void 0 ? {} : { fatal },
+		...pending.length === 0 ? {} : { nextCheckAt: Math.min(...pending) },
+		...unexplained.length === 0 ? {} : { unexplained }
+	};
+}
+function unexplainedOf(symptoms) {
+	const found = new Map();
+	for (const { code, object, since } of symptoms.toSorted((a, b) => a.since - b.since)) if (HIDING.has(code) && !found.has(object.name)) found.set(object.name, {
+		object,
+		since
+	});
+	return [...found.values()];
+}
+function together$1(diagnoses) {
+	const symptoms = diagnoses.flatMap((each) => each.symptoms).toSorted(worstFirst);
+	const [fatal] = diagnoses.flatMap((each) => each.fatal ?? []).toSorted(worstFirst);
+	const checks = diagnoses.flatMap((each) => each.nextCheckAt ?? []);
+	return {
+		symptoms,
+		...fatal === void 0 ? {} : { fatal },
+		...checks.length === 0 ? {} : { nextCheckAt: Math.min(...checks) }
+	};
+}
+function isFatal({ fatal, fatalAt }, now) {
+	switch (fatal) {
+		case "now": return true;
+		case "after-grace": return fatalAt !== void 0 && fatalAt <= now;
+		case "never": return false;
+	}
+}
 const MESSAGE_LENGTH = 700;
 const ROUTINE = new Set([
 	"Scheduled",
@@ -17575,7 +17961,7 @@ function explainFailure(symptom, events = [], logs = [], { others = [], since = 
 		title: "events",
 		lines
 	});
-	evidence.push(...logEvidence(symptom, logs));
+	evidence.push(...logEvidence([symptom, ...further.map((each) => each.symptom)], logs));
 	const also = further.slice(0, 3).map((other) => `${other.symptom.sentence}${alsoText(other)}`);
 	if (also.length > 0) evidence.push({
 		title: "also seen",
@@ -17604,29 +17990,32 @@ function aboutCause(symptom, objects, events) {
 		return involvedObject.kind === symptom.object.kind && shown.has(involvedObject.name ?? "") || symptom.object.kind !== "Pod" && involvedObject.kind === "Pod";
 	});
 }
-function logEvidence(symptom, logs) {
-	const asked = symptom.wantsLogs;
-	const log = logs.find(({ pod, container }) => pod === asked?.pod && container === asked.container) ?? logs.find(({ text }) => text.trim() !== "");
-	if (log === void 0) return [];
-	const lines = logTail(log.text);
-	return [{
-		title: `last lines of container ${log.container} of Pod/${log.pod}`,
-		lines: lines.length === 0 ? ["(it wrote nothing)"] : lines
-	}];
+function logEvidence(symptoms, logs) {
+	const ofSymptom = ({ wantsLogs: asked }) => logs.find(({ pod, container }) => pod === asked?.pod && container === asked.container);
+	const found = symptoms.slice(0, 3).flatMap((symptom) => ofSymptom(symptom) ?? []);
+	const shown = found.length > 0 ? found : logs.filter(({ text }) => text.trim() !== "").slice(0, 1);
+	return [...new Set(shown)].map((log) => {
+		const lines = logTail(log.text);
+		return {
+			title: `last lines of container ${log.container} of Pod/${log.pod}`,
+			lines: lines.length === 0 ? ["(it wrote nothing)"] : lines
+		};
+	});
 }
 // src/rollout/evidence.ts
 async function gatherEvidence(client, symptom, since, others = []) {
-	const [events, logs] = await Promise.all([allEvents(client, symptom, others), logsOf(client, symptom)]);
-	return explainFailure(symptom, events, logs, {
+	const shown = causes([symptom, ...others]).slice(0, 3);
+	const [events, ...logs] = await Promise.all([allEvents(client, symptom, others), ...shown.map((cause) => logsOf(client, cause.symptom))]);
+	return explainFailure(symptom, events, logs.flat(), {
 		others,
 		since
 	});
 }
 async function allEvents(client, symptom, others) {
 	const nearer = others.filter(({ object }) => object.name !== symptom.object.name).slice(0, 3);
-	return (await Promise.all([symptom, ...nearer].map((each) => eventsOf(client, each)))).flat();
+	return (await Promise.all([symptom, ...nearer].map((each) => eventsOf(client, each.object)))).flat();
 }
-async function eventsOf(client, { object }) {
+async function eventsOf(client, object) {
 	const fieldSelector = `involvedObject.kind=${object.kind},involvedObject.name=${object.name}`;
 	try {
 		return (await client.list({
@@ -17655,6 +18044,75 @@ async function logsOf(client, { wantsLogs, object }) {
 	} catch {}
 	return [];
 }
+// src/rollout/doctor.ts
+const FIRST_LOOK = 2e3;
+const LOOK_AGAIN = {
+	least: 2e3,
+	most: 15e3
+};
+const PATIENCE$1 = 2e3;
+var Doctor = class {
+	#client;
+	#clock;
+	#notify;
+	#firstSeen = new Map();
+	#asked = new Map();
+	constructor({ client, clock }, notify) {
+		this.#client = client;
+		this.#clock = clock;
+		this.#notify = notify;
+	}
+	look(patient) {
+		const now = this.#clock.now();
+		const events = [...this.#asked.values()].flatMap((each) => each.events);
+		const { unexplained = [], ...diagnosis } = diagnose({
+			...patient,
+			events,
+			now,
+			firstSeen: this.#firstSeen
+		});
+		const looks = unexplained.slice(0, 3).map((each) => this.#ask(each, now));
+		if (looks.length === 0) return diagnosis;
+		return {
+			...diagnosis,
+			nextCheckAt: Math.min(diagnosis.nextCheckAt ?? Number.POSITIVE_INFINITY, ...looks)
+		};
+	}
+	async examine(patient) {
+		const sure = new Set();
+		for (;;) {
+			const diagnosis = this.look(patient);
+			const { fatal } = diagnosis;
+			if (fatal === void 0 || fatal.depth > 2 || sure.has(keyOf$2(fatal.object))) return diagnosis;
+			sure.add(keyOf$2(fatal.object));
+			await this.#confirm(fatal);
+		}
+	}
+	#ask({ object, since }, now) {
+		const last = this.#asked.get(keyOf$2(object))?.at;
+		if (last === void 0 && now < since + FIRST_LOOK) return since + FIRST_LOOK;
+		const wait = Math.min(LOOK_AGAIN.most, Math.max(LOOK_AGAIN.least, ((last ?? now) - since) / 2));
+		if (last !== void 0 && now < last + wait) return last + wait;
+		this.#read(object).then(this.#notify);
+		return now + wait;
+	}
+	async #confirm({ object }) {
+		const enough = new AbortController();
+		await Promise.race([this.#read(object), this.#clock.sleep(PATIENCE$1, enough.signal)]);
+		enough.abort();
+	}
+	async #read(object) {
+		const key = keyOf$2(object);
+		const asked = {
+			at: this.#clock.now(),
+			events: this.#asked.get(key)?.events ?? []
+		};
+		this.#asked.delete(key);
+		this.#asked.set(key, asked);
+		for (const oldest of [...this.#asked.keys()].slice(0, -50)) this.#asked.delete(oldest);
+		asked.events = await eventsOf(this.#client, object);
+	}
+};
 // src/rollout/jobs.ts
 function jobOf(manifest, app, rollout, suffix = "") {
 	const labels = {
@@ -17718,7 +18176,7 @@ async function jobVerdict(engine, name) {
 	}
 }
 async function awaitJob(engine, name, namespace) {
-	const { client, wake, book, clock, reporter } = engine.o;
+	const { client, wake, book, reporter } = engine.o;
 	const stop = new AbortController();
 	const options = {
 		signal: stop.signal,
@@ -17732,7 +18190,7 @@ async function awaitJob(engine, name, namespace) {
 		apiVersion: "v1",
 		kind: "Pod"
 	}, namespace, { labelSelector: `job-name=${name}` }, options);
-	const firstSeen = new Map();
+	const doctor = new Doctor(engine.o, wake.notify);
 	const deadline = engine.now + book.record.timeoutMs;
 	try {
 		await Promise.all([jobs.ready, pods.ready]);
@@ -17741,11 +18199,9 @@ async function awaitJob(engine, name, namespace) {
 			const job = jobs.get(name);
 			const state = job === void 0 ? void 0 : readiness(job);
 			if (state?.done === true && state.failure === void 0) return;
-			const diagnosis = diagnose({
+			const diagnosis = await doctor.examine({
 				pods: pods.items(),
-				...job === void 0 ? {} : { job },
-				now: clock.now(),
-				firstSeen
+				job
 			});
 			if (state?.failure !== void 0 || diagnosis.fatal !== void 0 || engine.now >= deadline) throw await jobFailure(engine, name, namespace, diagnosis, state?.failure?.message, engine.now >= deadline);
 			reporter.emit({
@@ -17821,11 +18277,10 @@ async function awaitGone(engine, name, namespace, deadline) {
 async function jobFailure(engine, name, namespace, { fatal, symptoms }, reason, late) {
 	const symptom = fatal ?? symptoms[0];
 	const known = symptom === void 0 ? void 0 : await gatherEvidence(engine.o.client, symptom, 0);
-	const what = reason ?? (late ? "did not end in time" : known?.message ?? "failed");
 	return new HeadgateError({
 		kind: late && reason === void 0 && fatal === void 0 ? "timeout" : "failed",
 		code: "job-failed",
-		message: `Job/${name} ${what}${known === void 0 || what === known.message ? "" : ` (${known.message})`}`,
+		message: jobMessage(name, known, fatal === void 0 && late ? LATE : reason ?? "failed"),
 		object: {
 			apiVersion: "batch/v1",
 			kind: "Job",
@@ -17835,6 +18290,11 @@ async function jobFailure(engine, name, namespace, { fatal, symptoms }, reason, 
 		...known?.evidence === void 0 ? {} : { evidence: known.evidence },
 		next: known?.next ?? `kubectl -n ${namespace} logs job/${name}`
 	});
+}
+const LATE = "did not end in time";
+function jobMessage(name, known, what) {
+	if (known === void 0) return `Job/${name} ${what}`;
+	return known.object?.kind === "Job" && what !== LATE ? known.message : `Job/${name} ${what}: ${known.message}`;
 }
 // src/routers/alb-services.ts
 const PREFIX$2 = "alb.ingress.kubernetes.io/";
@@ -17925,7 +18385,7 @@ function actionsOf(object) {
 	const used = new Set(backendsOf(object));
 	return Object.entries(annotationsOf$1(object)).flatMap(([key, text]) => {
 		if (!key.startsWith(ACTIONS) || !used.has(key.slice(ACTIONS.length))) return [];
-		const action = read$1(text);
+		const action = read$3(text);
 		return action === void 0 ? [] : [{
 			key,
 			action,
@@ -17933,7 +18393,7 @@ function actionsOf(object) {
 		}];
 	});
 }
-function read$1(text) {
+function read$3(text) {
 	try {
 		const value = parseJson(text);
 		return isMap$1(value) ? value : void 0;
@@ -18075,19 +18535,19 @@ function idPattern(count, offset) {
 	return `[0-9a-f-]*${windowPattern(count, offset)}`;
 }
 function cookiePattern(name, value) {
-	return `^(?:.*\\x3b\\s*)?${escaped$1(name)}=${value}(?:\\x3b.*)?$`;
+	return `^(?:.*\\x3b\\s*)?${escaped$2(name)}=${value}(?:\\x3b.*)?$`;
 }
 function wholePattern(value) {
 	return `^${value}$`;
 }
 function anyOf$1(values) {
-	const all = values.map(escaped$1);
+	const all = values.map(escaped$2);
 	return all.length === 1 ? all[0] ?? "" : `(?:${all.join("|")})`;
 }
 function languagePattern(values) {
 	return `^(?:${values.map((value) => value.replaceAll(/[A-Za-z]/g, (letter) => `[${letter.toLowerCase()}${letter.toUpperCase()}]`)).join("|")})(?:[-\\x2c\\x3b].*)?$`;
 }
-function escaped$1(text) {
+function escaped$2(text) {
 	return text.replaceAll(/[\\^$.*+?()[\]{}|/]/g, String.raw`\$&`).replaceAll(/[ !"#%',;<>@`]/g, (character) => `\\x${character.charCodeAt(0).toString(16)}`);
 }
 function headerRule(condition) {
@@ -18905,13 +19365,13 @@ function withWay(rule, { headers, queries, ports, labels }) {
 	const asked = queries.map(({ name, value }) => [name, { exact: value }]);
 	return (matches.length === 0 ? [{}] : matches).map(({ name: _name, ...match }) => ({
 		...match,
-		...merged$3("headers", match, Object.fromEntries(added)),
-		...merged$3("queryParams", match, Object.fromEntries(asked)),
-		...merged$3("sourceLabels", match, labels),
+		...merged$4("headers", match, Object.fromEntries(added)),
+		...merged$4("queryParams", match, Object.fromEntries(asked)),
+		...merged$4("sourceLabels", match, labels),
 		...ports[0] === void 0 ? {} : { port: ports[0] }
 	}));
 }
-function merged$3(key, match, more) {
+function merged$4(key, match, more) {
 	return Object.keys(more).length === 0 ? {} : { [key]: {
 		...mapAt(match, key),
 		...more
@@ -18947,11 +19407,11 @@ function prefixOf({ prefix }) {
 function isCanary(object, prefix) {
 	return annotationsOf(object)[`${prefix}/canary`] === "true";
 }
-function serviceOf(path) {
+function serviceOf$1(path) {
 	return mapAt(path, "backend", "service")["name"];
 }
 function pathsTo(object, service) {
-	return placesOf$1(object).flatMap(({ place, path }) => serviceOf(path) === service ? [place] : []);
+	return placesOf$1(object).flatMap(({ place, path }) => serviceOf$1(path) === service ? [place] : []);
 }
 function placesOf$1(object) {
 	return mapsIn(mapAt(object, "spec")["rules"]).flatMap((rule) => mapsIn(mapAt(rule, "http")["paths"]).map((path) => ({
@@ -19074,7 +19534,7 @@ function otherProblems({ object, related }, split) {
 	});
 }
 function leadsToCanary(object, { sides }) {
-	return placesOf$1(object).some(({ path }) => sides.some(({ canary }) => serviceOf(path) === canary));
+	return placesOf$1(object).some(({ path }) => sides.some(({ canary }) => serviceOf$1(path) === canary));
 }
 function ingressProblems({ object }, split) {
 	const found = [];
@@ -19120,7 +19580,7 @@ function second(route, split) {
 	const spec = mapAt(route.object, "spec");
 	const rules = mapsIn(spec["rules"]).flatMap((rule) => {
 		const paths = mapsIn(mapAt(rule, "http")["paths"]).flatMap((path) => {
-			const side = split.sides.find(({ stable }) => stable === serviceOf(path));
+			const side = split.sides.find(({ stable }) => stable === serviceOf$1(path));
 			if (side === void 0) return [];
 			const backend = mapAt(path, "backend");
 			return [{
@@ -19766,7 +20226,7 @@ async function keepOld(engine, ready) {
 			throw error;
 		}) !== void 0) reporter.emit({
 			kind: "change",
-			text: `${nameOf(refOf$1(object))} created`
+			text: `${nameOf$2(refOf$1(object))} created`
 		});
 	}
 	for (const object of keptObjects(engine, fresh)) await ready(object);
@@ -19911,7 +20371,7 @@ async function restoreConfiguration(engine) {
 		if (moved.has(key)) continue;
 		if (await restore(client, before)) reporter.emit({
 			kind: "change",
-			text: `${nameOf(refOf$1(before))}: as it was`
+			text: `${nameOf$2(refOf$1(before))}: as it was`
 		});
 	}
 }
@@ -20012,7 +20472,7 @@ async function sweep(engine, payloads, jobs) {
 		reporter.emit({
 			kind: "line",
 			level: "warning",
-			text: `${nameOf(ref)} could not be removed: ${String(error)}`
+			text: `${nameOf$2(ref)} could not be removed: ${String(error)}`
 		});
 	}
 }
@@ -20083,7 +20543,7 @@ function environmentOf(asker) {
 	};
 }
 // src/checks/targets.ts
-const MAX_BYTES$1 = 1e6;
+const MAX_BYTES$2 = 1e6;
 function targetsOf(asker, page, timeoutMs) {
 	const workloads = asker.workloads();
 	if (page.url !== void 0) return [urlTarget(asker, page, page.url, workloads[0]?.canary.version ?? "", timeoutMs)];
@@ -20109,7 +20569,7 @@ function workloadTargets(asker, workload, page, timeoutMs) {
 	const options = {
 		headers: headersOf$1(asker, page),
 		timeoutMs,
-		maxBytes: MAX_BYTES$1,
+		maxBytes: MAX_BYTES$2,
 		signal: asker.signal
 	};
 	if (page.target === "service" || asker.preview) {
@@ -20311,7 +20771,7 @@ function limitsText({ min, max, equals }) {
 	return [...min === void 0 ? [] : [`at least ${numberText(min)}`], ...max === void 0 ? [] : [`at most ${numberText(max)}`]].join(" and ");
 }
 // src/checks/prometheus-api.ts
-const MAX_BYTES = 5e6;
+const MAX_BYTES$1 = 5e6;
 async function instantQuery(asker, source, query, timeoutMs) {
 	try {
 		return resultOf(await ask$1(asker, source, query, timeoutMs));
@@ -20333,7 +20793,7 @@ async function ask$1(asker, source, query, timeoutMs) {
 	const options = {
 		headers,
 		timeoutMs,
-		maxBytes: MAX_BYTES,
+		maxBytes: MAX_BYTES$1,
 		signal: asker.signal
 	};
 	if ("url" in source) {
@@ -20407,7 +20867,7 @@ function amountOf$1(value) {
 	const number = Number(value);
 	return value.trim() === "" || !Number.isFinite(number) ? void 0 : number;
 }
-function labelsText({ labels }) {
+function labelsText$1({ labels }) {
 	const pairs = Object.entries(labels).filter(([name]) => name !== "__name__");
 	return `${labels["__name__"] ?? ""}{${pairs.map(([name, value]) => `${name}="${value}"`).join(", ")}}`;
 }
@@ -20426,17 +20886,17 @@ const TEMPLATE_WORDS = {
 	"canary-version": "tag of the new image",
 	window: "time since the share last changed, at least 10s and at most 5m, for a range: `[{{window}}]`"
 };
-const WORD = /\{\{\s*([^{}]*?)\s*\}\}/g;
+const WORD$1 = /\{\{\s*([^{}]*?)\s*\}\}/g;
 const MOST_WINDOW_S = 300;
 const LEAST_WINDOW_S = 10;
 const MOST_GENERATED = 58;
 function unknownWords(text) {
-	return [...text.matchAll(WORD)].flatMap(([, word = ""]) => Object.hasOwn(TEMPLATE_WORDS, word) ? [] : [word]);
+	return [...text.matchAll(WORD$1)].flatMap(([, word = ""]) => Object.hasOwn(TEMPLATE_WORDS, word) ? [] : [word]);
 }
 function filled(text, asker) {
 	const values = valuesOf(asker);
 	let missing;
-	const done = text.replaceAll(WORD, (whole, word) => {
+	const done = text.replaceAll(WORD$1, (whole, word) => {
 		const value = values[word];
 		if (value === void 0 || value === "") missing ??= word;
 		return value ?? whole;
@@ -20498,7 +20958,7 @@ async function measurePrometheus(asker, check) {
 			lines
 		};
 		case "series": {
-			const answered = result.series.slice(0, NAMED).map((each) => `${labelsText(each)} ${each.value}`);
+			const answered = result.series.slice(0, NAMED).map((each) => `${labelsText$1(each)} ${each.value}`);
 			return {
 				...judgeSeries(result.series, check),
 				lines: [...lines, ...answered]
@@ -20512,7 +20972,7 @@ function judgeSeries(series, { limits, everySeries }) {
 		text: "the query answers nothing: no such series, or no traffic yet"
 	};
 	if (series.length > 1 && !everySeries) {
-		const names = series.slice(0, NAMED).map(labelsText).join(", ");
+		const names = series.slice(0, NAMED).map(labelsText$1).join(", ");
 		return {
 			kind: "inconclusive",
 			text: `the query answers ${series.length} series (${names}): sum() them, or say every-series: true`
@@ -20524,7 +20984,7 @@ function judgeSeries(series, { limits, everySeries }) {
 	}));
 	const wrong = named.flatMap((each) => {
 		const problem = each.amount === void 0 ? void 0 : beyond(each.amount, limits);
-		return problem === void 0 ? [] : [series.length === 1 ? problem : `${labelsText(each)} ${problem}`];
+		return problem === void 0 ? [] : [series.length === 1 ? problem : `${labelsText$1(each)} ${problem}`];
 	});
 	if (wrong.length > 0) return {
 		kind: "fail",
@@ -20681,7 +21141,7 @@ async function runCheck(asker, check) {
 			case "pass":
 				if (++passed >= check.times) return {
 					kind: "pass",
-					text: timesText(last.text, check.times),
+					text: timesText$1(last.text, check.times),
 					lines: shown
 				};
 				[failed, unknown] = [0, 0];
@@ -20689,7 +21149,7 @@ async function runCheck(asker, check) {
 			case "fail":
 				if (++failed > check.failures) return {
 					kind: "fail",
-					text: timesText(last.text, failed),
+					text: timesText$1(last.text, failed),
 					lines: shown
 				};
 				[passed, unknown] = [0, 0];
@@ -20697,7 +21157,7 @@ async function runCheck(asker, check) {
 			case "inconclusive":
 				if (++unknown >= TRIES) return {
 					kind: "inconclusive",
-					text: timesText(last.text, unknown),
+					text: timesText$1(last.text, unknown),
 					lines: shown
 				};
 				[passed, failed] = [0, 0];
@@ -20709,8 +21169,126 @@ async function runCheck(asker, check) {
 		lines: lines.slice(-50)
 	};
 }
-function timesText(text, times) {
+function timesText$1(text, times) {
 	return times === 1 ? text : `${text} (${times} times in a row)`;
+}
+// src/checks/warm-up.ts
+const WINDOW = 20;
+const SLACK_MS = 5;
+const DOUBLE_MS = 5e3;
+const MOST_IN_FLIGHT = 32;
+const QUANTILE = .9;
+async function warmUp(asker, spec) {
+	const pods = podsOf$2(asker, spec, "canary");
+	if (pods.length === 0) return {
+		kind: "inconclusive",
+		text: "no serving pod of the new version to ask",
+		lines: []
+	};
+	const limit = await latencyOfStable(asker, spec);
+	const begun = asker.now();
+	const inFlight = new Set();
+	while (asker.now() - begun < spec.forMs) {
+		for (const pod of pods) send$2(pod, inFlight);
+		await asker.sleep(paceMs(asker.now() - begun, spec.rate));
+		if (limit !== void 0 && pods.every((pod) => isWarm(pod, spec, limit))) break;
+	}
+	await Promise.allSettled(inFlight);
+	return verdictOf$1(pods, spec, limit, asker.now() - begun);
+}
+function verdictOf$1(pods, spec, limit, ms) {
+	const lines = pods.map(({ name, last, asked, failed }) => `Pod/${name}: ${asked} requests, ${failed} failed, 90% of the last ${last.length} within ${msText(quantile(last, QUANTILE))}`);
+	const after = `after ${pods.reduce((sum, pod) => sum + pod.asked, 0)} requests in ${Math.round(ms / 1e3)} s`;
+	if (limit === void 0) return {
+		kind: "inconclusive",
+		text: `the old version gave no answer to compare with, ${after}`,
+		lines
+	};
+	const [worst] = pods.toSorted((a, b) => (rank(b) ?? 0) - (rank(a) ?? 0));
+	if (worst === void 0 || isWarm(worst, spec, limit)) return {
+		kind: "pass",
+		text: `${msText(rank(worst))} against ${msText(limit)} of the old version, ${after}`,
+		lines
+	};
+	const slow = worst.last.length < WINDOW ? `gave ${worst.last.length} good answers` : `takes ${msText(rank(worst))}`;
+	const wanted = `${numberText(spec.within)} times the ${msText(limit)} of the old version`;
+	return {
+		kind: "inconclusive",
+		text: `Pod/${worst.name} still ${slow}, wanted is at most ${wanted}, ${after}`,
+		lines
+	};
+}
+function rank(pod) {
+	if (pod === void 0) return void 0;
+	return pod.last.length < WINDOW ? Number.POSITIVE_INFINITY : quantile(pod.last, QUANTILE);
+}
+function isWarm(pod, { within }, limit) {
+	return (rank(pod) ?? Number.POSITIVE_INFINITY) <= limit * within + SLACK_MS;
+}
+function msText(ms) {
+	return ms === void 0 || !Number.isFinite(ms) ? "no time that is known" : `${Math.round(ms)} ms`;
+}
+function paceMs(sinceMs, most) {
+	return 1e3 / Math.min(most, 2 ** Math.floor(sinceMs / DOUBLE_MS));
+}
+async function latencyOfStable(asker, spec) {
+	const pods = podsOf$2(asker, spec, "stable").slice(0, 3);
+	const rounds = Math.ceil(WINDOW / Math.max(1, pods.length));
+	const inFlight = new Set();
+	for (let round = 0; round < rounds && pods.length > 0; round++) {
+		for (const pod of pods) send$2(pod, inFlight);
+		await asker.sleep(100);
+	}
+	await Promise.allSettled(inFlight);
+	const all = pods.flatMap(({ last }) => last);
+	return all.length < WINDOW / 2 ? void 0 : quantile(all, QUANTILE);
+}
+function send$2(pod, inFlight) {
+	if (inFlight.size >= MOST_IN_FLIGHT) return;
+	const sent = pod.ask().finally(() => inFlight.delete(sent));
+	inFlight.add(sent);
+}
+function podsOf$2(asker, spec, which) {
+	return asker.workloads().flatMap((workload) => {
+		return workload[which].serving.map((pod) => {
+			const name = pod.metadata.name ?? "";
+			const port = spec.port ?? pod.spec.containers[0]?.ports?.[0]?.containerPort ?? 80;
+			const target = {
+				kind: "Pod",
+				namespace: workload.namespace,
+				name,
+				port
+			};
+			const warm = {
+				name,
+				last: [],
+				asked: 0,
+				failed: 0,
+				ask: () => askOne(asker, spec, target, warm)
+			};
+			return warm;
+		});
+	});
+}
+async function askOne(asker, spec, target, pod) {
+	const begun = asker.now();
+	pod.asked++;
+	try {
+		const options = {
+			headers: headersOf$1(asker, spec),
+			timeoutMs: spec.timeoutMs,
+			signal: asker.signal
+		};
+		const { status } = await asker.proxy(target, spec.path, options);
+		if (status >= 500) pod.failed++;
+		else pod.last = [...pod.last, asker.now() - begun].slice(-20);
+	} catch {
+		pod.failed++;
+	}
+}
+function quantile(values, share) {
+	const sorted = values.toSorted((a, b) => a - b);
+	return sorted[Math.max(0, Math.ceil(sorted.length * share) - 1)];
 }
 // src/rollout/asker.ts
 function askerOf(engine, beside) {
@@ -20796,66 +21374,8 @@ function movedImage(engine) {
 function digestOf(imageID) {
 	return /sha256:[0-9a-f]{64}/.exec(imageID ?? "")?.[0];
 }
-// src/rollout/monitors.ts
+// src/rollout/monitor.ts
 const LAST_TRIES = 3;
-var Monitors = class {
-	#engine;
-	#stop = new AbortController();
-	#running = new Map();
-	constructor(engine) {
-		this.#engine = engine;
-	}
-	begin(steps, index) {
-		for (const check of Object.values(this.#engine.o.book.record.checks)) {
-			const stretch = stretchOf(check, steps);
-			if (stretch === void 0 || index < stretch.first || index > stretch.last) continue;
-			if (this.#running.has(check.name) || check.kind === "compare") continue;
-			const monitor = new Monitor(this.#engine, check, this.#stop.signal);
-			this.#running.set(check.name, {
-				monitor,
-				last: stretch.last
-			});
-			this.#engine.o.reporter.emit({
-				kind: "line",
-				text: `check ${check.name}: asked from here on`
-			});
-		}
-	}
-	async say() {
-		const said = [];
-		for (const { monitor } of this.#running.values()) said.push({
-			check: monitor.check,
-			verdict: await monitor.settled()
-		});
-		return said;
-	}
-	over(index) {
-		for (const [name, { monitor, last }] of this.#running) {
-			if (index < last) continue;
-			monitor.close();
-			this.#running.delete(name);
-		}
-	}
-	compared(_check) {
-		throw new Error("not yet");
-	}
-	close() {
-		this.#stop.abort();
-		this.#running.clear();
-		this.#engine.trouble = void 0;
-	}
-};
-function stretchOf({ throughout }, steps) {
-	if (throughout === void 0) return void 0;
-	const texts = steps.map(stepText);
-	const stands = steps.findIndex(({ kind }) => kind === "weight" || kind === "mirror");
-	const first = throughout.from === void 0 ? Math.max(0, stands) : texts.indexOf(throughout.from);
-	const last = throughout.until === void 0 ? steps.length - 1 : texts.lastIndexOf(throughout.until);
-	return first < 0 || last < first ? void 0 : {
-		first,
-		last
-	};
-}
 var Monitor = class {
 	check;
 	#engine;
@@ -20905,7 +21425,7 @@ var Monitor = class {
 		} catch (error) {
 			return {
 				kind: "inconclusive",
-				text: `it could not be measured: ${error instanceof Error ? error.message : String(error)}`,
+				text: `it could not be measured: ${messageOf(error)}`,
 				lines: []
 			};
 		}
@@ -20920,24 +21440,1576 @@ var Monitor = class {
 	}
 };
 function stopRollout(engine, check, verdict) {
-	engine.trouble ??= new HeadgateError(checkFailure(check, verdict));
+	engine.trouble ??= new HeadgateError(checkFailure(`check ${check.name}`, verdict));
 	engine.o.wake.notify();
 }
-function checkFailure(check, { text, lines }) {
+function checkFailure(what, { text, lines }) {
 	return {
 		kind: "failed",
 		code: "check-failed",
-		message: `check ${check.name} failed: ${text}`,
+		message: `${what} failed: ${text}`,
 		evidence: [{
-			title: `check ${check.name}`,
+			title: what,
 			lines
 		}],
 		next: "mend the release and deploy again"
 	};
 }
+// src/analysis/counts.ts
+const NOTHING = {
+	total: 0,
+	bad: 0
+};
+function cleanCounts({ total, bad }) {
+	const all = Number.isFinite(total) ? Math.max(0, total) : 0;
+	return {
+		total: all,
+		bad: Number.isFinite(bad) ? Math.min(all, Math.max(0, bad)) : 0
+	};
+}
+function sumCounts(a, b) {
+	return {
+		total: a.total + b.total,
+		bad: a.bad + b.bad
+	};
+}
+function rateOf({ total, bad }) {
+	return total > 0 ? bad / total : 0;
+}
+function percentText(share) {
+	const percent = share * 100;
+	return `${percent >= 10 ? percent.toFixed(0) : Number(percent.toPrecision(2))} %`;
+}
+// src/analysis/counters.ts
+function differenceOf(before, after, armOf) {
+	const known = podsOf$1(before);
+	const present = podsOf$1(after);
+	const ours = [...present].filter((pod) => known.has(pod));
+	const requests = growth(before.requests, after.requests, known, armOf);
+	const bad = growth(before.bad, after.bad, known, armOf);
+	const pods = {
+		canary: [],
+		stable: []
+	};
+	for (const pod of ours) {
+		const arm = armOf(pod);
+		if (arm === void 0) continue;
+		pods[arm].push({
+			pod,
+			total: requests.byPod.get(pod) ?? 0,
+			bad: bad.byPod.get(pod) ?? 0
+		});
+	}
+	const gone = [...known].filter((pod) => !present.has(pod) && armOf(pod) !== void 0);
+	return {
+		canary: pods.canary.reduce(sumCounts, NOTHING),
+		stable: pods.stable.reduce(sumCounts, NOTHING),
+		pods,
+		odd: [
+			...requests.odd,
+			...bad.odd,
+			...gone.map((pod) => ({
+				kind: "gone",
+				pod
+			}))
+		]
+	};
+}
+function growth(before, after, known, armOf) {
+	const old = standing(before);
+	const byPod = new Map();
+	const odd = [];
+	for (const [key, { pod, series, value }] of standing(after)) {
+		if (armOf(pod) === void 0) continue;
+		if (!isCount(value)) odd.push({
+			kind: "no-count",
+			pod,
+			series,
+			value
+		});
+		if (!isCount(value) || !known.has(pod)) continue;
+		const then = old.get(key)?.value ?? 0;
+		if (!isCount(then)) continue;
+		if (value < then) odd.push({
+			kind: "reset",
+			pod,
+			series
+		});
+		byPod.set(pod, (byPod.get(pod) ?? 0) + (value < then ? value : value - then));
+	}
+	return {
+		byPod,
+		odd
+	};
+}
+function standing(samples) {
+	const all = new Map();
+	for (const sample of samples) {
+		const key = `${sample.pod}\n${sample.series}`;
+		const other = all.get(key);
+		all.set(key, other === void 0 ? sample : {
+			...sample,
+			value: together(other.value, sample.value)
+		});
+	}
+	return all;
+}
+function together(a, b) {
+	return isCount(a) ? isCount(b) ? a + b : b : a;
+}
+function isCount(value) {
+	return Number.isFinite(value) && value >= 0;
+}
+function podsOf$1({ requests, bad, pods = [] }) {
+	return new Set([
+		...pods,
+		...requests.map(({ pod }) => pod),
+		...bad.map(({ pod }) => pod)
+	]);
+}
+function oddityText(odd) {
+	switch (odd.kind) {
+		case "reset": return `pod ${odd.pod}: ${odd.series} began anew, the container was restarted`;
+		case "no-count": return `pod ${odd.pod}: ${odd.series} is ${odd.value}, which is no number of requests`;
+		case "gone": return `pod ${odd.pod} is gone, what it answered last is not counted`;
+	}
+}
+const LEAST_EXPECTED = 1;
+const LEAST_FREEDOM = 5;
+function dispersionOf(intervals) {
+	const rate = rateOf(intervals.flatMap((interval) => interval.map(cleanCounts)).reduce(sumCounts, NOTHING));
+	const cells = [...byPod(intervals).values()].flatMap((counts) => merged$3(counts, rate));
+	const freedom = cells.length - 1;
+	if (freedom < LEAST_FREEDOM || rate <= 0 || rate >= 1) return {
+		phi: 1,
+		cells: cells.length
+	};
+	const squares = cells.reduce((sum, { total, bad }) => {
+		const expected = total * rate;
+		return sum + (bad - expected) ** 2 / (expected * (1 - rate));
+	}, 0);
+	return {
+		phi: Math.min(10, Math.max(1, squares / freedom)),
+		cells: cells.length
+	};
+}
+function byPod(intervals) {
+	const pods = new Map();
+	for (const { pod, ...counts } of intervals.flat()) {
+		const list = pods.get(pod) ?? [];
+		list.push(cleanCounts(counts));
+		pods.set(pod, list);
+	}
+	return pods;
+}
+function merged$3(intervals, rate) {
+	const cells = [];
+	let open = NOTHING;
+	for (const counts of intervals) {
+		open = sumCounts(open, counts);
+		if (open.total * rate < LEAST_EXPECTED) continue;
+		cells.push(open);
+		open = NOTHING;
+	}
+	const last = cells.pop();
+	return last === void 0 ? [] : [...cells, sumCounts(last, open)];
+}
+// src/analysis/passes.ts
+const Z = 1.645;
+function passes({ canary, stable }, rule) {
+	const [ours, theirs] = [cleanCounts(canary), cleanCounts(stable)];
+	const seen = `${countsText(ours)} to the canary and ${countsText(theirs)} to stable`;
+	if (ours.total < rule.least) return {
+		passed: false,
+		why: "too few",
+		text: `${seen}: too few to judge, the canary needs ${rule.least}`
+	};
+	if (rule.margin === void 0) return {
+		passed: true,
+		why: "enough",
+		text: seen
+	};
+	if (theirs.total === 0) return {
+		passed: false,
+		why: "no control",
+		text: `${seen}: nothing to compare the canary with`
+	};
+	const upper = newcombeUpper(ours, theirs);
+	const passed = upper <= rule.margin;
+	const bound = `with 95 % confidence at most ${pointsText(upper)} more than stable, ${pointsText(rule.margin)} allowed`;
+	return {
+		passed,
+		why: passed ? "enough" : "margin",
+		upper,
+		text: `${seen}: ${bound}`
+	};
+}
+function newcombeUpper(canary, stable) {
+	const [high, low] = [wilson(canary)[1], wilson(stable)[0]];
+	const [ours, theirs] = [rateOf(canary), rateOf(stable)];
+	return ours - theirs + Math.hypot(high - ours, theirs - low);
+}
+function wilson({ total, bad }) {
+	const rate = bad / total;
+	const middle = rate + Z ** 2 / (2 * total);
+	const half = Z * Math.sqrt(rate * (1 - rate) / total + Z ** 2 / (4 * total ** 2));
+	const whole = 1 + Z ** 2 / total;
+	return [Math.max(0, (middle - half) / whole), Math.min(1, (middle + half) / whole)];
+}
+function countsText(counts) {
+	return `${counts.bad} of ${counts.total} requests (${percentText(rateOf(counts))})`;
+}
+function pointsText(share) {
+	const points = Number((share * 100).toPrecision(2));
+	return `${points} percentage ${points === 1 ? "point" : "points"}`;
+}
+// src/analysis/sequential.ts
+const RATIOS = [
+	1.25,
+	1.5,
+	2,
+	3,
+	5,
+	10,
+	20,
+	50
+];
+const LEAST_LIMIT = 1e-6;
+function noEvidence(rule) {
+	return {
+		logs: RATIOS.map(() => 0),
+		floor: limitOf(rule) === void 0 ? [] : RATIOS.map(() => 0),
+		canary: NOTHING,
+		stable: NOTHING
+	};
+}
+function addStratum(evidence, stratum, rule) {
+	const canary = cleanCounts(stratum.canary);
+	const stable = cleanCounts(stratum.stable);
+	const limit = limitOf(rule);
+	const spread = Math.max(1, rule.dispersion);
+	return {
+		logs: RATIOS.map((ratio, i) => (evidence.logs[i] ?? 0) + ratioLog(canary, stable, rule.tolerated, ratio) / spread),
+		floor: limit === void 0 ? [] : RATIOS.map((ratio, i) => (evidence.floor[i] ?? 0) + limitLog(canary, limit, ratio) / spread),
+		canary: sumCounts(evidence.canary, canary),
+		stable: sumCounts(evidence.stable, stable)
+	};
+}
+function verdictOf(evidence, rule) {
+	if (evidence.canary.bad < rule.leastBad) return { failed: false };
+	const needed = logNeeded(rule);
+	const ratio = logMean(evidence.logs);
+	if (ratio >= needed) return {
+		failed: true,
+		why: "ratio",
+		evidence: finite(ratio)
+	};
+	const limit = limitOf(rule) === void 0 ? Number.NEGATIVE_INFINITY : logMean(evidence.floor);
+	return limit >= needed ? {
+		failed: true,
+		why: "limit",
+		evidence: finite(limit)
+	} : { failed: false };
+}
+function logNeeded(rule) {
+	const questions = limitOf(rule) === void 0 ? 1 : 2;
+	return Math.log(Math.max(1, rule.metrics) * questions / rule.alpha);
+}
+function ratioLog(canary, stable, tolerated, ratio) {
+	const bad = canary.bad + stable.bad;
+	if (canary.total === 0 || stable.total === 0 || bad === 0) return 0;
+	const share = canary.total / stable.total;
+	return canary.bad * Math.log(ratio) - bad * (Math.log1p(tolerated * ratio * share) - Math.log1p(tolerated * share));
+}
+function limitLog({ total, bad }, limit, ratio) {
+	const worse = 1 - limit + limit * ratio;
+	return bad * Math.log(ratio) - total * Math.log(worse);
+}
+function limitOf({ limit }) {
+	return limit === void 0 || limit >= 1 ? void 0 : Math.max(LEAST_LIMIT, limit);
+}
+function logMean(logs) {
+	const most = Math.max(...logs);
+	if (logs.length === 0 || !Number.isFinite(most)) return Number.NEGATIVE_INFINITY;
+	return most + Math.log(logs.reduce((sum, log) => sum + Math.exp(log - most), 0) / logs.length);
+}
+function finite(log) {
+	return Math.min(Number.MAX_VALUE, Math.exp(log));
+}
+// src/analysis/metrics-page.ts
+const MOST_PROBLEMS = 5;
+const NAME$3 = /[a-zA-Z_:][a-zA-Z0-9_:]*/y;
+const QUOTED_NAME = /\{[ \t]*"((?:[^"\\]|\\.)*)"[ \t]*(?=[,}])/y;
+const LABEL$2 = /[ \t]*(?:([a-zA-Z_][a-zA-Z0-9_]*)|"((?:[^"\\]|\\.)*)")[ \t]*=[ \t]*"((?:[^"\\]|\\.)*)"[ \t]*/y;
+const END_OF_LABELS = /[ \t]*\}/y;
+const NUMBER = /^[+-]?(?:(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?|inf(?:inity)?|nan)$/i;
+function parsePage(text, limits, wanted = () => true) {
+	const lines = text.length > limits.characters ? void 0 : text.split("\n", limits.lines + 2);
+	if (lines?.at(-1) === "") lines.pop();
+	if (lines === void 0 || lines.length > limits.lines) return {
+		kind: "no-page",
+		text: `the page is larger than ${`${limits.characters} characters or ${limits.lines} lines`}`
+	};
+	if (/^\s*<(?:!doctype|html|\?xml|head|body)\b/i.test(text.slice(0, 200))) return {
+		kind: "no-page",
+		text: "it is no metrics page: what answers is HTML"
+	};
+	return read$2(lines, wanted);
+}
+function read$2(lines, wanted) {
+	const samples = [];
+	const problems = [];
+	let unread = 0;
+	let named = 0;
+	for (const [index, raw] of lines.entries()) {
+		const line = raw.trim();
+		if (line === "# EOF") break;
+		if (line === "" || line.startsWith("#")) continue;
+		const found = sampleOf(line, wanted);
+		if (typeof found === "string") {
+			unread++;
+			if (problems.length < MOST_PROBLEMS) problems.push(`line ${index + 1}: ${found}`);
+		} else {
+			named++;
+			if (found !== void 0) samples.push(found);
+		}
+	}
+	return unread > 0 && named === 0 ? {
+		kind: "no-page",
+		text: `it is no metrics page: ${problems[0]}`
+	} : {
+		kind: "page",
+		samples,
+		problems,
+		unread
+	};
+}
+function sampleOf(line, wanted) {
+	const head = nameOf(line);
+	if (head === void 0) return `${quoted$3(line)} does not begin with the name of a metric`;
+	if (!wanted(head.name)) return void 0;
+	const labels = labelsOf$1(line, head.end, head.open);
+	if (typeof labels === "string") return labels;
+	const value = valueOf(line.slice(labels.end));
+	return typeof value === "string" ? value : {
+		name: head.name,
+		labels: labels.labels,
+		value
+	};
+}
+function nameOf(line) {
+	const plain = at$2(NAME$3, line, 0);
+	if (plain !== void 0) return {
+		name: plain[0],
+		end: plain[0].length,
+		open: false
+	};
+	const inner = at$2(QUOTED_NAME, line, 0);
+	return inner === void 0 ? void 0 : {
+		name: unescaped(inner[1] ?? ""),
+		end: inner[0].length,
+		open: true
+	};
+}
+function labelsOf$1(line, from, open) {
+	const labels = new Map();
+	let end = from;
+	if (!open) {
+		while (line[end] === " " || line[end] === "	") end++;
+		if (line[end] !== "{") return end > from ? {
+			labels,
+			end
+		} : `nothing stands between name and value in ${quoted$3(line)}`;
+		end++;
+	} else if (line[end] === ",") end++;
+	for (;;) {
+		const close = at$2(END_OF_LABELS, line, end);
+		if (close !== void 0) return {
+			labels,
+			end: end + close[0].length
+		};
+		const pair = at$2(LABEL$2, line, end);
+		if (pair === void 0) return `no label can be read at ${quoted$3(line.slice(end))}`;
+		const name = pair[1] ?? unescaped(pair[2] ?? "");
+		if (labels.has(name)) return `the label ${name} stands there twice`;
+		labels.set(name, unescaped(pair[3] ?? ""));
+		end += pair[0].length;
+		if (line[end] === ",") end++;
+		else if (line[end] !== "}") return `a comma or } is missing at ${quoted$3(line.slice(end))}`;
+	}
+}
+function valueOf(rest) {
+	const mark = rest.search(/(?:^|[ \t])#/);
+	const exemplar = mark < 0 ? "" : rest.slice(mark).trim();
+	const [value = "", time, ...more] = (mark < 0 ? rest : rest.slice(0, mark)).trim().split(/[ \t]+/);
+	if (!NUMBER.test(value)) return value === "" ? "the value is missing" : `${quoted$3(value)} is no number`;
+	if (time !== void 0 && !NUMBER.test(time)) return `${quoted$3(time)} is no time`;
+	if (more.length > 0) return `${quoted$3(more.join(" "))} is too much`;
+	if (exemplar !== "" && !/^#[ \t]*\{/.test(exemplar)) return `${quoted$3(exemplar)} is no exemplar`;
+	return numberOf$1(value);
+}
+function numberOf$1(text) {
+	if (!NUMBER.test(text)) return NaN;
+	const infinite = /^([+-]?)inf/i.exec(text);
+	if (infinite === null) return Number(text);
+	return infinite[1] === "-" ? Number.NEGATIVE_INFINITY : Number.POSITIVE_INFINITY;
+}
+function labelsText(labels) {
+	return `{${[...labels].toSorted(([a], [b]) => a < b ? -1 : 1).map(([name, value]) => `${name}="${escaped$1(value)}"`).join(",")}}`;
+}
+function escaped$1(value) {
+	return value.replaceAll("\\", "\\\\").replaceAll("\"", "\\\"").replaceAll("\n", "\\n");
+}
+function unescaped(value) {
+	return value.includes("\\") ? value.replaceAll(/\\([\\"n])/g, (_, what) => what === "n" ? "\n" : what) : value;
+}
+function at$2(pattern, text, index) {
+	pattern.lastIndex = index;
+	return pattern.exec(text) ?? void 0;
+}
+function quoted$3(text) {
+	return `\`${text.length > 40 ? `${text.slice(0, 40)}…` : text}\``;
+}
+// src/analysis/histogram.ts
+function boundOf(samples, name, wanted) {
+	const [first, ...others] = [...bucketsOf(samples, name).values()].map(({ buckets }) => [...buckets.keys()].filter(Number.isFinite));
+	if (first === void 0) return {
+		kind: "none",
+		text: `there is no histogram ${name}: no sample ${name}_bucket has an le`
+	};
+	const shared = first.filter((le) => others.every((each) => each.includes(le))).toSorted((a, b) => a - b);
+	const le = shared.find((each) => each >= wanted);
+	if (le === void 0) return {
+		kind: "none",
+		text: `the histogram ${name} has no bucket at or above ${wanted}; it has ${shared.length === 0 ? "none in all of its series" : shared.join(", ")}`
+	};
+	return {
+		kind: "bound",
+		le,
+		text: le === wanted ? `above ${le}` : `above ${le}, the first bucket of ${name} at or above ${wanted}`
+	};
+}
+function slowOf(samples, name, le) {
+	return [...bucketsOf(samples, name).values()].flatMap(({ labels, buckets, count }) => {
+		const quick = buckets.get(le);
+		const total = count ?? buckets.get(Number.POSITIVE_INFINITY);
+		return quick === void 0 || total === void 0 ? [] : [{
+			labels,
+			total,
+			slow: Math.max(0, total - quick)
+		}];
+	});
+}
+function bucketsOf(samples, name) {
+	const all = new Map();
+	for (const { labels: given, value, name: of } of samples) {
+		if (of !== `${name}_bucket`) continue;
+		const le = numberOf$1(given.get("le") ?? "");
+		if (Number.isNaN(le)) continue;
+		const labels = new Map([...given].filter(([label]) => label !== "le"));
+		const key = labelsText(labels);
+		const histogram = all.get(key) ?? {
+			labels,
+			buckets: new Map()
+		};
+		histogram.buckets.set(le, (histogram.buckets.get(le) ?? 0) + value);
+		all.set(key, histogram);
+	}
+	for (const { labels, value, name: of } of samples) {
+		const histogram = of === `${name}_count` ? all.get(labelsText(labels)) : void 0;
+		if (histogram !== void 0) histogram.count = (histogram.count ?? 0) + value;
+	}
+	return all;
+}
+// src/analysis/pattern-syntax.ts
+var Wrong = class extends Error {};
+const MOST_REPEATS = 1e3;
+function readPattern(source) {
+	return new Reader$1(source).read();
+}
+const DIGIT = (c) => c >= "0" && c <= "9";
+const WORD = (c) => DIGIT(c) || c >= "a" && c <= "z" || c >= "A" && c <= "Z" || c === "_";
+const BLANK = (c) => c === " " || c === "	" || c === "\n" || c === "\f" || c === "\r";
+const CLASSES = new Map([
+	["d", DIGIT],
+	["w", WORD],
+	["s", BLANK],
+	["D", (c) => !DIGIT(c)],
+	["W", (c) => !WORD(c)],
+	["S", (c) => !BLANK(c)]
+]);
+const CONTROLS = new Map([
+	["n", "\n"],
+	["t", "	"],
+	["r", "\r"],
+	["f", "\f"],
+	["v", "\v"]
+]);
+var Reader$1 = class {
+	#characters;
+	#anyCase;
+	#index = 0;
+	constructor(source) {
+		this.#anyCase = source.startsWith("(?i)");
+		this.#characters = Array.from(this.#anyCase ? source.slice(4) : source);
+	}
+	read() {
+		const node = this.#choice();
+		if (this.#index < this.#characters.length) throw new Wrong("a ) has no (");
+		return node;
+	}
+	#peek() {
+		return this.#characters[this.#index];
+	}
+	#rest(count) {
+		return this.#characters.slice(this.#index, this.#index + count).join("");
+	}
+	#choice() {
+		const parts = [this.#sequence()];
+		while (this.#peek() === "|") {
+			this.#index++;
+			parts.push(this.#sequence());
+		}
+		return {
+			kind: "any",
+			parts
+		};
+	}
+	#sequence() {
+		const parts = [];
+		for (let c = this.#peek(); c !== void 0 && c !== "|" && c !== ")"; c = this.#peek()) parts.push(this.#repeated(this.#atom(c)));
+		return {
+			kind: "all",
+			parts
+		};
+	}
+	#repeated(part) {
+		const range = this.#range();
+		if (range === void 0) return part;
+		if (this.#peek() === "?") this.#index++;
+		if (this.#range() !== void 0) throw new Wrong("*, +, ? or {} follows another one");
+		const [least, most] = range;
+		if (most < least) throw new Wrong(`{${least},${most}} ends before it begins`);
+		if (least > MOST_REPEATS || most !== Number.POSITIVE_INFINITY && most > MOST_REPEATS) throw new Wrong(`more than ${MOST_REPEATS} repetitions are asked for`);
+		return {
+			kind: "many",
+			part,
+			least,
+			most
+		};
+	}
+	#range() {
+		const c = this.#peek();
+		const simple = {
+			"*": [0, Number.POSITIVE_INFINITY],
+			"+": [1, Number.POSITIVE_INFINITY],
+			"?": [0, 1]
+		};
+		if (c === "*" || c === "+" || c === "?") {
+			this.#index++;
+			return [...simple[c]];
+		}
+		const match = c === "{" ? /^\{(\d{1,5})(,(\d{1,5})?)?\}/.exec(this.#rest(13)) : null;
+		if (match === null) return void 0;
+		this.#index += match[0].length;
+		const [, least = "0", comma, most] = match;
+		return [Number(least), comma === void 0 ? Number(least) : Number(most ?? Number.POSITIVE_INFINITY)];
+	}
+	#atom(c) {
+		if (c === "(") return this.#group();
+		if (c === "[") return {
+			kind: "one",
+			test: this.#set()
+		};
+		if (c === "*" || c === "+" || c === "?") throw new Wrong(`there is nothing before ${c} that it could repeat`);
+		this.#index++;
+		if (c === ".") return {
+			kind: "one",
+			test: () => true
+		};
+		if (c === "^" || c === "$") return {
+			kind: "edge",
+			end: c === "$"
+		};
+		const found = c === "\\" ? this.#escape() : c;
+		return {
+			kind: "one",
+			test: typeof found === "string" ? this.#literal(found) : found
+		};
+	}
+	#group() {
+		const head = /^\((?:\?(?:P?<[A-Za-z_]\w*>|:))?/.exec(this.#rest(60))?.[0] ?? "(";
+		const after = this.#characters.slice(this.#index + head.length, this.#index + head.length + 3).join("");
+		if (/^\?<?[=!]/.test(after)) throw new Wrong("it looks around ((?= (?! (?<= (?<!), which Prometheus cannot");
+		if (after.startsWith("?")) throw new Wrong(`\`(${after}\` cannot be used; (?i) only at the very beginning`);
+		this.#index += head.length;
+		const node = this.#choice();
+		if (this.#peek() !== ")") throw new Wrong("a ( has no )");
+		this.#index++;
+		return node;
+	}
+	#escape() {
+		const c = this.#peek();
+		if (c === void 0) throw new Wrong("it ends with a single backslash");
+		if (/[1-9]/.test(c)) throw new Wrong(`\\${c} refers back to a group, which Prometheus cannot`);
+		const hex = /^x(?:([0-9a-fA-F]{2})|\{([0-9a-fA-F]{1,6})\})/.exec(this.#rest(9));
+		this.#index += hex?.[0].length ?? 1;
+		const code = Number.parseInt(hex?.[1] ?? hex?.[2] ?? "", 16);
+		if (code <= 1114111) return String.fromCodePoint(code);
+		const known = CLASSES.get(c) ?? CONTROLS.get(c);
+		if (known !== void 0) return known;
+		if (/[A-Za-z0-9]/.test(c) || c > "") throw new Wrong(`\\${c} cannot be used here`);
+		return c;
+	}
+	#set() {
+		this.#index++;
+		const not = this.#peek() === "^";
+		if (not) this.#index++;
+		const tests = [];
+		do {
+			const c = this.#peek();
+			if (c === void 0) throw new Wrong("a [ has no ]");
+			if (c === "[" && this.#characters[this.#index + 1] === ":") throw new Wrong("[: :] cannot be used; write \\d, \\w or \\s");
+			tests.push(this.#member());
+		} while (this.#peek() !== "]");
+		this.#index++;
+		return (c) => tests.some((test) => test(c)) !== not;
+	}
+	#member() {
+		const from = this.#setCharacter();
+		const ranged = this.#peek() === "-" && !["]", void 0].includes(this.#characters[this.#index + 1]);
+		if (typeof from !== "string") {
+			if (ranged) throw new Wrong("a range in [] begins with a class of characters");
+			return from;
+		}
+		if (!ranged) return this.#literal(from);
+		this.#index++;
+		const to = this.#setCharacter();
+		if (typeof to !== "string" || point(to) < point(from)) throw new Wrong("a range in [] ends before it begins");
+		return this.#cased((c) => point(c) >= point(from) && point(c) <= point(to));
+	}
+	#setCharacter() {
+		const c = this.#peek();
+		this.#index++;
+		if (c === void 0) throw new Wrong("a [ has no ]");
+		return c === "\\" ? this.#escape() : c;
+	}
+	#literal(of) {
+		return this.#cased((c) => c === of);
+	}
+	#cased(test) {
+		return this.#anyCase ? (c) => test(c) || test(c.toLowerCase()) || test(c.toUpperCase()) : test;
+	}
+};
+function point(character) {
+	return character.codePointAt(0) ?? 0;
+}
+// src/analysis/pattern.ts
+const MOST_CHARACTERS = 500;
+const MOST_STATES = 5e3;
+function compilePattern(source) {
+	try {
+		if (source.length > MOST_CHARACTERS) throw new Wrong(`it is longer than ${MOST_CHARACTERS} characters`);
+		const program = new Program();
+		const start = program.build(readPattern(source), program.add({ kind: "found" }));
+		return {
+			kind: "pattern",
+			matches: (text) => runs(program.states, start, text)
+		};
+	} catch (error) {
+		if (!(error instanceof Wrong)) throw error;
+		return {
+			kind: "wrong",
+			text: error.message
+		};
+	}
+}
+var Program = class {
+	states = [];
+	add(state) {
+		if (this.states.length >= MOST_STATES) throw new Wrong("it repeats too much");
+		return this.states.push(state) - 1;
+	}
+	build(node, next) {
+		switch (node.kind) {
+			case "one": return this.add({
+				...node,
+				next
+			});
+			case "edge": return this.add({
+				...node,
+				next
+			});
+			case "all": return node.parts.reduceRight((after, part) => this.build(part, after), next);
+			case "any": return this.add({
+				kind: "fork",
+				next: node.parts.map((part) => this.build(part, next))
+			});
+			case "many": return this.#repeat(node.part, node.least, node.most, next);
+		}
+	}
+	#repeat(part, least, most, next) {
+		let start = next;
+		if (most === Number.POSITIVE_INFINITY) {
+			const ways = [next];
+			start = this.add({
+				kind: "fork",
+				next: ways
+			});
+			ways.push(this.build(part, start));
+		} else for (let i = least; i < most; i++) start = this.add({
+			kind: "fork",
+			next: [next, this.build(part, start)]
+		});
+		for (let i = 0; i < least; i++) start = this.build(part, start);
+		return start;
+	}
+};
+function runs(states, start, text) {
+	let current = reached(states, [start], true, text === "");
+	const characters = Array.from(text);
+	for (const [index, character] of characters.entries()) {
+		const next = [];
+		for (const each of current) {
+			const state = states[each];
+			if (state?.kind === "one" && state.test(character)) next.push(state.next);
+		}
+		if (next.length === 0) return false;
+		current = reached(states, next, false, index === characters.length - 1);
+	}
+	return [...current].some((each) => states[each]?.kind === "found");
+}
+function reached(states, from, first, last) {
+	const seen = new Set();
+	const open = [...from];
+	for (let each = open.pop(); each !== void 0; each = open.pop()) {
+		if (seen.has(each)) continue;
+		seen.add(each);
+		const state = states[each];
+		if (state?.kind === "fork") open.push(...state.next);
+		if (state?.kind === "edge" && (state.end ? last : first)) open.push(state.next);
+	}
+	return seen;
+}
+// src/analysis/selector.ts
+const NAME$2 = /[a-zA-Z_:][a-zA-Z0-9_:]*/y;
+const LABEL$1 = /[a-zA-Z_][a-zA-Z0-9_]*/y;
+const OPERATOR = /=~|!~|!=|=/y;
+const SPACE = /\s*/y;
+const STRING = /"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*'|`[^`]*`/y;
+const MOST = 2e3;
+var Mistake = class extends Error {
+	index;
+	constructor(index, message) {
+		super(message);
+		this.index = index;
+	}
+};
+function parseSelector(text) {
+	try {
+		if (text.length > MOST) throw new Mistake(MOST, `the selector is longer than ${MOST} characters`);
+		return {
+			kind: "selector",
+			selector: read$1(text)
+		};
+	} catch (error) {
+		if (!(error instanceof Mistake)) throw error;
+		return {
+			kind: "wrong",
+			column: error.index + 1,
+			text: error.message
+		};
+	}
+}
+function read$1(text) {
+	const begin = skip(text, 0);
+	const name = take$1(NAME$2, text, begin);
+	if (name === void 0) throw new Mistake(begin, "the name of a metric is missing, such as http_requests_total");
+	let end = skip(text, begin + name.length);
+	const matchers = [];
+	if (text[end] === "{") {
+		end = skip(text, end + 1);
+		while (text[end] !== "}") {
+			const [matcher, after] = readMatcher(text, end);
+			matchers.push(matcher);
+			end = skip(text, after);
+			if (text[end] === ",") end = skip(text, end + 1);
+			else if (text[end] !== "}") throw new Mistake(end, `a comma or } must follow the label ${matcher.label}`);
+		}
+		end = skip(text, end + 1);
+	}
+	if (end < text.length) throw new Mistake(end, afterwards(text.slice(end)));
+	return {
+		name,
+		matchers
+	};
+}
+function readMatcher(text, from) {
+	const label = take$1(LABEL$1, text, from);
+	if (label === void 0) throw new Mistake(from, from >= text.length ? "the } is missing" : "the name of a label must stand here");
+	if (label === "__name__") throw new Mistake(from, "the name of the metric stands before the {, not in __name__");
+	const operatorAt = skip(text, from + label.length);
+	const operator = take$1(OPERATOR, text, operatorAt);
+	if (operator === void 0) throw new Mistake(operatorAt, `=, !=, =~ or !~ must follow the label ${label}`);
+	const valueAt = skip(text, operatorAt + operator.length);
+	const literal = take$1(STRING, text, valueAt);
+	if (literal === void 0) throw new Mistake(valueAt, `the value of the label ${label} must stand in quotes`);
+	const value = unquoted(literal, valueAt);
+	if (operator === "=~" || operator === "!~") {
+		const pattern = compilePattern(value);
+		if (pattern.kind === "wrong") throw new Mistake(valueAt, `the pattern of the label ${label}: ${pattern.text}`);
+	}
+	return [{
+		label,
+		operator,
+		value
+	}, valueAt + literal.length];
+}
+function afterwards(rest) {
+	if (rest.startsWith("[")) return "no range may follow: the counter itself is read, and its growth computed here";
+	if (rest.startsWith("(")) return "this is a function; only a metric with its labels can be used";
+	if (/^(offset|@)/.test(rest)) return "no offset and no @ may follow: the value of now is read";
+	return `only a metric with its labels can be used; \`${rest.slice(0, 20)}\` is too much`;
+}
+const ESCAPES = {
+	a: "\x07",
+	b: "\b",
+	f: "\f",
+	n: "\n",
+	r: "\r",
+	t: "	",
+	v: "\v",
+	"\\": "\\",
+	"\"": "\"",
+	"'": "'"
+};
+function unquoted(literal, index) {
+	const inner = literal.slice(1, -1);
+	if (literal.startsWith("`")) return inner;
+	return inner.replaceAll(/\\(?:x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|([0-7]{3})|([\s\S]))/g, (all, hex, unicode, octal, letter) => {
+		const code = hex ?? unicode;
+		if (code !== void 0) return String.fromCharCode(Number.parseInt(code, 16));
+		if (octal !== void 0) return String.fromCharCode(Number.parseInt(octal, 8));
+		const plain = ESCAPES[letter ?? ""];
+		if (plain !== void 0) return plain;
+		throw new Mistake(index, `${all} means nothing in quotes; a backslash in a pattern is written twice, or between backticks`);
+	});
+}
+function withMatcher(selector, label, operator, value) {
+	return {
+		...selector,
+		matchers: [...selector.matchers, {
+			label,
+			operator,
+			value
+		}]
+	};
+}
+function selectorText$2({ name, matchers }) {
+	if (matchers.length === 0) return name;
+	return `${name}{${matchers.map(({ label, operator, value }) => `${label}${operator}${quoted$2(value)}`).join(",")}}`;
+}
+function quoted$2(value) {
+	return `"${value.replaceAll("\\", "\\\\").replaceAll("\"", "\\\"").replaceAll("\n", "\\n")}"`;
+}
+function matcherOf(selector) {
+	const tests = selector.matchers.map((matcher) => {
+		const test = testOf(matcher);
+		return (labels) => test(labels.get(matcher.label) ?? "");
+	});
+	return (name, labels) => name === selector.name && tests.every((test) => test(labels));
+}
+function testOf({ operator, value }) {
+	switch (operator) {
+		case "=": return (text) => text === value;
+		case "!=": return (text) => text !== value;
+		case "=~": return patternOf(value);
+		case "!~": {
+			const matches = patternOf(value);
+			return (text) => !matches(text);
+		}
+	}
+}
+function patternOf(value) {
+	const compiled = compilePattern(value);
+	return compiled.kind === "pattern" ? compiled.matches : () => false;
+}
+function take$1(pattern, text, index) {
+	pattern.lastIndex = index;
+	return pattern.exec(text)?.[0];
+}
+function skip(text, index) {
+	return index + (take$1(SPACE, text, index) ?? "").length;
+}
+// src/checks/counters-source.ts
+const LIMITS = {
+	lines: 5e4,
+	characters: 5e6
+};
+const MOST_PODS = 20;
+const TIMEOUT_MS$2 = 5e3;
+const USUAL = .95;
+async function readCounters(asker, check, aboveSeconds) {
+	const selectors = selectorsOf(check);
+	if ("text" in selectors) return {
+		kind: "unknown",
+		text: selectors.text
+	};
+	const { source } = check;
+	const read = source.kind === "pods" ? await fromPods(asker, source, selectors) : await fromPrometheus(asker, source.at, source.podLabel, selectors);
+	if ("kind" in read) return read;
+	return countersOf(read, selectors, aboveSeconds, asker.workloads());
+}
+function selectorsOf({ requests, errors, slow }) {
+	const found = {};
+	for (const [key, text] of [
+		["requests", requests],
+		["errors", errors],
+		["slow", slow?.selector]
+	]) {
+		if (text === void 0) continue;
+		const parsed = parseSelector(text);
+		if (parsed.kind === "wrong") return { text: `${key}, column ${parsed.column}: ${parsed.text}` };
+		found[key] = parsed.selector;
+	}
+	return {
+		...found,
+		requests: found.requests ?? {
+			name: "",
+			matchers: []
+		}
+	};
+}
+function namesOf$1({ requests, errors, slow }) {
+	return new Set([
+		requests.name,
+		...errors === void 0 ? [] : [errors.name],
+		...slow === void 0 ? [] : [`${slow.name}_bucket`, `${slow.name}_count`]
+	]);
+}
+async function fromPods(asker, { path, port: asked }, selectors) {
+	const wanted = namesOf$1(selectors);
+	const pods = asker.workloads().flatMap(({ namespace, stable, canary }) => [stable, canary].flatMap(({ serving }) => serving.toSorted((a, b) => (a.metadata.name ?? "").localeCompare(b.metadata.name ?? "")).slice(0, MOST_PODS).map((pod) => ({
+		namespace,
+		pod
+	}))));
+	const found = {
+		samples: [],
+		pods: [],
+		notes: []
+	};
+	await Promise.all(pods.map(async ({ namespace, pod }) => {
+		const name = pod.metadata.name ?? "";
+		const page = await pageOf$1(asker, {
+			kind: "Pod",
+			namespace,
+			name,
+			port: asked ?? pod.spec.containers[0]?.ports?.[0]?.containerPort ?? 80
+		}, path, wanted);
+		if ("text" in page) return void found.notes.push(`Pod/${name} ${path}: ${page.text}`);
+		found.pods.push(name);
+		found.samples.push(...page.samples.map((sample) => ({
+			...sample,
+			pod: name
+		})));
+		found.notes.push(...page.problems.map((problem) => `Pod/${name} ${path}, ${problem}`));
+	}));
+	if (found.pods.length > 0) return found;
+	const [first = "no pod serves"] = found.notes;
+	return {
+		kind: "unknown",
+		text: `no metrics page could be read: ${first}`
+	};
+}
+async function pageOf$1(asker, target, path, wanted) {
+	try {
+		const options = {
+			timeoutMs: TIMEOUT_MS$2,
+			maxBytes: LIMITS.characters + 1,
+			signal: asker.signal
+		};
+		const { status, body } = await asker.proxy(target, path, options);
+		if (status !== 200) return { text: `answered ${status}` };
+		const page = parsePage(body, LIMITS, (name) => wanted.has(name));
+		return page.kind === "no-page" ? { text: page.text } : page;
+	} catch (error) {
+		return { text: `gave no answer (${messageOf(error)})` };
+	}
+}
+async function fromPrometheus(asker, source, podLabel, selectors) {
+	const workloads = asker.workloads();
+	const names = ["stable", "canary"].flatMap((side) => podNames(workloads, side) ?? []);
+	if (names.length === 0) return {
+		kind: "unknown",
+		text: "there are no pods to ask for"
+	};
+	const { requests, errors, slow } = selectors;
+	const asked = [
+		requests,
+		...errors === void 0 ? [] : [errors],
+		...slow === void 0 ? [] : [{
+			...slow,
+			name: `${slow.name}_bucket`
+		}, {
+			...slow,
+			name: `${slow.name}_count`
+		}]
+	];
+	const found = {
+		samples: [],
+		pods: [],
+		notes: []
+	};
+	const distinct = new Map(asked.map((selector) => [selectorText$2(selector), selector]));
+	for (const selector of distinct.values()) {
+		const result = await instantQuery(asker, source, selectorText$2(withMatcher(selector, podLabel, "=~", names.join("|"))), TIMEOUT_MS$2);
+		if (result.kind !== "series") return {
+			kind: "unknown",
+			text: `Prometheus could not be asked: ${result.text}`
+		};
+		for (const { labels, value } of result.series) {
+			const pod = labels[podLabel] ?? "";
+			const { __name__: name = selector.name, ...others } = labels;
+			found.samples.push({
+				name,
+				labels: new Map(Object.entries(others)),
+				value: numberOf$1(value),
+				pod
+			});
+		}
+	}
+	const pods = new Set(found.samples.map(({ pod }) => pod));
+	if (pods.size > 0) return {
+		...found,
+		pods: [...pods]
+	};
+	return {
+		kind: "unknown",
+		text: `Prometheus has no series ${selectorText$2(requests)} of these pods, or they had no request yet`
+	};
+}
+function countersOf({ samples, pods, notes }, { requests, errors, slow }, aboveSeconds, workloads) {
+	const isRequest = matcherOf(requests);
+	const counted = samples.filter(({ name, labels }) => isRequest(name, labels)).map(counterOf);
+	const isError = errors === void 0 ? void 0 : matcherOf(errors);
+	const metrics = {};
+	if (isError !== void 0) {
+		if (counted.length === 0) return {
+			kind: "unknown",
+			text: `there is no ${selectorText$2(requests)} yet: no request, or another name`
+		};
+		metrics.errors = {
+			requests: counted,
+			bad: samples.filter(({ name, labels }) => isError(name, labels)).map(counterOf),
+			pods
+		};
+	}
+	if (slow === void 0) return {
+		kind: "read",
+		metrics,
+		notes
+	};
+	const bound = aboveSeconds ?? usualOf(samples, slow, workloads);
+	const isSlow = matcherOf(slow);
+	const buckets = samples.filter(({ name, labels }) => isSlow(name.replace(/_(bucket|count)$/, ""), withoutLe(labels)));
+	const taken = bound === void 0 ? void 0 : boundOf(buckets, slow.name, bound);
+	if (taken === void 0 || taken.kind === "none") return errors === void 0 ? {
+		kind: "unknown",
+		text: taken?.text ?? `there is no histogram ${slow.name} yet`
+	} : {
+		kind: "read",
+		metrics,
+		notes
+	};
+	const byPod = pods.flatMap((pod) => {
+		return slowOf(buckets.filter((sample) => sample.pod === pod), slow.name, taken.le).map((sample) => ({
+			...sample,
+			pod
+		}));
+	});
+	metrics.slow = {
+		requests: byPod.map(({ labels, pod, total }) => ({
+			series: labelsText(labels),
+			pod,
+			value: total
+		})),
+		bad: byPod.map(({ labels, pod, slow: bad }) => ({
+			series: labelsText(labels),
+			pod,
+			value: bad
+		})),
+		pods
+	};
+	return {
+		kind: "read",
+		metrics,
+		aboveSeconds: taken.le,
+		notes
+	};
+}
+function counterOf({ name, labels, pod, value }) {
+	return {
+		series: `${name}${labelsText(labels)}`,
+		pod,
+		value
+	};
+}
+function withoutLe(labels) {
+	return new Map([...labels].filter(([label]) => label !== "le"));
+}
+function usualOf(samples, slow, workloads) {
+	const stable = new Set(workloads.flatMap((workload) => workload.stable.pods.map(({ metadata }) => metadata.name ?? "")));
+	const isSlow = matcherOf(slow);
+	const quick = new Map();
+	for (const { name, labels, pod, value } of samples) {
+		if (name !== `${slow.name}_bucket` || !stable.has(pod) || !isSlow(slow.name, withoutLe(labels))) continue;
+		const le = numberOf$1(labels.get("le") ?? "");
+		quick.set(le, (quick.get(le) ?? 0) + value);
+	}
+	const all = quick.get(Number.POSITIVE_INFINITY) ?? 0;
+	const bounds = [...quick.keys()].filter(Number.isFinite).toSorted((a, b) => a - b);
+	return all === 0 ? void 0 : bounds.find((le) => (quick.get(le) ?? 0) >= all * USUAL) ?? bounds.at(-1);
+}
+// src/checks/compare.ts
+const LEAST_BAD = 5;
+const MARGINS = {
+	errors: .01,
+	slow: .05
+};
+const SHOWN_ODDITIES = 5;
+var Comparison = class {
+	check;
+	#asker;
+	#shared;
+	#state;
+	#aboveSeconds;
+	#before;
+	#quiet = {
+		errors: [],
+		slow: []
+	};
+	#step = freshStep();
+	#unknown = "nothing has been read yet";
+	#odd = [];
+	constructor(asker, check, shared, state) {
+		this.#asker = asker;
+		this.check = check;
+		this.#shared = shared;
+		this.#state = state;
+		this.#aboveSeconds = state?.aboveSeconds ?? check.slow?.aboveSeconds;
+	}
+	get state() {
+		return this.#state;
+	}
+	get isFixed() {
+		return this.#state !== void 0;
+	}
+	async observe() {
+		const read = await this.#read();
+		if (read === void 0) return;
+		const before = this.#before;
+		this.#before = read;
+		if (before === void 0) return;
+		for (const metric of metricsOf(this.check)) {
+			const difference = differenceBetween(before, read, metric, armsOf(this.#asker));
+			if (difference !== void 0) this.#quiet[metric].push(difference.pods.stable);
+		}
+	}
+	fix() {
+		if (this.#state !== void 0) return;
+		const metrics = {};
+		for (const metric of metricsOf(this.check)) {
+			const dispersion = dispersionOf(this.#quiet[metric]).phi;
+			metrics[metric] = {
+				dispersion,
+				evidence: noEvidence(this.#rule(metric, dispersion))
+			};
+		}
+		this.#state = {
+			metrics,
+			...this.#aboveSeconds === void 0 ? {} : { aboveSeconds: this.#aboveSeconds }
+		};
+		this.#before = void 0;
+	}
+	rebase() {
+		this.#before = void 0;
+		this.#step = freshStep();
+	}
+	async look() {
+		const read = await this.#read();
+		const state = this.#state;
+		if (read === void 0 || state === void 0) return {
+			kind: "inconclusive",
+			text: this.#unknown,
+			lines: this.#lines()
+		};
+		const before = this.#before;
+		this.#before = read;
+		if (before === void 0) return {
+			kind: "inconclusive",
+			text: "the first reading",
+			lines: []
+		};
+		for (const metric of metricsOf(this.check)) this.#add(before, read, metric, state);
+		return this.#failure() ?? {
+			kind: "pass",
+			text: this.#figures(),
+			lines: this.#lines()
+		};
+	}
+	#add(before, read, metric, state) {
+		const known = state.metrics[metric];
+		const difference = differenceBetween(before, read, metric, armsOf(this.#asker));
+		if (known === void 0 || difference === void 0) return;
+		const { canary, stable } = difference;
+		const evidence = addStratum(known.evidence, {
+			canary,
+			stable
+		}, this.#rule(metric, known.dispersion));
+		this.#state = {
+			...state,
+			metrics: {
+				...this.#state?.metrics,
+				[metric]: {
+					...known,
+					evidence
+				}
+			}
+		};
+		const step = this.#step[metric];
+		this.#step[metric] = {
+			canary: sumCounts(step.canary, canary),
+			stable: sumCounts(step.stable, stable)
+		};
+		for (const odd of difference.odd) this.#note(oddityText(odd));
+	}
+	#note(text) {
+		if (!this.#odd.includes(text)) this.#odd.push(text);
+		if (this.#odd.length > SHOWN_ODDITIES) this.#odd.shift();
+	}
+	#failure() {
+		for (const metric of metricsOf(this.check)) {
+			const known = this.#state?.metrics[metric];
+			if (known === void 0) continue;
+			const rule = this.#rule(metric, known.dispersion);
+			const verdict = verdictOf(known.evidence, rule);
+			if (!verdict.failed) continue;
+			const { canary, stable } = known.evidence;
+			const needed = Math.round(Math.exp(logNeeded(rule)));
+			const against = verdict.why === "limit" ? `more than ${percentText(this.check.most ?? 1)}, which is bad whatever the old version does` : `more than ${this.check.tolerated} times as many`;
+			return {
+				kind: "fail",
+				text: `${this.#word(metric, canary, "new")}, ${this.#word(metric, stable, "old")}: ${timesText(verdict.evidence)} times likelier if they are ${against}; ${needed} times are enough`,
+				lines: this.#lines()
+			};
+		}
+	}
+	planned(strict) {
+		const failure = this.#failure();
+		if (failure !== void 0) return failure;
+		const state = this.#state;
+		if (state === void 0) return {
+			kind: "inconclusive",
+			text: this.#unknown,
+			lines: this.#lines()
+		};
+		const texts = [];
+		for (const metric of metricsOf(this.check)) {
+			const known = state.metrics[metric];
+			const counts = strict ? this.#step[metric] : known?.evidence;
+			if (counts === void 0) continue;
+			const judged = passes(counts, {
+				least: this.check.atLeast,
+				...strict && this.check.strict ? { margin: MARGINS[metric] } : {}
+			});
+			if (!judged.passed) {
+				const why = counts.canary.total === 0 ? ` (${this.#unknown === "" ? "no request came to the new version" : this.#unknown})` : "";
+				return {
+					kind: "inconclusive",
+					text: `${metric}: ${judged.text}${why}`,
+					lines: this.#lines()
+				};
+			}
+			texts.push(`${metric}: ${judged.text}`);
+		}
+		return {
+			kind: "pass",
+			text: texts.join("; "),
+			lines: this.#lines()
+		};
+	}
+	#figures() {
+		return metricsOf(this.check).flatMap((metric) => {
+			const evidence = this.#state?.metrics[metric]?.evidence;
+			return evidence === void 0 ? [] : [`${this.#word(metric, evidence.canary, "new")}, ${this.#word(metric, evidence.stable, "old")}`];
+		}).join("; ");
+	}
+	#word(metric, counts, which) {
+		const bad = metric === "errors" ? "failed" : `took longer than ${this.#aboveSeconds ?? 0} s`;
+		return `${counts.bad} of ${counts.total} requests (${percentText(rateOf(counts))}) to the ${which} version ${bad}`;
+	}
+	#lines() {
+		const dispersed = metricsOf(this.check).flatMap((metric) => {
+			const phi = this.#state?.metrics[metric]?.dispersion ?? 1;
+			return phi > 1 ? [`${metric} fall on the old version's pods ${phi.toFixed(1)} times as unevenly as by chance: it takes as much more to fail`] : [];
+		});
+		return [
+			this.#figures(),
+			...dispersed,
+			...this.#odd
+		].filter((line) => line !== "");
+	}
+	#rule(metric, dispersion) {
+		const { falseAlarms, tolerated, most } = this.check;
+		return {
+			alpha: falseAlarms,
+			metrics: this.#shared,
+			tolerated,
+			dispersion,
+			leastBad: LEAST_BAD,
+			...metric === "errors" && most !== void 0 ? { limit: most } : {}
+		};
+	}
+	async #read() {
+		const found = await readCounters(this.#asker, this.check, this.#aboveSeconds);
+		if (found.kind === "unknown") {
+			this.#unknown = found.text;
+			this.#note(found.text);
+			return;
+		}
+		this.#unknown = "";
+		this.#aboveSeconds = found.aboveSeconds ?? this.#aboveSeconds;
+		for (const note of found.notes) this.#note(note);
+		return found;
+	}
+};
+function freshStep() {
+	return {
+		errors: {
+			canary: NOTHING,
+			stable: NOTHING
+		},
+		slow: {
+			canary: NOTHING,
+			stable: NOTHING
+		}
+	};
+}
+function metricsOf({ errors, slow }) {
+	return [...errors === void 0 ? [] : ["errors"], ...slow === void 0 ? [] : ["slow"]];
+}
+function differenceBetween(before, after, metric, armOf) {
+	const [from, to] = [before.metrics[metric], after.metrics[metric]];
+	return from === void 0 || to === void 0 ? void 0 : differenceOf(from, to, armOf);
+}
+function armsOf(asker) {
+	const workloads = asker.workloads();
+	const arms = new Map();
+	for (const { stable, canary } of workloads) {
+		for (const { metadata } of stable.pods) arms.set(metadata.name ?? "", "stable");
+		for (const { metadata } of canary.pods) arms.set(metadata.name ?? "", "canary");
+	}
+	return (pod) => arms.get(pod);
+}
+function timesText(evidence) {
+	return evidence >= 1e6 ? "over a million" : String(Math.round(evidence));
+}
+// src/checks/spec.ts
+function expandedTexts(check) {
+	const sourceTexts = (source) => [..."url" in source ? [source.url] : [], ...Object.values(source.headers)];
+	switch (check.kind) {
+		case "http":
+		case "version": return [...check.url === void 0 ? [] : [check.url], ...Object.values(check.headers)];
+		case "prometheus": return sourceTexts(check.source);
+		case "web": return [check.url, ...Object.values(check.headers)];
+		case "compare": return check.source.kind === "prometheus" ? sourceTexts(check.source.at) : [];
+		case "pods":
+		case "job":
+		case "command": return [];
+	}
+}
+function jobsNamed(steps, checks) {
+	return steps.flatMap((step) => {
+		if (step.kind === "job") return step.names;
+		if (step.kind !== "check") return [];
+		return step.names.flatMap((name) => {
+			const check = checks[name];
+			return check?.kind === "job" ? [check.job] : [];
+		});
+	});
+}
+function checksAsked(steps, checks) {
+	const named = new Set(steps.flatMap((step) => step.kind === "check" ? step.names : []));
+	return Object.values(checks).filter(({ name, throughout }) => throughout !== void 0 || named.has(name));
+}
+// src/rollout/compare-monitor.ts
+const OBSERVE_MS = 5e3;
+const TELL_MS = 6e4;
+var CompareMonitor = class {
+	check;
+	#engine;
+	#comparison;
+	#stop = new AbortController();
+	#signal;
+	#begun = false;
+	#toldAt = 0;
+	constructor(engine, check, shared, stop) {
+		this.check = check;
+		this.#engine = engine;
+		this.#signal = AbortSignal.any([stop, this.#stop.signal]);
+		const state = engine.o.book.record.analysis?.[check.name];
+		this.#comparison = new Comparison(askerOf(engine, this.#signal), check, shared, state);
+		this.#run();
+	}
+	get state() {
+		return this.#comparison.state;
+	}
+	begin() {
+		if (this.#begun) return;
+		this.#begun = true;
+		this.#engine.o.reporter.emit({
+			kind: "line",
+			text: `check ${this.check.name}: compares from here on`
+		});
+	}
+	close() {
+		this.#stop.abort();
+	}
+	settled(strict) {
+		return Promise.resolve(this.#comparison.planned(strict));
+	}
+	async asStep(strict) {
+		this.begin();
+		const end = this.#engine.now + this.check.timeoutMs;
+		for (;;) {
+			const verdict = this.#comparison.planned(strict);
+			if (verdict.kind !== "inconclusive" || this.#engine.now >= end) return verdict;
+			this.#engine.o.reporter.emit({
+				kind: "waiting",
+				text: `check ${this.check.name}: ${verdict.text}`
+			});
+			await this.#engine.pause(Math.min(this.check.intervalMs, end - this.#engine.now));
+		}
+	}
+	async #run() {
+		const { clock } = this.#engine.o;
+		while (!this.#signal.aborted) {
+			const ms = await this.#round().catch((error) => {
+				this.#engine.o.reporter.emit({
+					kind: "line",
+					level: "warning",
+					text: `check ${this.check.name}: ${messageOf(error)}`
+				});
+				return this.check.intervalMs;
+			});
+			await clock.sleep(ms, this.#signal);
+		}
+	}
+	async #round() {
+		const warmAt = this.#engine.shareSince + this.check.warmUpMs;
+		if (!this.#begun || this.#engine.now < warmAt) {
+			if (this.#comparison.isFixed) this.#comparison.rebase();
+			else await this.#comparison.observe();
+			return this.#begun ? Math.max(1, Math.min(OBSERVE_MS, warmAt - this.#engine.now)) : OBSERVE_MS;
+		}
+		this.#comparison.fix();
+		const verdict = await this.#comparison.look();
+		if (this.#signal.aborted) return 0;
+		if (verdict.kind === "fail") stopRollout(this.#engine, this.check, verdict);
+		this.#tell(verdict);
+		return this.check.intervalMs;
+	}
+	#tell({ kind, text }) {
+		if (kind !== "pass" || this.#engine.now - this.#toldAt < TELL_MS) return;
+		this.#toldAt = this.#engine.now;
+		this.#engine.o.reporter.emit({
+			kind: "line",
+			text: `check ${this.check.name}: so far ${text}`
+		});
+	}
+};
+// src/rollout/monitors.ts
+var Monitors = class {
+	#engine;
+	#steps;
+	#stop = new AbortController();
+	#running = new Map();
+	#comparisons = new Map();
+	constructor(engine, steps) {
+		this.#engine = engine;
+		this.#steps = steps;
+		const asked = checksAsked(steps, engine.o.book.record.checks).filter((check) => check.kind === "compare");
+		const shared = asked.reduce((sum, check) => sum + metricsOf(check).length, 0);
+		if (engine.workloads.length === 0) return;
+		for (const check of asked) this.#comparisons.set(check.name, new CompareMonitor(engine, check, shared, this.#stop.signal));
+	}
+	begin(index) {
+		for (const check of Object.values(this.#engine.o.book.record.checks)) {
+			const stretch = stretchOf(check, this.#steps);
+			if (stretch === void 0 || index < stretch.first || index > stretch.last) continue;
+			if (this.#running.has(check.name)) continue;
+			const comparison = this.#comparisons.get(check.name);
+			comparison?.begin();
+			const monitor = comparison ?? (check.kind === "compare" ? void 0 : new Monitor(this.#engine, check, this.#stop.signal));
+			if (monitor === void 0) continue;
+			this.#running.set(check.name, {
+				monitor,
+				last: stretch.last
+			});
+			if (comparison === void 0) this.#engine.o.reporter.emit({
+				kind: "line",
+				text: `check ${check.name}: asked from here on`
+			});
+		}
+	}
+	async say(index) {
+		const said = [];
+		for (const { monitor } of this.#running.values()) said.push({
+			check: monitor.check,
+			verdict: await monitor.settled(this.#isLastEnd(monitor.check, index))
+		});
+		return said;
+	}
+	#isLastEnd(check, index) {
+		const last = stretchOf(check, this.#steps)?.last ?? this.#steps.length - 1;
+		return !this.#steps.some((step, at) => at > index && (step.kind === "wait" && at <= last && check.throughout !== void 0 || step.kind === "check" && step.names.includes(check.name)));
+	}
+	over(index) {
+		for (const [name, { monitor, last }] of this.#running) {
+			if (index < last) continue;
+			if (!this.#comparisons.has(name)) monitor.close();
+			this.#running.delete(name);
+		}
+	}
+	async compared(check, index) {
+		const monitor = this.#comparisons.get(check.name);
+		if (monitor === void 0) throw new Error(`no comparison ${check.name}`);
+		return monitor.asStep(this.#isLastEnd(check, index));
+	}
+	get analysis() {
+		const states = [...this.#comparisons].flatMap(([name, { state }]) => state === void 0 ? [] : [[name, state]]);
+		return states.length === 0 ? {} : { analysis: Object.fromEntries(states) };
+	}
+	close() {
+		this.#stop.abort();
+		this.#running.clear();
+		this.#engine.trouble = void 0;
+	}
+};
+function stretchOf({ throughout }, steps) {
+	if (throughout === void 0) return void 0;
+	const texts = steps.map(stepText);
+	const stands = steps.findIndex(({ kind }) => kind === "weight" || kind === "mirror");
+	const first = throughout.from === void 0 ? Math.max(0, stands) : texts.indexOf(throughout.from);
+	const last = throughout.until === void 0 ? steps.length - 1 : texts.lastIndexOf(throughout.until);
+	return first < 0 || last < first ? void 0 : {
+		first,
+		last
+	};
+}
 // src/rollout/steps.ts
 async function runSteps(engine, steps, passes) {
-	const monitors = new Monitors(engine);
+	const monitors = new Monitors(engine, steps);
 	try {
 		return await withMonitors(engine, monitors, steps, passes);
 	} finally {
@@ -20973,7 +23045,7 @@ async function withMonitors(engine, monitors, steps, passes) {
 		};
 		await engine.reach(goal, book.record.timeoutMs);
 		if (step.kind === "weight" || step.kind === "switch") engine.shareSince = engine.now;
-		if (!skip.everything) monitors.begin(steps, index);
+		if (!skip.everything) monitors.begin(index);
 		let verdict;
 		try {
 			verdict = await doStep(engine, monitors, step, goal, skip);
@@ -20994,6 +23066,7 @@ async function withMonitors(engine, monitors, steps, passes) {
 		if (verdict.kind === "pause") {
 			await book.save({
 				...tested(engine),
+				...monitors.analysis,
 				phase: "paused",
 				reason: verdict.text
 			}, {
@@ -21028,6 +23101,7 @@ async function withMonitors(engine, monitors, steps, passes) {
 			};
 			await book.save({
 				...tested(engine),
+				...monitors.analysis,
 				...rest
 			}, over, {
 				kind: "paused",
@@ -21042,6 +23116,7 @@ async function withMonitors(engine, monitors, steps, passes) {
 		}
 		await book.save({
 			...tested(engine),
+			...monitors.analysis,
 			step: index + 1,
 			phase: "progressing"
 		}, over);
@@ -21070,7 +23145,7 @@ async function doStep(engine, monitors, step, goal, passes) {
 				text: "passed by promote"
 			};
 			await engine.watchFor(goal, step.ms);
-			return settled(engine, monitors, () => engine.watchFor(goal, step.ms));
+			return settled(engine, monitors, goal.index, () => engine.watchFor(goal, step.ms));
 		case "approve":
 			if (approved) return {
 				kind: "pass",
@@ -21086,7 +23161,13 @@ async function doStep(engine, monitors, step, goal, passes) {
 				kind: "pass",
 				text: "passed by promote"
 			};
-			return checks(engine, monitors, step.names, approved);
+			return checks(engine, monitors, step.names, goal.index, approved);
+		case "warm-up":
+			if (passes.everything) return {
+				kind: "pass",
+				text: "passed by promote"
+			};
+			return warmedUp(engine, approved);
 		case "job":
 			for (const name of step.names) await runJob(engine, name);
 			return {
@@ -21095,14 +23176,23 @@ async function doStep(engine, monitors, step, goal, passes) {
 			};
 	}
 }
-async function settled(engine, monitors, extend) {
+async function warmedUp(engine, approved) {
+	const { warmUp: spec } = engine.o.book.record;
+	if (spec === void 0) throw new Error("the record does not say how to warm up");
+	const run = () => warmUp(askerOf(engine), spec);
+	return decided$3(engine, {
+		what: "warm-up",
+		onInconclusive: spec.onInconclusive
+	}, await run(), approved, run);
+}
+async function settled(engine, monitors, index, extend) {
 	const texts = ["nothing failed"];
 	let extended = false;
-	for (const { check, verdict } of await monitors.say()) {
-		const said = await decided$3(engine, check, verdict, false, async () => {
+	for (const { check, verdict } of await monitors.say(index)) {
+		const said = await decided$3(engine, askedBy(check), verdict, false, async () => {
 			if (!extended) await extend();
 			extended = true;
-			const [again] = (await monitors.say()).filter((each) => each.check.name === check.name);
+			const [again] = (await monitors.say(index)).filter((each) => each.check.name === check.name);
 			return again?.verdict ?? verdict;
 		});
 		if (said.kind === "pause") return said;
@@ -21113,7 +23203,7 @@ async function settled(engine, monitors, extend) {
 		text: texts.join("; ")
 	};
 }
-async function checks(engine, monitors, names, approved) {
+async function checks(engine, monitors, names, index, approved) {
 	const texts = [];
 	const asker = askerOf(engine);
 	for (const name of names) {
@@ -21123,8 +23213,8 @@ async function checks(engine, monitors, names, approved) {
 			code: "check-unknown",
 			message: `check ${name} is not in the record`
 		});
-		const run = () => check.kind === "compare" ? monitors.compared(check) : runCheck(asker, check);
-		const said = await decided$3(engine, check, await run(), approved, run);
+		const run = () => check.kind === "compare" ? monitors.compared(check, index) : runCheck(asker, check);
+		const said = await decided$3(engine, askedBy(check), await run(), approved, run);
 		if (said.kind === "pause") return said;
 		texts.push(said.text);
 	}
@@ -21133,23 +23223,29 @@ async function checks(engine, monitors, names, approved) {
 		text: texts.join("; ")
 	};
 }
-async function decided$3(engine, check, verdict, approved, again) {
-	const { name, onInconclusive } = check;
+function askedBy({ name, onInconclusive }) {
+	return {
+		what: `check ${name}`,
+		onInconclusive
+	};
+}
+async function decided$3(engine, asked, verdict, approved, again) {
+	const { what, onInconclusive } = asked;
 	const { reporter } = engine.o;
 	reporter.emit({
 		kind: "line",
-		text: `check ${name}: ${verdict.kind}, ${verdict.text}`
+		text: `${what}: ${verdict.kind}, ${verdict.text}`
 	});
 	if (verdict.kind === "pass") return {
 		kind: "pass",
 		text: verdict.text
 	};
-	if (verdict.kind === "fail") throw new HeadgateError(checkFailure(check, verdict));
+	if (verdict.kind === "fail") throw new HeadgateError(checkFailure(what, verdict));
 	if (approved) return {
 		kind: "pass",
 		text: `${verdict.text}; a person said go on`
 	};
-	const unknown = `check ${name} could not tell: ${verdict.text}`;
+	const unknown = `${what} could not tell: ${verdict.text}`;
 	switch (onInconclusive) {
 		case "pause": return {
 			kind: "pause",
@@ -21170,7 +23266,7 @@ async function decided$3(engine, check, verdict, approved, again) {
 			code: "check-inconclusive",
 			message: `${unknown}; on-inconclusive is abort`,
 			evidence: [{
-				title: `check ${name}`,
+				title: what,
 				lines: verdict.lines
 			}],
 			next: "see why it cannot tell, and deploy again; or let a person decide, on-inconclusive: pause"
@@ -21181,7 +23277,7 @@ async function decided$3(engine, check, verdict, approved, again) {
 				text: `${unknown}; once more`
 			});
 			return decided$3(engine, {
-				...check,
+				what,
 				onInconclusive: "pause"
 			}, await again(), approved, again);
 	}
@@ -21351,7 +23447,13 @@ async function cancelled(engine) {
 function restingSentence(engine) {
 	if (engine.workloads.length === 0) return "nothing was deleted; it rests as it is";
 	if (engine.o.book.record.downSince !== void 0) return "it rests DOWN, with no pods: nothing serves until it is deployed again or aborted";
-	return "it rests where it is, locked; users are served";
+	const silent = engine.workloads.filter((workload) => !serves(engine.view(workload)));
+	if (silent.length === 0) return "it rests where it is, locked; users are served";
+	return `it rests where it is, locked; no pod of ${silent.map(({ name }) => `Deployment/${name}`).join(", ")} is ready, so nothing of it serves until it is deployed again or aborted`;
+}
+function serves(view) {
+	const others = otherPods(view).filter((pod) => isServing(pod, 0, view.now));
+	return sideOf$4(view, "stable").serving + sideOf$4(view, "next").serving + others.length > 0;
 }
 async function stopped(engine, failure) {
 	const { book, reporter } = engine.o;
@@ -21389,6 +23491,321 @@ async function stopped(engine, failure) {
 			failure: second
 		};
 	}
+}
+// src/checks/update-target.ts
+function serviceOf({ service }, services, home) {
+	if (service === void 0) return services[0];
+	return services.find(({ name }) => name === service) ?? {
+		namespace: home,
+		name: service
+	};
+}
+function targetOf$1(checker, { namespace, name }, live, template) {
+	const wanted = (live?.spec.ports ?? []).filter(({ protocol = "TCP" }) => protocol === "TCP").filter((port) => checker.port === void 0 || names(port, checker.port));
+	const probed = wanted.find((port) => probeBehind(port, template) !== void 0);
+	const port = probed ?? wanted[0];
+	const probe = probed === void 0 ? void 0 : probeBehind(probed, template);
+	const secure = probe === void 0 ? port !== void 0 && speaksTls(port) : probe.scheme === "HTTPS";
+	return {
+		proxy: {
+			kind: "Service",
+			namespace,
+			name,
+			port: port?.port ?? checker.port ?? 80,
+			...secure ? { scheme: "https" } : {}
+		},
+		path: checker.path ?? probe?.path ?? "/"
+	};
+}
+function names({ name, port }, wanted) {
+	return port === wanted || name === wanted;
+}
+function speaksTls({ name, port, appProtocol }) {
+	return appProtocol === "https" || name === "https" || port === 443;
+}
+function probeBehind({ port, targetPort = port }, template) {
+	for (const container of template?.spec.containers ?? []) {
+		const probe = container.readinessProbe?.httpGet;
+		const behind = numberOf(container, targetPort);
+		if (probe !== void 0 && behind !== void 0 && numberOf(container, probe.port) === behind) return probe;
+	}
+}
+function numberOf({ ports = [] }, port) {
+	return typeof port === "number" ? port : ports.find(({ name }) => name === port)?.containerPort;
+}
+const LONGEST_VERSION = 80;
+function versionIn(answer, known, where) {
+	if (where === void 0) return theOneIn([...Object.values(answer.headers), answer.body].join("\n"), known);
+	const told = toldBy(answer, where)?.trim().slice(0, LONGEST_VERSION);
+	return told === void 0 || told === "" ? void 0 : theOneIn(told, known) ?? told;
+}
+function toldBy({ headers, body }, where) {
+	switch (where.kind) {
+		case "header": return headers[where.name.toLowerCase()];
+		case "pattern": return new RegExp(where.pattern).exec(body)?.[1];
+		case "json": {
+			const value = valueAt(body, where.path);
+			return typeof value === "string" || typeof value === "number" ? String(value) : void 0;
+		}
+	}
+}
+function valueAt(body, path) {
+	try {
+		return valueAtPath(parseJson(body), path);
+	} catch {
+		return;
+	}
+}
+function theOneIn(text, known) {
+	const found = [...new Set(known)].filter((version) => wordOf(version).test(text));
+	return found.length === 1 ? found[0] : void 0;
+}
+function wordOf(version) {
+	const literal = version.replaceAll(/[\\^$.*+?()[\]{}|]/g, String.raw`\$&`);
+	return new RegExp(String.raw`(?<![\w.-])v?${literal}(?![\w+-]|\.\w)`);
+}
+function apiServerText({ status, body }) {
+	if (status < 400) return void 0;
+	if (/^error trying to reach service/i.test(body)) return body.trim();
+	const value = valueAt(body, "$");
+	if (typeof value !== "object" || value === null) return void 0;
+	const { kind, apiVersion, message } = value;
+	if (kind !== "Status" || apiVersion !== "v1") return void 0;
+	return typeof message === "string" ? message : `status ${status}`;
+}
+// src/checks/update-checker.ts
+const MAX_BYTES = 65536;
+const PATIENCE = 3;
+const SELDOM_MS = 1e4;
+const STRETCHED = [{
+	after: 36e5,
+	atLeast: 1e4
+}, {
+	after: 6e5,
+	atLeast: 5e3
+}];
+const LAST_LOOK_MS = 1e3;
+const TOLD = 10;
+const NAME$1 = "update checker";
+async function checked$1(session, book, work) {
+	const poller = pollerOf(session, book);
+	if (poller === void 0) return work();
+	poller.run();
+	try {
+		return await work();
+	} finally {
+		await poller.end();
+	}
+}
+function pollerOf(session, book) {
+	const { updateChecker: checker } = book.record;
+	if (checker === void 0) return void 0;
+	try {
+		const asking = askingOf(session, book, checker);
+		return asking === void 0 ? void 0 : new Poller(session, book, checker, asking);
+	} catch (error) {
+		session.deps.reporter.emit({
+			kind: "line",
+			text: `${NAME$1}: left out, ${failureOf(error).message}`
+		});
+		return;
+	}
+}
+function askingOf(session, book, checker) {
+	const { client, fetchUrl, expand } = session.deps;
+	const headers = Object.fromEntries(Object.entries(checker.headers).map(([name, value]) => [name, expand(value)]));
+	const more = (signal) => signal === void 0 ? {} : { signal };
+	if (checker.url !== void 0) {
+		const url = expand(checker.url);
+		return {
+			target: checker.url,
+			ask: (timeoutMs, signal) => fetchUrl({
+				url,
+				headers,
+				timeoutMs,
+				fresh: true,
+				maxBytes: MAX_BYTES,
+				...more(signal)
+			})
+		};
+	}
+	const service = serviceOf(checker, book.record.services, book.record.namespace);
+	if (service === void 0) return void 0;
+	const workload = book.record.services.find(({ name }) => name === service.name)?.workload ?? "";
+	const template = book.payload.versions[`${service.namespace}/${workload}`]?.stable;
+	const now = () => targetOf$1(checker, service, session.world.service(service.namespace, service.name), template);
+	const { proxy, path } = now();
+	return {
+		target: `Service/${service.name} port ${proxy.port ?? ""}${path === "/" ? "" : ` ${path}`}`,
+		ask: (timeoutMs, signal) => {
+			const target = now();
+			return client.proxy(target.proxy, target.path, {
+				headers,
+				timeoutMs,
+				maxBytes: MAX_BYTES,
+				...more(signal)
+			});
+		}
+	};
+}
+var Poller = class {
+	#session;
+	#book;
+	#checker;
+	#asking;
+	#stop = new AbortController();
+	#startedAt;
+	#samples = [];
+	#vain = 0;
+	#windows = 0;
+	#downSince;
+	constructor(session, book, checker, asking) {
+		this.#session = session;
+		this.#book = book;
+		this.#checker = checker;
+		this.#asking = asking;
+		this.#startedAt = session.deps.clock.now();
+	}
+	async run() {
+		const { clock } = this.#session.deps;
+		const { signal } = this.#stop;
+		try {
+			while (!signal.aborted) {
+				if (this.#session.polls.left <= 0) return this.#tell("this run has asked often enough; it ends here");
+				const begun = clock.now();
+				const poll = await this.#poll(this.#checker.timeoutMs, signal);
+				if (signal.aborted || this.#take(poll) === "end") return;
+				await clock.sleep(begun + this.#pause(begun) - clock.now(), signal);
+			}
+		} catch (error) {
+			this.#tell(`left out, ${failureOf(error).message}`);
+		}
+	}
+	async end() {
+		const { clock, reporter, cancel } = this.#session.deps;
+		this.#stop.abort();
+		if (this.#downSince !== void 0 && !cancel.aborted && this.#session.polls.left > 0) this.#take(await this.#poll(LAST_LOOK_MS));
+		const updates = updatesOf({
+			target: this.#asking.target,
+			intervalMs: this.#checker.intervalMs,
+			known: this.#known(),
+			until: clock.now(),
+			samples: this.#samples
+		});
+		if (updates !== void 0) reporter.emit({
+			kind: "updates",
+			updates
+		});
+	}
+	#tell(text, level = "info") {
+		this.#session.deps.reporter.emit({
+			kind: "line",
+			text: `${NAME$1}: ${text}`,
+			level
+		});
+	}
+	#known() {
+		const { workloads, services } = this.#book.record;
+		const asked = services.find(({ name }) => this.#checker.service === void 0 || name === this.#checker.service);
+		const workload = workloads.find(({ name }) => name === asked?.workload) ?? workloads[0];
+		return workload === void 0 ? [] : [workload.stableVersion, workload.newVersion];
+	}
+	#pause(now) {
+		const { intervalMs } = this.#checker;
+		if (this.#downSince !== void 0) return intervalMs;
+		if (this.#vain >= PATIENCE) return Math.max(intervalMs, SELDOM_MS);
+		const stretched = STRETCHED.find(({ after }) => now - this.#startedAt >= after);
+		return Math.max(intervalMs, stretched?.atLeast ?? 0);
+	}
+	async #poll(timeoutMs, signal) {
+		const { clock } = this.#session.deps;
+		this.#session.polls.left--;
+		const at = clock.now();
+		try {
+			const answer = await this.#asking.ask(timeoutMs, signal);
+			return this.#judged(answer, {
+				at,
+				ms: clock.now() - at
+			});
+		} catch (error) {
+			if (error instanceof ApiError && error.kind === "unreachable") return {
+				kind: "withheld",
+				text: error.message,
+				forbidden: false
+			};
+			return {
+				kind: "silence",
+				at,
+				ms: clock.now() - at,
+				text: reasonOf$1(error)
+			};
+		}
+	}
+	#judged(answer, time) {
+		const { status } = answer;
+		const refused = this.#checker.url === void 0 ? apiServerText(answer) : void 0;
+		if (refused !== void 0) return status >= 502 && status <= 504 ? {
+			kind: "silence",
+			...time,
+			text: `${status}: ${line(refused)}`
+		} : {
+			kind: "withheld",
+			text: `${status}: ${line(refused)}`,
+			forbidden: status === 403
+		};
+		const version = versionIn(answer, this.#known(), this.#checker.version);
+		const named = version === void 0 ? {} : { version };
+		if (status < 500) return {
+			kind: "answer",
+			...time,
+			...named
+		};
+		return {
+			kind: "error",
+			...time,
+			...named,
+			text: `it answered ${status}`
+		};
+	}
+	#take(poll) {
+		if (poll.kind === "withheld" && poll.forbidden) {
+			this.#tell(`left out, the right to get services/proxy is missing (${poll.text})`);
+			return "end";
+		}
+		if (this.#samples.length === 0 && poll.kind !== "answer") return this.#inVain(poll.text);
+		if (poll.kind === "withheld") return "on";
+		this.#samples.push(poll);
+		if (poll.kind === "answer") this.#up(poll.at);
+		else this.#down(poll.at, poll.text);
+		return "on";
+	}
+	#inVain(text) {
+		this.#vain++;
+		if (this.#vain === PATIENCE) this.#tell(`no good answer of ${this.#asking.target} so far (${text}); what users meet is told once there is one`);
+		return "on";
+	}
+	#down(at, text) {
+		if (this.#downSince !== void 0) return;
+		this.#downSince = at;
+		this.#windows++;
+		if (this.#windows <= TOLD) this.#tell(`users get no good answer of ${this.#asking.target} (${text})`, "warning");
+		if (this.#windows === TOLD) this.#tell("from now on downtimes are counted and no longer told one by one");
+	}
+	#up(at) {
+		this.#vain = 0;
+		if (this.#downSince === void 0) return;
+		if (this.#windows <= TOLD) this.#tell(`it answers again, after ${formatDuration(at - this.#downSince)}`);
+		this.#downSince = void 0;
+	}
+};
+function line(text) {
+	return cut$1(oneLine$1(text), 200);
+}
+function reasonOf$1(error) {
+	if (!(error instanceof Error)) return line(String(error));
+	if (error.name === "TimeoutError" || error instanceof ApiError && error.kind === "timeout") return "no answer in time";
+	const { cause } = error;
+	return line(cause instanceof Error ? `${error.message}: ${cause.message}` : error.message);
 }
 // src/kubernetes/field-set.ts
 function isLeaf(set) {
@@ -21914,7 +24331,7 @@ function sameLastPart(repository, candidates) {
 	const last = repository.split("/").at(-1);
 	return candidates.find((candidate) => candidate.split("/").at(-1) === last);
 }
-function versionOf(image) {
+function versionOf$1(image) {
 	const reference = parseReference(image);
 	return reference?.tag ?? reference?.digest?.replace(/^[^:]*:/, "").slice(0, 12) ?? "latest";
 }
@@ -22073,7 +24490,9 @@ function fromSettings(settings) {
 		prune,
 		steps: settings.steps.map(stepText),
 		plan: [...settings.steps],
+		...settings.steps.some(({ kind }) => kind === "warm-up") ? { warmUp: settings.warmUp } : {},
 		...inputsOf(settings),
+		...settings.updateChecker === void 0 ? {} : { updateChecker: settings.updateChecker },
 		...settings.environment === void 0 ? {} : { environment: settings.environment },
 		...settings.environmentUrl === void 0 ? {} : { environmentUrl: settings.environmentUrl },
 		...settings.pullRequest === void 0 ? {} : { pullRequest: settings.pullRequest }
@@ -22117,8 +24536,8 @@ function draftWorkload({ world, dryRuns, settings, release, now }, manifest, ver
 		...hash === void 0 ? {} : { stableHash: hash },
 		replicas,
 		pairs: plain ? [] : pairsFor(replicas, weights).map(([stable, canary]) => [stable, canary]),
-		stableVersion: versionOf(deployment?.spec.template.spec.containers[0]?.image ?? ""),
-		newVersion: versionOf(manifest.spec.template.spec.containers[0]?.image ?? "")
+		stableVersion: versionOf$1(deployment?.spec.template.spec.containers[0]?.image ?? ""),
+		newVersion: versionOf$1(manifest.spec.template.spec.containers[0]?.image ?? "")
 	};
 }
 function versionsOf(live, dry, manifest) {
@@ -22880,31 +25299,38 @@ function answerOf(lease, request) {
 	return answer.to === request.by && answer.at === request.at ? answer : void 0;
 }
 // src/rollout/judge.ts
+const CLOCKS_DIFFER = 1e4;
 var Judge = class {
 	#engine;
 	#since;
-	#firstSeen = new Map();
+	#doctor;
 	constructor(engine, since) {
 		this.#engine = engine;
-		this.#since = since;
+		this.#since = since - CLOCKS_DIFFER;
+		this.#doctor = new Doctor(engine.o, engine.o.wake.notify);
 	}
-	of(which) {
-		const all = { symptoms: [] };
-		for (const workload of this.#engine.workloads) {
+	look(which) {
+		return together$1(this.#patients(which).map((patient) => this.#doctor.look(patient)));
+	}
+	async examine(which) {
+		const all = [];
+		for (const patient of this.#patients(which)) all.push(await this.#doctor.examine(patient));
+		return together$1(all);
+	}
+	#patients(which) {
+		return this.#engine.workloads.map((workload) => {
 			const view = this.#engine.view(workload);
-			const side = sideOf$4(view, which);
-			const one = diagnose({
-				pods: side.pods,
-				...side.replicaSet === void 0 ? {} : { replicaSet: side.replicaSet },
-				...view.deployment === void 0 ? {} : { deployment: view.deployment },
-				now: this.#engine.now,
-				firstSeen: this.#firstSeen
-			});
-			all.symptoms.push(...one.symptoms);
-			if (one.fatal !== void 0) all.fatal ??= one.fatal;
-			if (one.nextCheckAt !== void 0) all.nextCheckAt = Math.min(all.nextCheckAt ?? Number.POSITIVE_INFINITY, one.nextCheckAt);
-		}
-		return all;
+			const { pods, replicaSet, hash } = sideOf$4(view, which);
+			const { deployment, ended = [] } = which === "next" && view.separate !== void 0 ? view.separate : view;
+			const evicted = ended.filter((pod) => hash !== void 0 && hashOf$1(pod) === hash);
+			const draining = [...view.pods, ...view.separate?.pods ?? []].some(isTerminating);
+			return {
+				pods: [...pods, ...evicted],
+				replicaSet,
+				deployment,
+				draining
+			};
+		});
 	}
 	wakeAt(deadline, waits, diagnosis) {
 		const { now, workloads } = this.#engine;
@@ -23100,7 +25526,7 @@ var Writer = class {
 	}
 	#named(write, text) {
 		if (write.verb === "delete") return text;
-		const name = nameOf(refOf$1(write.object));
+		const name = nameOf$2(refOf$1(write.object));
 		return text.startsWith("Service/") || name.startsWith("Service/") ? text : `${name}: ${text}`;
 	}
 	async #perform(write) {
@@ -23286,7 +25712,7 @@ var Engine = class {
 			if (await this.#sendAll(moves)) continue;
 			this.#teller.mix();
 			const waits = this.#waits(moves);
-			const diagnosis = this.#judge.of(goal.kind === "back" ? "stable" : "next");
+			const diagnosis = goal.kind === "back" ? this.#judge.look("stable") : await this.#judge.examine("next");
 			if (goal.kind !== "back" && diagnosis.fatal !== void 0) throw await this.#judge.bad(diagnosis.fatal, diagnosis.symptoms);
 			const moved = goal.kind === "back" ? void 0 : movedImage(this);
 			if (moved !== void 0) throw new HeadgateError(moved);
@@ -23304,7 +25730,7 @@ var Engine = class {
 		const end = this.now + ms;
 		while (this.now < end) {
 			await this.reach(goal, this.o.book.record.timeoutMs, WAITING);
-			const diagnosis = this.#judge.of("next");
+			const diagnosis = await this.#judge.examine("next");
 			if (diagnosis.fatal !== void 0) throw await this.#judge.bad(diagnosis.fatal, diagnosis.symptoms);
 			if (this.now >= end) return;
 			this.#teller.waiting(["the wait to end"], diagnosis);
@@ -23342,7 +25768,7 @@ var Engine = class {
 		throw new HeadgateError({
 			kind: "failed",
 			code: "drift",
-			message: `${nameOf(move.object)} is no longer what rollout ${rollout} made of it: ${move.text}`,
+			message: `${nameOf$2(move.object)} is no longer what rollout ${rollout} made of it: ${move.text}`,
 			object: move.object,
 			next: `abort puts the stable version back; or find who wrote it, stop that, and deploy again`
 		});
@@ -23501,13 +25927,17 @@ var World = class {
 		if (watched === void 0 || deployment === void 0) return {
 			deployment,
 			replicaSets: [],
-			pods: []
+			pods: [],
+			ended: []
 		};
 		const replicaSets = watched.replicaSets.items().filter((set) => ownedBy(set, deployment));
+		const all = watched.pods.items().filter((pod) => replicaSets.some((set) => ownedBy(pod, set)));
+		const [pods, ended] = [all.filter((pod) => !isEnded(pod)), all.filter(isEnded)];
 		return {
 			deployment,
 			replicaSets,
-			pods: watched.pods.items().filter((pod) => replicaSets.some((set) => ownedBy(pod, set)))
+			pods,
+			ended
 		};
 	}
 	put(object) {
@@ -23542,6 +25972,7 @@ function ownedBy(object, owner) {
 	return (object.metadata.ownerReferences ?? []).some((ref) => ref.controller === true && ref.uid === owner.metadata.uid);
 }
 // src/rollout/session.ts
+const MOST_POLLS = 3600;
 function holderOf({ source, identity }) {
 	return `${source.repository === "" ? source.actor || "cli" : `${source.repository}/${source.runId}/${source.attempt}`}/${identity}`;
 }
@@ -23570,6 +26001,7 @@ async function openSession(deps, app, namespace, waitMs, expired) {
 		lease,
 		world,
 		wake,
+		polls: { left: MOST_POLLS },
 		autoscaled: () => autoscaled ??= readAutoscaled(client, namespace),
 		close: async () => {
 			stop.abort();
@@ -23621,7 +26053,7 @@ async function applyScaled(session, takeOver, object, live) {
 		const [first, ...others] = error instanceof ApiError && error.kind === "conflict" ? error.causes : [];
 		if (first?.field !== ".spec.replicas" || others.length > 0 || live === void 0) throw error;
 		const { client, reporter } = session.deps;
-		const text = `${nameOf(refOf$1(object))}: ${first.manager ?? "somebody"} has set spec.replicas; the count stays as it is now. The next deploy is refused until the manifest leaves the field out, or the config file says take-over: [${first.manager ?? "the manager"}]`;
+		const text = `${nameOf$2(refOf$1(object))}: ${first.manager ?? "somebody"} has set spec.replicas; the count stays as it is now. The next deploy is refused until the manifest leaves the field out, or the config file says take-over: [${first.manager ?? "the manager"}]`;
 		reporter.emit({
 			kind: "line",
 			level: "warning",
@@ -23774,7 +26206,7 @@ async function awaitReady(engine, applied) {
 		apiVersion: "v1",
 		kind: "Pod"
 	}, ref.namespace, { labelSelector: selectorText$1(selector) }, options) : void 0;
-	const firstSeen = new Map();
+	const doctor = new Doctor(engine.o, wake.notify);
 	const deadline = engine.now + book.record.timeoutMs;
 	try {
 		await Promise.all([list.ready, pods?.ready]);
@@ -23783,16 +26215,12 @@ async function awaitReady(engine, applied) {
 			const live = list.get(ref.name) ?? applied;
 			const state = readiness(live);
 			if (state.done && state.failure === void 0) return;
-			const diagnosis = diagnose({
-				pods: ofThisVersion(engine, live, pods?.items() ?? []),
-				now: clock.now(),
-				firstSeen
-			});
+			const diagnosis = await doctor.examine({ pods: ofThisVersion(engine, live, pods?.items() ?? []) });
 			const symptom = diagnosis.fatal ?? (engine.now >= deadline ? diagnosis.symptoms[0] : void 0);
 			if (symptom !== void 0) {
 				const known = await gatherEvidence(client, symptom, clock.now() - book.record.timeoutMs);
 				if (diagnosis.fatal !== void 0) throw new HeadgateError(known);
-				const message = `${nameOf(ref)}: timed out, ${state.text}: ${known.message}`;
+				const message = `${nameOf$2(ref)}: timed out, ${state.text}: ${known.message}`;
 				throw new HeadgateError({
 					...known,
 					kind: "timeout",
@@ -23803,12 +26231,12 @@ async function awaitReady(engine, applied) {
 			if (state.failure !== void 0 || engine.now >= deadline) throw new HeadgateError({
 				kind: state.failure === void 0 ? "timeout" : "failed",
 				code: state.failure?.code ?? "timeout",
-				message: `${nameOf(ref)}: ${state.failure?.message ?? `timed out, ${state.text}`}`,
+				message: `${nameOf$2(ref)}: ${state.failure?.message ?? `timed out, ${state.text}`}`,
 				object: ref
 			});
 			reporter.emit({
 				kind: "waiting",
-				text: `${nameOf(ref)}: ${state.text}`
+				text: `${nameOf$2(ref)}: ${state.text}`
 			});
 			await engine.sleep(Math.min(deadline, diagnosis.nextCheckAt ?? deadline));
 		}
@@ -23843,7 +26271,7 @@ async function prune(session, engine, release) {
 			reporter.emit({
 				kind: "line",
 				level: "warning",
-				text: `${nameOf(refOf$1(object))} is no longer in the release; it stays (prune: true removes it)`
+				text: `${nameOf$2(refOf$1(object))} is no longer in the release; it stays (prune: true removes it)`
 			});
 			continue;
 		}
@@ -23851,7 +26279,7 @@ async function prune(session, engine, release) {
 		await client.delete(refOf$1(object), { propagation: "Background" });
 		reporter.emit({
 			kind: "change",
-			text: `${nameOf(refOf$1(object))} removed: no longer in the release`
+			text: `${nameOf$2(refOf$1(object))} removed: no longer in the release`
 		});
 	}
 }
@@ -24027,34 +26455,6 @@ function refused(code, message, next) {
 function short$1(digest) {
 	return (digest ?? "").slice(0, 10);
 }
-// src/checks/spec.ts
-function expandedTexts(check) {
-	const sourceTexts = (source) => [..."url" in source ? [source.url] : [], ...Object.values(source.headers)];
-	switch (check.kind) {
-		case "http":
-		case "version": return [...check.url === void 0 ? [] : [check.url], ...Object.values(check.headers)];
-		case "prometheus": return sourceTexts(check.source);
-		case "web": return [check.url, ...Object.values(check.headers)];
-		case "compare": return check.source.kind === "prometheus" ? sourceTexts(check.source.at) : [];
-		case "pods":
-		case "job":
-		case "command": return [];
-	}
-}
-function jobsNamed(steps, checks) {
-	return steps.flatMap((step) => {
-		if (step.kind === "job") return step.names;
-		if (step.kind !== "check") return [];
-		return step.names.flatMap((name) => {
-			const check = checks[name];
-			return check?.kind === "job" ? [check.job] : [];
-		});
-	});
-}
-function checksAsked(steps, checks) {
-	const named = new Set(steps.flatMap((step) => step.kind === "check" ? step.names : []));
-	return Object.values(checks).filter(({ name, throughout }) => throughout !== void 0 || named.has(name));
-}
 const DNS_LABEL = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/;
 const APP_LABELS = ["app.kubernetes.io/part-of", "app.kubernetes.io/name"];
 const SERVERS = [
@@ -24102,7 +26502,7 @@ function validName(name, what) {
 	throw refuse("app-name", `${what}, "${name}", is not a DNS label of at most 40 characters`, { next: "Set the input `app` to lower-case letters, digits and hyphens." });
 }
 function list$1(objects) {
-	const names = objects.map((object) => nameOf(refOf$1(object)));
+	const names = objects.map((object) => nameOf$2(refOf$1(object)));
 	return names.length > 8 ? `${names.slice(0, 8).join(", ")} and ${names.length - 8} more` : names.join(", ");
 }
 function placeInNamespace(manifests, namespace, namespaced) {
@@ -24137,7 +26537,7 @@ function refuseTwice(manifests) {
 			continue;
 		}
 		const { file, line } = first.place;
-		throw refuse("manifest-twice", `${nameOf(ref)} is written twice, first in ${file}, line ${line ?? 1}`, {
+		throw refuse("manifest-twice", `${nameOf$2(ref)} is written twice, first in ${file}, line ${line ?? 1}`, {
 			object: ref,
 			place: manifest.place,
 			next: "Keep one of the two."
@@ -27151,14 +29551,14 @@ function indexed(object, path) {
 		const key = keys.length === 0 ? step : itemWith(at, keys);
 		if (key === void 0) break;
 		found.push(key);
-		at = valueAt(at, [key]);
+		at = valueAt$1(at, [key]);
 	}
 	return found;
 }
 const KEYED = /[[,](\w+)=(?:"([^"]*)"|([^,\]]*))/g;
 function itemWith(list, keys) {
 	const index = listOf$1(list).findIndex((item) => keys.every(([, name = "", text, plain]) => {
-		const value = valueAt(item, [name]);
+		const value = valueAt$1(item, [name]);
 		return value === void 0 || typeof value !== "object" && `${value}` === (text ?? plain);
 	}));
 	return index < 0 ? void 0 : index;
@@ -27211,7 +29611,7 @@ function requireLists(object, placeOf) {
 		"matchExpressions"
 	]];
 	for (const path of lists) {
-		const value = valueAt(object, path);
+		const value = valueAt$1(object, path);
 		if (value === void 0 || value === null) continue;
 		const wrong = Array.isArray(value) ? value.findIndex((item) => mapOf(item) === void 0) : void 0;
 		if (wrong === -1) continue;
@@ -27402,17 +29802,18 @@ function requireCounts({ objects }) {
 			"rollingUpdate",
 			field
 		];
-		const value = isDeployment(object) ? valueAt(object, path) : void 0;
+		const value = isDeployment(object) ? valueAt$1(object, path) : void 0;
 		if (typeof value !== "string" || isPercent(value)) return [];
 		return [{
-			message: `${nameOf(refOf$1(object))}: ${field} "${value}" is neither a whole number nor a percentage such as 25%`,
+			message: `${nameOf$2(refOf$1(object))}: ${field} "${value}" is neither a whole number nor a percentage such as 25%`,
 			place: placeOf(path)
 		}];
 	}));
 	if (problems.length > 0) throw refuseProblems("int-or-percent", problems);
 }
-function unsetVariables({ expand }, checks, steps) {
-	const texts = checksAsked(steps, checks).flatMap((check) => expandedTexts(check));
+function unsetVariables({ expand }, { checks, steps, warmUp }) {
+	const warms = steps.some(({ kind }) => kind === "warm-up");
+	const texts = [...checksAsked(steps, checks).flatMap((check) => expandedTexts(check)), ...warms ? Object.values(warmUp?.headers ?? {}) : []];
 	const failures = new Map();
 	for (const text of texts) try {
 		expand(text);
@@ -27424,8 +29825,8 @@ function unsetVariables({ expand }, checks, steps) {
 	if (first === void 0) return void 0;
 	return refuseProblems("variable-unset", [...failures.values()], first.next).failure;
 }
-function requireVariables(deps, { checks, steps }) {
-	const failure = unsetVariables(deps, checks, steps);
+function requireVariables(deps, asked) {
+	const failure = unsetVariables(deps, asked);
 	if (failure !== void 0) throw new HeadgateError(failure);
 }
 // src/commands/request.ts
@@ -27504,7 +29905,10 @@ async function act(deps, app, namespace, seen) {
 		message: early.message,
 		record: seen
 	});
-	const unset = early.kind === "promote" && !early.full ? unsetVariables(deps, seen.checks, seen.plan.slice(seen.step)) : void 0;
+	const unset = early.kind === "promote" && !early.full ? unsetVariables(deps, {
+		...seen,
+		steps: seen.plan.slice(seen.step)
+	}) : void 0;
 	if (unset !== void 0) return resultOf$1(deps, {
 		outcome: "refused",
 		message: unset.message,
@@ -27583,7 +29987,7 @@ async function decided$2(session, record, map) {
 			const rested = record.phase === "paused" || record.phase === "stopped";
 			const engine = await engineFor(session, book, rested);
 			if (!rested) await engine.mark();
-			if (decision.kind === "abort") return endedResult(deps, book, await goBack(engine));
+			if (decision.kind === "abort") return endedResult(deps, book, await checked$1(session, book, () => goBack(engine)));
 			const drift = driftOf(engine);
 			if (drift !== void 0) return resultOf$1(deps, {
 				outcome: "refused",
@@ -27602,10 +30006,12 @@ async function decided$2(session, record, map) {
 				text: `${decision.full ? "promoted in full" : "approved"} by ${by}`,
 				step: record.step
 			});
-			return endedResult(deps, book, await carry(engine, {
+			const passes = {
 				approvedUntil: decision.full ? Number.POSITIVE_INFINITY : record.step + 1,
 				everything: decision.full
-			}, aroundOf(session, engine, release, void 0)));
+			};
+			const around = aroundOf(session, engine, release, void 0);
+			return endedResult(deps, book, await checked$1(session, book, () => carry(engine, passes, around)));
 		}
 		case "start":
 		case "resume":
@@ -27622,7 +30028,7 @@ function driftOf(engine) {
 	});
 	for (const drift of [...drifts, resting ? engine.routes.drift() : void 0]) {
 		if (drift?.kind !== "drift") continue;
-		return refuse("drift", `${nameOf(drift.object)} is no longer what rollout ${rollout} of ${app} made of it: ${drift.text}`, {
+		return refuse("drift", `${nameOf$2(drift.object)} is no longer what rollout ${rollout} of ${app} made of it: ${drift.text}`, {
 			object: drift.object,
 			done: "nothing was touched: it rests as it did",
 			next: "abort puts the stable version back; stop what wrote it, then deploy again"
@@ -27771,7 +30177,7 @@ async function requireNothingHeld({ client }, namespace) {
 		apiVersion: "apps/v1",
 		kind: "Deployment"
 	};
-	throw refuse("record-lost", `${nameOf(object)} rests in a rollout of Headgate, and the record of that is gone`, {
+	throw refuse("record-lost", `${nameOf$2(object)} rests in a rollout of Headgate, and the record of that is gone`, {
 		object,
 		done: "nothing was touched: it rests as it did, and users are served",
 		next: "bring the ConfigMap headgate-<app> back, or go back by hand: docs/recovery.md, \"The record is lost\""
@@ -27902,7 +30308,7 @@ function notVerified(what, so, mend) {
 	};
 }
 function title(object) {
-	return nameOf(refOf$1(object));
+	return nameOf$2(refOf$1(object));
 }
 function labelText(labels) {
 	return Object.entries(labels).map(([key, value]) => `${key}=${value}`).join(",");
@@ -28021,6 +30427,47 @@ function ruleLines({ groups, resources, names, verbs }) {
 		`    verbs: ${listText(verbs)}`
 	];
 }
+// src/preflight/step-rights.ts
+function stepNeeds(input) {
+	const { steps = [], checks = {} } = input;
+	const asked = checksAsked(steps, checks);
+	const jobs = steps.some(({ kind }) => kind === "job") || asked.some(({ kind }) => kind === "job");
+	const proxied = steps.some((step) => step.kind === "check" && step.names.some((name) => checks[name] === void 0)) || asked.some(asksPods) || steps.some(({ kind }) => kind === "warm-up");
+	const inside = asked.flatMap((check) => servicesAsked(check));
+	return [...namespacesOf$1(input).flatMap((namespace) => [...jobs ? each({
+		group: "batch",
+		resource: "jobs",
+		namespace
+	}, "get", "list", "watch", "create", "delete") : [], ...proxied ? ["pods", "services"].flatMap((resource) => each({
+		group: "",
+		resource,
+		subresource: "proxy",
+		namespace
+	}, "get")) : []]), ...inside.flatMap(({ namespace, name, port }) => each({
+		group: "",
+		resource: "services",
+		subresource: "proxy",
+		namespace,
+		name: `${name}:${port}`
+	}, "get"))];
+}
+function asksPods(check) {
+	if (check.kind === "http" || check.kind === "version") return check.url === void 0;
+	return check.kind === "compare" && check.source.kind === "pods";
+}
+function servicesAsked(check) {
+	const source = check.kind === "prometheus" ? check.source : check.kind === "compare" && check.source.kind === "prometheus" ? check.source.at : void 0;
+	return source !== void 0 && "service" in source ? [source.service] : [];
+}
+function pollNeeds(input) {
+	if (input.polls !== true) return [];
+	return optional$2(namespacesOf$1(input).flatMap((namespace) => each({
+		group: "",
+		resource: "services",
+		subresource: "proxy",
+		namespace
+	}, "get")));
+}
 // src/preflight/rights.ts
 function compareRights(needs, reviews) {
 	const check = {
@@ -28074,6 +30521,7 @@ function neededRights(input) {
 	const acts = input.commands.some((command) => command !== "status" && command !== "plan");
 	const applies = input.commands.some((command) => command !== "status");
 	return once([
+		...acts ? pollNeeds(input) : [],
 		...homeNeeds(input, acts),
 		...workloadNeeds(input, acts),
 		...applies ? objectNeeds(input) : [],
@@ -28293,37 +30741,6 @@ function commonName(object) {
 		namespaced: !CLUSTER_KINDS.has(object.kind)
 	};
 }
-function stepNeeds(input) {
-	const { steps = [], checks = {} } = input;
-	const asked = checksAsked(steps, checks);
-	const jobs = steps.some(({ kind }) => kind === "job") || asked.some(({ kind }) => kind === "job");
-	const proxied = asked.some(asksPods);
-	const inside = asked.flatMap((check) => servicesAsked(check));
-	return [...namespacesOf$1(input).flatMap((namespace) => [...jobs ? each({
-		group: "batch",
-		resource: "jobs",
-		namespace
-	}, "get", "list", "watch", "create", "delete") : [], ...proxied ? ["pods", "services"].flatMap((resource) => each({
-		group: "",
-		resource,
-		subresource: "proxy",
-		namespace
-	}, "get")) : []]), ...inside.flatMap(({ namespace, name }) => each({
-		group: "",
-		resource: "services",
-		subresource: "proxy",
-		namespace,
-		name
-	}, "get"))];
-}
-function asksPods(check) {
-	if (check.kind === "http" || check.kind === "version") return check.url === void 0;
-	return check.kind === "compare" && check.source.kind === "pods";
-}
-function servicesAsked(check) {
-	const source = check.kind === "prometheus" ? check.source : check.kind === "compare" && check.source.kind === "prometheus" ? check.source.at : void 0;
-	return source !== void 0 && "service" in source ? [source.service] : [];
-}
 function findingNeeds(input) {
 	const lists = [
 		{
@@ -28387,9 +30804,9 @@ async function findRoutes(client, clock, namespace, services, traffic) {
 	const kinds = new Kinds(client, namespace);
 	for (const router of routers) {
 		const leading = (await routesOf$1(kinds, router, traffic, search)).filter((route) => services.some((service) => router.leadsTo(route, service)) && (!auto || router.mine?.(route) !== false));
-		const names = traffic.routes.length === 0 ? [] : leading.map(({ object }) => nameOf(refOf$1(object)));
+		const names = traffic.routes.length === 0 ? [] : leading.map(({ object }) => nameOf$2(refOf$1(object)));
 		search.named = [...new Set([...search.named, ...names])];
-		const own = leading.filter(({ object }) => traffic.routes.length === 0 || traffic.routes.includes(nameOf(refOf$1(object))));
+		const own = leading.filter(({ object }) => traffic.routes.length === 0 || traffic.routes.includes(nameOf$2(refOf$1(object))));
 		if (own.length > 0) search.found.push({
 			router,
 			routes: await Promise.all(own.map((route) => decided$1(client, clock, router, route)))
@@ -28431,7 +30848,7 @@ async function routesOf$1(kinds, router, traffic, search) {
 		}
 	}
 	for (const object of objects.values()) {
-		const name = nameOf(refOf$1(object));
+		const name = nameOf$2(refOf$1(object));
 		if (traffic.routes.includes(name) && !search.named.includes(name)) search.named.push(name);
 	}
 	if (objects.size === 0) return [];
@@ -28651,6 +31068,7 @@ async function readRights({ client, release, settings, command, routes }) {
 		objects,
 		steps: settings.steps,
 		checks: settings.checks,
+		polls: asksService(settings),
 		...routes?.found[0] === void 0 ? {} : {
 			routing: routes.found[0],
 			keeps: settings.traffic.keep !== void 0
@@ -28885,10 +31303,11 @@ function whatNeedsRouter(match, { sticky, keep }, steps) {
 	if (sticky !== void 0) return "traffic: sticky";
 	if (keep !== void 0) return "traffic: keep-versions";
 	if (steps.some((step) => step.kind === "weight" && step.percent === 0)) return "the step 0%";
+	if (steps.some(({ kind }) => kind === "warm-up")) return "the step warm-up";
 	return steps.some(({ kind }) => kind === "mirror") ? "the step mirror" : void 0;
 }
 function unnamedFindings({ settings, named, found, services }) {
-	const leading = found.flatMap(({ routes }) => routes.map(({ object }) => nameOf(refOf$1(object))));
+	const leading = found.flatMap(({ routes }) => routes.map(({ object }) => nameOf$2(refOf$1(object))));
 	return settings.routes.filter((name) => !leading.includes(name)).map((name) => {
 		const near = nearest(name, [...leading, ...named]);
 		return {
@@ -28901,7 +31320,7 @@ function unnamedFindings({ settings, named, found, services }) {
 }
 function severalFindings({ routes }, settings) {
 	if (routes.length < 2 || settings.routes.length > 0) return [];
-	const names = routes.map(({ object }) => nameOf(refOf$1(object)));
+	const names = routes.map(({ object }) => nameOf$2(refOf$1(object)));
 	return [{
 		id: "routes-several",
 		severity: "error",
@@ -28915,7 +31334,7 @@ function othersFindings(first, others, settings) {
 		id: "route-other",
 		severity: "warning",
 		object: refOf$1(object),
-		reason: `${nameOf(refOf$1(object))} leads to the Service as well, but the weights are those of ${first.router.name}: its requests stay on the old version until the finish`,
+		reason: `${nameOf$2(refOf$1(object))} leads to the Service as well, but the weights are those of ${first.router.name}: its requests stay on the old version until the finish`,
 		mend: `set traffic: router to ${router.name} if most requests come that way`
 	})));
 }
@@ -28950,7 +31369,7 @@ function nameFindings({ app, split, live }) {
 }
 function oneRouteFindings(input, router, route) {
 	const { object } = route;
-	const name = nameOf(refOf$1(object));
+	const name = nameOf$2(refOf$1(object));
 	const findings = moversOf(object).map((tool) => ({
 		id: "route-foreign",
 		severity: "error",
@@ -29005,13 +31424,13 @@ function scalersOf({ objects, lists }, { metadata }) {
 	const found = new Map();
 	for (const object of [...lists.autoscalers ?? [], ...objects.map((released) => released.object)]) {
 		if (!(object.kind === "HorizontalPodAutoscaler" || object.kind === "ScaledObject" && groupOf(object) === KEDA) || object.metadata.namespace !== metadata.namespace) continue;
-		const target = valueAt(object, ["spec", "scaleTargetRef"]);
-		if ((valueAt(target, ["kind"]) ?? "Deployment") === "Deployment" && valueAt(target, ["name"]) === metadata.name) found.set(keyOf$2(refOf$1(object)), object);
+		const target = valueAt$1(object, ["spec", "scaleTargetRef"]);
+		if ((valueAt$1(target, ["kind"]) ?? "Deployment") === "Deployment" && valueAt$1(target, ["name"]) === metadata.name) found.set(keyOf$2(refOf$1(object)), object);
 	}
 	return [...found.values()];
 }
 function minimumOf(scaler) {
-	const minimum = valueAt(scaler, ["spec", scaler.kind === "ScaledObject" ? "minReplicaCount" : "minReplicas"]);
+	const minimum = valueAt$1(scaler, ["spec", scaler.kind === "ScaledObject" ? "minReplicaCount" : "minReplicas"]);
 	return typeof minimum === "number" ? minimum : scaler.kind === "ScaledObject" ? 0 : 1;
 }
 function replicasRules(input, { manifest, released, live }) {
@@ -29062,12 +31481,12 @@ function budgetRules$1(input, workload) {
 	return findings;
 }
 function budgetSelector(budget) {
-	const selector = valueAt(budget, ["spec", "selector"]);
+	const selector = valueAt$1(budget, ["spec", "selector"]);
 	return typeof selector === "object" && selector !== null ? selector : void 0;
 }
 function budgetText(budget) {
 	for (const field of ["minAvailable", "maxUnavailable"]) {
-		const value = valueAt(budget, ["spec", field]);
+		const value = valueAt$1(budget, ["spec", field]);
 		if (typeof value === "number" || typeof value === "string") return `${field} ${value}`;
 	}
 	return "no limit named";
@@ -29163,7 +31582,7 @@ function quotaRule(input, workload, quota) {
 	const { manifest, released, template, replicas } = workload;
 	const [worst] = shortagesOf(quota, template, extra).toSorted((a, b) => a.fits - b.fits);
 	if (worst === void 0) return [];
-	const scoped = listOf$1(valueAt(quota, ["spec", "scopes"])).length > 0 || valueAt(quota, ["spec", "scopeSelector"]) !== void 0;
+	const scoped = listOf$1(valueAt$1(quota, ["spec", "scopes"])).length > 0 || valueAt$1(quota, ["spec", "scopeSelector"]) !== void 0;
 	const some = input.strategy === "rolling" && (worst.fits >= 1 || resolvedUnavailable(manifest.spec, replicas) >= 1);
 	const room = worst.fits === 0 ? "none" : `only ${worst.fits}`;
 	const other = input.strategy === "canary" ? ", or set capacity: replace" : "";
@@ -29175,8 +31594,8 @@ function quotaRule(input, workload, quota) {
 	})];
 }
 function shortagesOf(quota, template, extra) {
-	const hard = mapOf(valueAt(quota, ["status", "hard"])) ?? mapOf(valueAt(quota, ["spec", "hard"])) ?? {};
-	const used = mapOf(valueAt(quota, ["status", "used"])) ?? {};
+	const hard = mapOf(valueAt$1(quota, ["status", "hard"])) ?? mapOf(valueAt$1(quota, ["spec", "hard"])) ?? {};
+	const used = mapOf(valueAt$1(quota, ["status", "used"])) ?? {};
 	return Object.entries(hard).flatMap(([resource, limit]) => {
 		const each = perPod(template, resource);
 		const most = parseQuantity(limit);
@@ -29211,7 +31630,7 @@ function perPod(template, resource) {
 }
 function amountOf(container, side, what) {
 	const resources = mapOf(container["resources"]);
-	return valueAt(resources, [side, what]) ?? (side === "requests" ? valueAt(resources, ["limits", what]) : void 0);
+	return valueAt$1(resources, [side, what]) ?? (side === "requests" ? valueAt$1(resources, ["limits", what]) : void 0);
 }
 // src/preflight/selectors.ts
 const IMMUTABLE = new Set([
@@ -29224,7 +31643,7 @@ function selectorRules(input) {
 	return [...ownSelectorRules(input), ...serviceSelectorRules(input)];
 }
 function selectorOf(object) {
-	return mapOf(valueAt(object, ["spec", "selector"]));
+	return mapOf(valueAt$1(object, ["spec", "selector"]));
 }
 function ownSelectorRules(input) {
 	const findings = [];
@@ -29380,7 +31799,7 @@ function unseen({ status, message, reason }, released, input) {
 }
 function definesKind(object, apiVersion, kind) {
 	if (groupKindOf(object) !== "apiextensions.k8s.io/CustomResourceDefinition") return false;
-	return valueAt(object, ["spec", "group"]) === apiVersion.split("/")[0] && valueAt(object, [
+	return valueAt$1(object, ["spec", "group"]) === apiVersion.split("/")[0] && valueAt$1(object, [
 		"spec",
 		"names",
 		"kind"
@@ -29566,18 +31985,18 @@ function trafficRules(input, workload) {
 	});
 }
 function drainSeconds(container) {
-	const hook = valueAt(container.lifecycle, ["preStop"]);
+	const hook = valueAt$1(container.lifecycle, ["preStop"]);
 	if (hook === void 0 || hook === null) return void 0;
 	return sleepOf(container) ?? DRAIN_SECONDS;
 }
 function sleepOf(container) {
-	const action = valueAt(container.lifecycle, [
+	const action = valueAt$1(container.lifecycle, [
 		"preStop",
 		"sleep",
 		"seconds"
 	]);
 	if (typeof action === "number") return action;
-	const command = valueAt(container.lifecycle, [
+	const command = valueAt$1(container.lifecycle, [
 		"preStop",
 		"exec",
 		"command"
@@ -29608,7 +32027,7 @@ function budgetRules(input, { template, released, manifest }) {
 			reason: `container ${container.name} of ${title(manifest)} sleeps ${sleep} s in its preStop hook, but is killed after ${grace} s (terminationGracePeriodSeconds): its last requests are cut off`,
 			mend: `set terminationGracePeriodSeconds to more than ${sleep} plus the longest request`
 		}));
-		if (valueAt(container.lifecycle, ["preStop", "sleep"]) !== void 0 && input.serverVersion !== void 0 && !servesSleepAction(input)) findings.push(findingAt(released, at, {
+		if (valueAt$1(container.lifecycle, ["preStop", "sleep"]) !== void 0 && input.serverVersion !== void 0 && !servesSleepAction(input)) findings.push(findingAt(released, at, {
 			id: "prestop-version",
 			severity: "error",
 			reason: `the preStop sleep action of container ${container.name} needs Kubernetes 1.30, and this cluster is ${input.serverVersion.major}.${input.serverVersion.minor}`,
@@ -29827,10 +32246,10 @@ function ownerOf(pod, setOwners) {
 	const owner = controllerOf(pod);
 	if (owner === void 0) return title(pod);
 	const { kind, name } = owner;
-	if (kind !== "ReplicaSet") return nameOf(owner);
-	if (setOwners.has(name)) return nameOf(setOwners.get(name) ?? owner);
+	if (kind !== "ReplicaSet") return nameOf$2(owner);
+	if (setOwners.has(name)) return nameOf$2(setOwners.get(name) ?? owner);
 	const hash = pod.metadata.labels?.["pod-template-hash"];
-	return hash !== void 0 && name.endsWith(`-${hash}`) ? `Deployment/${name.slice(0, -hash.length - 1)}` : nameOf(owner);
+	return hash !== void 0 && name.endsWith(`-${hash}`) ? `Deployment/${name.slice(0, -hash.length - 1)}` : nameOf$2(owner);
 }
 // src/preflight/sharing.ts
 function sharingRules(input) {
@@ -29959,9 +32378,9 @@ function volumeRules(input, workload) {
 	const { manifest, released, template, replicas } = workload;
 	if (!workload.stepped || input.strategy === "recreate") return [];
 	return listOf$1(template.spec.volumes).flatMap((volume, index) => {
-		const name = valueAt(volume, ["persistentVolumeClaim", "claimName"]);
+		const name = valueAt$1(volume, ["persistentVolumeClaim", "claimName"]);
 		if (typeof name !== "string") return [];
-		const modes = listOf$1(valueAt(claimOf(input, manifest, name), ["spec", "accessModes"]));
+		const modes = listOf$1(valueAt$1(claimOf(input, manifest, name), ["spec", "accessModes"]));
 		const at = [
 			"spec",
 			"template",
@@ -30758,7 +33177,7 @@ async function shaped({ deps, world }, release, record) {
 	return withObjects(release, keptRoutes(release.objects.map(({ object }) => object), [], kept), deps.settings);
 }
 async function serverVersion(client, { parts }) {
-	if (!parts.workloads.some((workload) => workload.spec.template.spec.containers.some(({ lifecycle }) => valueAt(lifecycle, ["preStop", "sleep"]) !== void 0))) return void 0;
+	if (!parts.workloads.some((workload) => workload.spec.template.spec.containers.some(({ lifecycle }) => valueAt$1(lifecycle, ["preStop", "sleep"]) !== void 0))) return void 0;
 	const { major, minor } = await client.version();
 	return {
 		major: Number.parseInt(major, 10),
@@ -30783,7 +33202,7 @@ async function differs$1(session, plain, record) {
 		const [now, dry] = [live.get(key), dryRunOf(dryRuns, object)];
 		return !steps.has(key) && (now === void 0 || dry === void 0 || !sameContent(now, dry));
 	});
-	return other === void 0 ? void 0 : nameOf(refOf$1(other.object));
+	return other === void 0 ? void 0 : nameOf$2(refOf$1(other.object));
 }
 // src/commands/begin.ts
 const AFTER_ABORT = "the rollout before went back to the stable version; nothing of this one was touched";
@@ -30824,11 +33243,12 @@ async function begin(session, plain, decision, before, map) {
 	const book = await open(session, release, look.seen, record, current);
 	const engine = await engineFor(session, book, false);
 	const around = aroundOf(session, engine, release, look.seen);
+	const passes = {
+		approvedUntil: 0,
+		everything: deps.settings.full
+	};
 	return {
-		...endedResult(deps, book, await carry(engine, {
-			approvedUntil: 0,
-			everything: deps.settings.full
-		}, around)),
+		...endedResult(deps, book, await checked$1(session, book, () => carry(engine, passes, around))),
 		findings: look.findings,
 		plan: look.plan
 	};
@@ -30886,7 +33306,7 @@ async function abortFirst(session, record, map, because) {
 	const rested = record.phase === "paused" || record.phase === "stopped";
 	const engine = await engineFor(session, book, rested);
 	if (!rested) await engine.mark();
-	const { outcome, failure } = await goBack(engine);
+	const { outcome, failure } = await checked$1(session, book, () => goBack(engine));
 	if (outcome !== "aborted") throw new HeadgateError(failure ?? refuse("abort-failed", "the rollout before could not be aborted").failure);
 	return book.map;
 }
@@ -30900,7 +33320,7 @@ async function adoptWorkloads({ deps, world }, release, seen) {
 		world.put(migrated);
 		seen.live.set(key, migrated);
 		const again = await dryRunOne(client, object, seen, settings.takeOver);
-		if (again.kind === "error") throw refuse("dry-run", `the cluster took back its yes to ${nameOf(refOf$1(object))}: ${again.message}`, {
+		if (again.kind === "error") throw refuse("dry-run", `the cluster took back its yes to ${nameOf$2(refOf$1(object))}: ${again.message}`, {
 			object: refOf$1(object),
 			done: "no pod was touched",
 			next: "deploy again; if it stays, look at what changes this object, and at its admission webhooks"
@@ -31032,17 +33452,19 @@ async function resume(session, record, map) {
 	});
 	const { client, settings } = deps;
 	const release = releaseOf(payload, record);
-	return endedResult(deps, book, await carry(engine, {
-		approvedUntil: 0,
-		everything: false
-	}, aroundOf(session, engine, release, await survey({
+	const around = aroundOf(session, engine, release, await survey({
 		client,
 		clock: deps.clock,
 		world: session.world,
 		release,
 		settings,
 		command: "deploy"
-	}))));
+	}));
+	const passes = {
+		approvedUntil: 0,
+		everything: false
+	};
+	return endedResult(deps, book, await checked$1(session, book, () => carry(engine, passes, around)));
 }
 // src/commands/lacking-rights.ts
 async function lackingRights(deps, error) {
@@ -31098,8 +33520,7 @@ async function plan(deps) {
 	try {
 		const found = await readRecord(deps.client, release.app, release.namespace);
 		const known = await underWay(deps, release, found?.record);
-		const { checks, steps } = deps.settings;
-		const unset = unsetVariables(deps, checks, steps);
+		const unset = unsetVariables(deps, deps.settings);
 		const notes = unset === void 0 ? known.notes : [...known.notes, `A deploy as here would be refused: ${unset.message}.`];
 		const look = await preflight(session, await shaped(session, release, found?.record), found?.record, {
 			...known,
@@ -31169,9 +33590,11 @@ async function rollback(deps) {
 	}
 }
 function settingsFor(settings, record) {
-	const { checks, capacity, timeoutMs, onFailure, onCancel, onFailedJob, prune } = record;
+	const { updateChecker: _, ...own } = settings;
+	const { checks, updateChecker, capacity, timeoutMs, onFailure, onCancel, onFailedJob, prune } = record;
 	return {
-		...settings,
+		...own,
+		...updateChecker === void 0 ? {} : { updateChecker },
 		app: record.app,
 		namespace: record.namespace,
 		...wayOf(settings, record),
@@ -31222,7 +33645,7 @@ async function statusLines(client, record, now, cluster) {
 	const lines = [info(`app ${record.app} in namespace ${record.namespace}: rollout ${record.rollout}, ${record.strategy}, ${record.phase} for ${since}${where}`)];
 	const acting = await actingRun(client, record, now);
 	if (acting !== void 0 || !over) lines.push(actingLine(record, acting));
-	const reason = reasonOf$1(record);
+	const reason = reasonOf$2(record);
 	if (reason !== void 0) lines.push(info(`reason: ${reason}`));
 	if (UNDONE.includes(record.phase) && record.failure !== void 0) lines.push(info(`failure: ${record.failure.message}`));
 	for (const workload of record.workloads) {
@@ -31310,14 +33733,14 @@ async function routeLines(client, record) {
 }
 function routeLine({ rollout, plan, step, phase }, { router, split }, route, ref, live) {
 	if (live === void 0) return {
-		text: `${nameOf(ref)} does not exist`,
+		text: `${nameOf$2(ref)} does not exist`,
 		level: "warning"
 	};
 	const share = shareOf$1(live, rollout);
 	const first = plan.findIndex(({ kind }) => kind === "weight" || kind === "mirror");
-	if (share === void 0 && !(phase === "paused" && first >= 0 && step > first)) return info(`${nameOf(ref)}: carries no share of this rollout`);
+	if (share === void 0 && !(phase === "paused" && first >= 0 && step > first)) return info(`${nameOf$2(ref)}: carries no share of this rollout`);
 	if (share === void 0) return {
-		text: `DRIFT: ${nameOf(ref)} carries no share of rollout ${rollout} any more: ${lastWriter(live)} has put something else there`,
+		text: `DRIFT: ${nameOf$2(ref)} carries no share of rollout ${rollout} any more: ${lastWriter(live)} has put something else there`,
 		level: "warning"
 	};
 	const wanted = router.wanted(route, {
@@ -31325,9 +33748,9 @@ function routeLine({ rollout, plan, step, phase }, { router, split }, route, ref
 		...share
 	}).find((object) => keyOf$2(refOf$1(object)) === keyOf$2(ref));
 	const copied = share.mirror === 0 ? "" : `, ${share.mirror}% copied`;
-	if (wanted === void 0 || isAsWanted(live, wanted)) return info(`${nameOf(ref)}: ${share.percent}% to the new version${copied}`);
+	if (wanted === void 0 || isAsWanted(live, wanted)) return info(`${nameOf$2(ref)}: ${share.percent}% to the new version${copied}`);
 	return {
-		text: `DRIFT: ${nameOf(ref)} was changed by ${lastWriter(live)} while rollout ${rollout} rests`,
+		text: `DRIFT: ${nameOf$2(ref)} was changed by ${lastWriter(live)} while rollout ${rollout} rests`,
 		level: "warning"
 	};
 }
@@ -31502,7 +33925,7 @@ function rollout(view, record) {
 	return [
 		stepTable(view, record),
 		evidence(failureOfView(view)),
-		folded("Versions", versionTable(view, record)),
+		folded("Versions", versionTable$1(view, record)),
 		wayOn(record),
 		withoutHeadgate(view, record),
 		worth.length === 0 ? "" : folded(count(worth.length, "finding"), findingTable(worth)),
@@ -31662,6 +34085,7 @@ function worthWriting(event, view) {
 		case "result": return resultCounts(event.result, view);
 		case "failure": return view.record !== void 0;
 		case "mix":
+		case "updates":
 		case "phase":
 		case "line":
 		case "change":
@@ -37042,11 +39466,11 @@ const section = (entries, others = new Map()) => strictObject(entries, ({ input,
 	if (expected === "never") return `unknown key "${word}"; ${others.get(word) ?? hint(word, Object.keys(entries))}`;
 	return expected?.startsWith("\"") ? "is missing" : "must be a mapping";
 });
-// src/input/checks-schema.ts
 const EXPANDABLE = "(?:[^$]|\\$(?!\\{)|\\$\\{[A-Za-z_][A-Za-z0-9_]*\\})";
 const expandable = (regex$4, wanted, describe) => pipe(string(`must be ${wanted}`), regex(regex$4, `must be ${wanted}`), description(`${describe} \${NAME} is taken from the environment when the check runs.`));
-const url = (describe) => expandable(new RegExp(`^(?=https?://|\\$\\{)${EXPANDABLE}+$`), "an address that begins with https:// or http://, its variables written ${NAME}", describe);
-const headers$1 = optional(pipe(record(string(), expandable(new RegExp(`^${EXPANDABLE}+$`), "text whose variables are written ${NAME}", "Value of a header."), "must be a mapping from header names"), description("Headers sent with every request.")));
+const address = (describe) => expandable(new RegExp(`^(?=https?://|\\$\\{)${EXPANDABLE}+$`), "an address that begins with https:// or http://, its variables written ${NAME}", describe);
+const headers$1 = () => pipe(record(string(), expandable(new RegExp(`^${EXPANDABLE}+$`), "text whose variables are written ${NAME}", "Value of a header."), "must be a mapping from header names"), description("Headers sent with every request."));
+// src/input/checks-schema.ts
 const path = (describe) => pattern(/^\//, "a path that begins with /", describe);
 const jsonPath = (describe) => pattern(JSON_PATH, "a path such as status or data.items[0].value", describe);
 const short = (describe) => pattern(/^\d{1,6}(ms|s|m|h)$/, "a duration such as 300ms, 5s or 2m", describe);
@@ -37054,8 +39478,8 @@ const port = optional(pipe(union([whole(1, 65535, "Number."), text("Name.")], "m
 const page = {
 	path: optional(path("Path asked.")),
 	target: optional(choice(["pods", "service"], "Ask each serving pod of the new version (blue-green: the preview Service), or the Service as users do.")),
-	url: optional(url("Ask this address instead of the cluster.")),
-	headers: headers$1,
+	url: optional(address("Ask this address instead of the cluster.")),
+	headers: optional(headers$1()),
 	port
 };
 const BESIDE = new Map([
@@ -37094,9 +39518,9 @@ const versionCheck = section({
 	expect: optional(text("Version expected; default: the tag of the new image."))
 }, BESIDE);
 const PROMETHEUS = {
-	url: optional(url("Address of Prometheus.")),
+	url: optional(address("Address of Prometheus.")),
 	service: optional(pattern(/^[a-z0-9-]+\/[a-z0-9-]+:\d{1,5}(\/\S*)?$/, "a Service as namespace/name:port", "A Prometheus inside of the cluster, asked through the API server's proxy: namespace/name:port, with a path where it has a prefix.")),
-	headers: headers$1
+	headers: optional(headers$1())
 };
 const prometheusCheck = section({
 	...PROMETHEUS,
@@ -37105,13 +39529,13 @@ const prometheusCheck = section({
 	"every-series": optional(flag("The query may answer several series, and each must be within the limits."))
 }, BESIDE);
 const webCheck = section({
-	url: url("Address of a JSON endpoint; {{words}} are put in."),
+	url: address("Address of a JSON endpoint; {{words}} are put in."),
 	method: optional(choice([
 		"GET",
 		"POST",
 		"PUT"
 	], "Default GET.")),
-	headers: headers$1,
+	headers: optional(headers$1()),
 	body: optional(text("Body of the request; {{words}} are put in.")),
 	json: jsonPath("Path of the value in the answer."),
 	...limits,
@@ -37139,8 +39563,25 @@ const compareCheck = section({
 	"false-alarms": optional(percent("Chance that a healthy release fails over the whole rollout, default 1%.")),
 	"at-least": optional(whole(1, 1e6, "Requests to the new version without which nothing passes, default 300.")),
 	most: optional(percent("Share of errors that is bad whatever stable does.")),
+	strict: optional(flag("At its last planned end it must be shown that at most 1 percentage point more fails (slow: 5), default true.")),
 	"warm-up": optional(short("Left out after each change of the share, default 30s."))
 }, BESIDE);
+const onInconclusive = choice([
+	"pause",
+	"extend",
+	"promote",
+	"abort"
+], "When it cannot tell: ask a person (default), go on once more and then ask, go on, or go back.");
+const WARM_UP_SCHEMA = section({
+	path: optional(path("Path asked, default /.")),
+	headers: optional(headers$1()),
+	port,
+	rate: optional(whole(1, 100, "Most requests a second to each new pod, default 20; it begins with one.")),
+	for: optional(short("Longest time, default 2m.")),
+	within: optional(pipe(number("must be a number from 1 to 100"), minValue(1, "must be a number from 1 to 100"), maxValue(100, "must be a number from 1 to 100"), description("At most so many times as slow as the old version, default 2."))),
+	timeout: optional(short("Longest time for one request, default 5s.")),
+	"on-inconclusive": optional(onInconclusive)
+});
 const CHECK_SCHEMA = section({
 	http: optional(httpCheck),
 	version: optional(versionCheck),
@@ -37154,12 +39595,7 @@ const CHECK_SCHEMA = section({
 	timeout: optional(short("Longest time for one measurement; default 5s, prometheus and web 10s, command and job 5m; compare: for a step of it, 10m.")),
 	times: optional(whole(1, 1e3, "How often in a row it must pass as a step, default 1.")),
 	failures: optional(whole(0, 100, "Failed measurements in a row that are tolerated, default 0.")),
-	"on-inconclusive": optional(choice([
-		"pause",
-		"extend",
-		"promote",
-		"abort"
-	], "When it cannot tell: ask a person (default), go on once more and then ask, go on, or go back.")),
+	"on-inconclusive": optional(onInconclusive),
 	throughout: optional(union([flag("From the first pods of the new version to the last step."), section({
 		from: optional(text("Step with which it begins, as it is written in steps.")),
 		until: optional(text("Step with which it ends, as it is written in steps."))
@@ -37175,7 +39611,7 @@ const CHECK_KINDS = [
 	"command",
 	"compare"
 ];
-// src/input/checks.ts
+// src/input/check-problems.ts
 function kindsOf(values) {
 	return CHECK_KINDS.filter((kind) => values[kind] !== void 0);
 }
@@ -37299,10 +39735,15 @@ function wordProblems(key, text = "") {
 	}));
 }
 function compareProblems(compare) {
-	const problems = (compare.prometheus === void 0 ? [] : sourceProblems(compare.prometheus)).map(({ path, message }) => ({
-		path: ["prometheus", ...path],
-		message
-	}));
+	const problems = [
+		...(compare.prometheus === void 0 ? [] : sourceProblems(compare.prometheus)).map(({ path, message }) => ({
+			path: ["prometheus", ...path],
+			message
+		})),
+		...selectorProblems(["requests"], compare.requests),
+		...selectorProblems(["errors"], compare.errors === false ? void 0 : compare.errors),
+		...selectorProblems(["slow", "histogram"], compare.slow?.histogram)
+	];
 	if (compare.prometheus !== void 0) {
 		for (const key of ["path", "port"]) if (compare[key] !== void 0) problems.push({
 			path: [key],
@@ -37319,6 +39760,14 @@ function compareProblems(compare) {
 	});
 	return problems;
 }
+function selectorProblems(path, text) {
+	const parsed = text === void 0 ? void 0 : parseSelector(text);
+	return parsed?.kind === "wrong" ? [{
+		path,
+		message: `column ${parsed.column}: ${parsed.text}`
+	}] : [];
+}
+// src/input/checks.ts
 const SECOND = 1e3;
 const MINUTE = 60 * SECOND;
 const TIMEOUTS = {
@@ -37345,7 +39794,7 @@ function checkOf(name, values) {
 		timeoutMs: parseShort(timeout) ?? TIMEOUTS[kind],
 		times: values.times ?? 1,
 		failures: values.failures ?? 0,
-		onInconclusive: values["on-inconclusive"] ?? "pause",
+		onInconclusive: values["on-inconclusive"] ?? (kind === "compare" ? "extend" : "pause"),
 		...stretch === void 0 ? {} : { throughout: defined(stretch) }
 	});
 }
@@ -37417,6 +39866,19 @@ function ofKind(kind, values, common) {
 		case "compare": return compareOf(common, values.compare ?? {});
 	}
 }
+function warmUpOf(values = {}) {
+	const { path, headers, port, rate, within, timeout, "on-inconclusive": onInconclusive } = values;
+	return {
+		path: path ?? "/",
+		headers: headers ?? {},
+		...defined({ port }),
+		rate: rate ?? 20,
+		forMs: parseShort(values.for) ?? 2 * MINUTE,
+		within: within ?? 2,
+		timeoutMs: parseShort(timeout) ?? 5 * SECOND,
+		onInconclusive: onInconclusive ?? "pause"
+	};
+}
 function pageOf({ path, target, url, headers, port }) {
 	return {
 		path: path ?? "/",
@@ -37484,12 +39946,13 @@ function compareOf(common, values) {
 		...errors === false ? {} : { errors: errors ?? withServerErrors(requests) },
 		...slow === void 0 ? {} : { slow: {
 			selector: slow.histogram,
-			...defined({ aboveSeconds: secondsOf(slow.above) })
+			...defined({ aboveSeconds: secondsOf$1(slow.above) })
 		} },
 		tolerated: values.tolerate ?? 1.2,
 		falseAlarms: shareOf(values["false-alarms"]) ?? .01,
 		atLeast: values["at-least"] ?? 300,
 		...defined({ most: shareOf(most) }),
+		strict: values.strict ?? true,
 		warmUpMs: parseShort(values["warm-up"]) ?? 30 * SECOND
 	};
 }
@@ -37498,7 +39961,7 @@ function withServerErrors(requests) {
 	const labels = [...found?.[2]?.trim() ? [found[2].trim().replace(/,$/, "")] : [], "code=~\"5..\""];
 	return `${(found?.[1] ?? requests).trim()}{${labels.join(",")}}`;
 }
-function secondsOf(text) {
+function secondsOf$1(text) {
 	const ms = parseShort(text);
 	return ms === void 0 ? void 0 : ms / SECOND;
 }
@@ -37570,6 +40033,22 @@ const TRAFFIC_SCHEMA = section({
 	}), "must be a list of routes with the paths of their weights")),
 	"keep-versions": optional(keepVersions)
 });
+// src/input/updates-schema.ts
+const version$1 = pipe(section({
+	json: optional(pattern(JSON_PATH, "a path such as build.version", "Place in a JSON body.")),
+	header: optional(pattern(/^[A-Za-z0-9!#$%&'*+.^_`|~-]+$/, "the name of a header", "Header that holds it.")),
+	pattern: optional(text("Regular expression with one group, searched in the body."))
+}), description("Where an answer names its version. Default: the image tags of both versions are looked for in headers and body."));
+const UPDATES_SCHEMA = pipe(union([literal$1(false), section({
+	url: optional(address("Ask this address from the runner, over new connections, instead of a Service.")),
+	service: optional(text("Service to ask through the API server; default: the first that takes part.")),
+	path: optional(pattern(/^\/[\x21-\x7e]*$/, "a path that begins with /", "Default: that of the readiness probe, else /.")),
+	port: optional(pipe(union([whole(1, 65535, "Number."), text("Name.")], "must be the name or the number of a port"), description("Port of the Service; default: the one that leads to the readiness probe, else the first."))),
+	headers: optional(headers$1()),
+	interval: optional(duration("Time from one request to the next, default 1s.")),
+	timeout: optional(duration("Longest time for one request, default 5s.")),
+	version: optional(version$1)
+})], "must be false or a mapping"), description("Asks the app steadily during each rollout and tells what users met; false leaves it off."));
 // src/input/config-schema.ts
 const name = pipe(string(), regex(/^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/, ({ input }) => `"${input}" is not a name (lower-case letters, digits, "-" and ".")`));
 const named$1 = (value, describe) => pipe(record(name, value, "must be a mapping from names"), description(describe));
@@ -37580,11 +40059,13 @@ const CONFIG_SCHEMA = section({
 	images: optional(list("repository:tag, repository@digest or repository=reference.")),
 	strategy: optional(choice(STRATEGIES, "How the release comes in.")),
 	pods: optional(choice(["in-place", "separate"], "Hold the Deployment in place, or a second one beside it.")),
-	steps: optional(pipe(union([string(), array(text("One step."))], "must be a list of steps, such as [25%, wait 1m]"), description("N%, mirror N%, wait D, check NAME, job NAME, approve, switch."))),
+	steps: optional(pipe(union([string(), array(text("One step."))], "must be a list of steps, such as [25%, wait 1m]"), description("N%, mirror N%, wait D, check NAME, job NAME, warm-up, approve, switch."))),
 	workloads: optional(named$1(section({ strategy: choice(["plain"], "plain: applied and awaited, without steps.") }), "Strategy of one workload, by the name of its Deployment, where it differs.")),
 	capacity: optional(choice(["keep", "replace"], "Canary: new pods first, or no more pods than replicas where there is no room.")),
 	checks: optional(named$1(CHECK_SCHEMA, "Checks that steps ask, by name.")),
+	"warm-up": optional(pipe(WARM_UP_SCHEMA, description("How the step warm-up asks the new pods."))),
 	traffic: optional(pipe(TRAFFIC_SCHEMA, description("Canary: how requests are parted where a route leads to the Service."))),
+	"update-checker": optional(UPDATES_SCHEMA),
 	accept: optional(list("Ids of findings that are accepted.")),
 	"take-over": optional(list("Field managers whose fields may be taken over.")),
 	timeout: optional(duration("Longest time for one step, waits not counted.")),
@@ -37793,6 +40274,82 @@ function doubled(names) {
 	const lower = names.map((name) => name.toLowerCase());
 	return names.filter((_, index) => lower.indexOf(lower[index] ?? "") < index);
 }
+// src/input/updates.ts
+const INTERVAL_MS = 1e3;
+const TIMEOUT_MS$1 = 5e3;
+function updateSettings(values) {
+	if (values === false) return void 0;
+	const { url, service, path, port, headers = {}, interval, timeout, version } = values ?? {};
+	return {
+		...url === void 0 ? {} : { url },
+		...service === void 0 ? {} : { service },
+		...path === void 0 ? {} : { path },
+		...port === void 0 ? {} : { port },
+		headers,
+		intervalMs: parseDuration(interval ?? "") ?? INTERVAL_MS,
+		timeoutMs: parseDuration(timeout ?? "") ?? TIMEOUT_MS$1,
+		...version === void 0 ? {} : { version: versionOf(version) }
+	};
+}
+function versionOf({ json, header, pattern }) {
+	if (json !== void 0) return {
+		kind: "json",
+		path: json
+	};
+	return header === void 0 ? {
+		kind: "pattern",
+		pattern: pattern ?? ""
+	} : {
+		kind: "header",
+		name: header
+	};
+}
+function updateProblems(values) {
+	if (values === void 0 || values === false) return [];
+	const { url, version } = values;
+	const beside = url === void 0 ? [] : [
+		"service",
+		"path",
+		"port"
+	].filter((key) => key in values);
+	const zero = ["interval", "timeout"].filter((key) => parseDuration(values[key] ?? "") === 0);
+	return [
+		...beside.map((key) => ({
+			path: [key],
+			message: "has no meaning beside url; leave out one of the two"
+		})),
+		...zero.map((key) => ({
+			path: [key],
+			message: "must be above 0"
+		})),
+		...version === void 0 ? [] : versionProblems(version)
+	];
+}
+function versionProblems(version) {
+	if (Object.keys(version).length !== 1) return [{
+		path: ["version"],
+		message: "has exactly one of json, header and pattern"
+	}];
+	if (version.pattern === void 0) return [];
+	const groups = groupsOf(version.pattern);
+	if (groups === 1) return [];
+	const path = ["version", "pattern"];
+	if (groups === void 0) return [{
+		path,
+		message: `"${version.pattern}" is not a regular expression`
+	}];
+	return [{
+		path,
+		message: `must have exactly one group, as in version (\\S+); it has ${groups}`
+	}];
+}
+function groupsOf(pattern) {
+	try {
+		return (new RegExp(`${pattern}|`).exec("")?.length ?? 1) - 1;
+	} catch {
+		return;
+	}
+}
 // src/input/config.ts
 function parseConfig(text, file) {
 	const [document, second] = readYaml(text, file, "config");
@@ -37830,7 +40387,15 @@ function parseConfig(text, file) {
 		message: `${["traffic", ...path].join(".")}: ${message}`,
 		place: placeOf(["traffic", ...path])
 	}));
-	const all = inOrder([...problems, ...traffic]);
+	const updates = updateProblems(result.output["update-checker"]).map(({ path, message }) => ({
+		message: `${["update-checker", ...path].join(".")}: ${message}`,
+		place: placeOf(["update-checker", ...path])
+	}));
+	const all = inOrder([
+		...problems,
+		...traffic,
+		...updates
+	]);
 	if (all.length > 0) throw refuseProblems("config", all);
 	return {
 		file,
@@ -45186,6 +47751,7 @@ const FORMS = {
 	wait: "wait D",
 	check: "check NAME",
 	job: "job NAME",
+	"warm-up": "warm-up",
 	approve: "approve",
 	switch: "switch"
 };
@@ -45194,6 +47760,7 @@ const WORDS$1 = [
 	"wait",
 	"check",
 	"job",
+	"warm-up",
 	"approve",
 	"switch"
 ];
@@ -45277,6 +47844,7 @@ function stepOf(text, strategy) {
 		case "wait": return waitOf(rest);
 		case "check":
 		case "job": return namedOf(known, rest);
+		case "warm-up":
 		case "approve":
 		case "switch": return rest.length === 0 ? { kind: known } : `"${known}" stands alone`;
 	}
@@ -45351,7 +47919,10 @@ function checkOrder(reads, strategy, add, missing) {
 		if (jobs.has(name)) add(piece, `the job "${name}" runs in a step before it already`);
 		jobs.add(name);
 	}
-	else if (step.kind === "check" && strategy === "canary" && !stands) add(piece, "no pod of the new version runs before the first weight; with a router, 0% or a mirror may stand before it");
+	else if (step.kind === "warm-up") {
+		if (switched || (reached ?? 0) > 0) add(piece, "users are on the new version already: it stands before them");
+		else if (strategy === "canary" && !stands) add(piece, "it needs pods of the new version: 0% or a mirror before it");
+	} else if (step.kind === "check" && strategy === "canary" && !stands) add(piece, "no pod of the new version runs before the first weight; with a router, 0% or a mirror may stand before it");
 	if (strategy === "canary" && !stands) missing("steps: a canary needs a weight, such as 25%");
 	if (strategy === "blue-green" && !switched) missing("steps: blue-green needs the step \"switch\", once");
 }
@@ -45359,6 +47930,7 @@ function checkOrder(reads, strategy, add, missing) {
 const CONFIG_ONLY = {
 	capacity: ["deploy", "plan"],
 	traffic: ["deploy", "plan"],
+	"update-checker": ["deploy", "plan"],
 	accept: [
 		"deploy",
 		"plan",
@@ -45528,7 +48100,9 @@ function settingsOf$1(raw, values, config) {
 		images: imagesOf(values),
 		workloads: workloadsOf(config),
 		checks: checksOf(values, config, steps),
+		warmUp: warmUpOf(config?.values["warm-up"]),
 		traffic: trafficOf(values, strategy, config),
+		...updateCheckerOf(values, config),
 		accept: values.lines("accept"),
 		takeOver: values.lines("take-over"),
 		...failureSettings(values),
@@ -45566,6 +48140,10 @@ function trafficOf(values, strategy, config) {
 		place
 	});
 	return trafficSettings(given, place);
+}
+function updateCheckerOf(values, config) {
+	const updateChecker = updateSettings(values.configured("update-checker") ? config?.values["update-checker"] : void 0);
+	return updateChecker === void 0 ? {} : { updateChecker };
 }
 function failureSettings(values) {
 	return {
@@ -46516,6 +49094,10 @@ function keep(view, event, now) {
 			...view,
 			mixes: withMix(view.mixes, event.mix)
 		};
+		case "updates": return {
+			...view,
+			updates: event.updates
+		};
 		case "finding": return {
 			...view,
 			findings: [...view.findings, event.finding].slice(-5e3)
@@ -46683,6 +49265,9 @@ var Console = class {
 				return;
 			case "finding": return this.finding(event.finding);
 			case "plan": return this.lines(planLines(event.plan));
+			case "updates":
+				this.endPhase();
+				return this.lines(updateLines(event.updates));
 			case "failure": return this.failure(event.failure);
 			case "result": return this.result(event.result);
 			case "target":
@@ -46732,16 +49317,16 @@ var Console = class {
 	annotate(finding) {
 		const { id, object, reason, mend, place } = finding;
 		if (finding.severity === "info" || finding.accepted === true) return;
-		const subject = object === void 0 || reason.includes(nameOf(object)) ? "" : `${nameOf(object)}: `;
+		const subject = object === void 0 || reason.includes(nameOf$2(object)) ? "" : `${nameOf$2(object)}: `;
 		this.annotations.raise(finding.severity, id, `${subject}${reason} → ${mend}`, place);
 	}
 	fact(text, level) {
 		const lines = cleanLines(text);
-		this.remind.touch();
 		if (level === "debug") {
 			if (this.options.github) for (const line of lines) this.options.write(`::debug::${commandData(line)}\n`);
 			return;
 		}
+		this.remind.touch();
 		this.lines(lines, level === "error" ? "red" : level === "warning" ? "yellow" : void 0);
 	}
 	finding(finding) {
@@ -46749,7 +49334,7 @@ var Console = class {
 		const { severity, object, place, reason, mend } = finding;
 		const word = finding.accepted === true ? `${severity}, accepted` : severity;
 		const color = severity === "error" && finding.accepted !== true ? "red" : severity === "info" ? "dim" : "yellow";
-		const subject = object === void 0 ? "" : `  ${nameOf(object)}`;
+		const subject = object === void 0 ? "" : `  ${nameOf$2(object)}`;
 		this.lines([`${word}: ${finding.id}${subject}${at(place)}`], color);
 		this.lines([`  ${oneLine$1(reason)}`, `  → ${oneLine$1(mend)}`]);
 		if (this.options.github && this.phase === void 0) this.annotate(finding);
@@ -46761,7 +49346,7 @@ var Console = class {
 		if (this.phase !== void 0) this.phase.failed = true;
 		this.endPhase();
 		this.remind.stop();
-		const subject = failure.object === void 0 ? "" : `  ${nameOf(failure.object)}`;
+		const subject = failure.object === void 0 ? "" : `  ${nameOf$2(failure.object)}`;
 		this.lines([`✗ ${TITLES[failure.kind]}${subject}${at(failure.place)}`], "red");
 		this.labelled("cause", failure.message);
 		for (const { title, lines } of failure.evidence ?? []) {
@@ -46859,11 +49444,56 @@ function reportOf(view) {
 				pods: canary.pods
 			}
 		})),
+		...view.updates === void 0 ? {} : { updates: updatesJson(view.updates) },
 		changes: view.changes.map(({ at, text }) => ({
 			at: isoTime(at),
 			text
 		}))
 	};
+}
+function updatesJson(updates) {
+	const { target, intervalMs, from, until, requests, failed, versions, downtime, downtimeMs, slowest, timeline } = updates;
+	return {
+		target,
+		intervalMs,
+		from: isoTime(from),
+		until: isoTime(until),
+		requests,
+		failed,
+		versions: versions.map(({ version, requests: own, errors, latencyMs }) => ({
+			version,
+			requests: own,
+			errors,
+			...latencyMs === void 0 ? {} : { latencyMs: {
+				p50: latencyMs.p50,
+				p90: latencyMs.p90,
+				p99: latencyMs.p99
+			} }
+		})),
+		downtime: downtime.map((each) => ({
+			from: isoTime(each.from),
+			seconds: secondsOf(each.ms),
+			over: each.over,
+			reason: each.text
+		})),
+		downtimeSeconds: secondsOf(downtimeMs),
+		slowest: slowest.map(({ at, ms, version }) => ({
+			at: isoTime(at),
+			latencyMs: ms,
+			version
+		})),
+		timeline: timeline.map(({ at, failed: lost, answers }) => ({
+			at: isoTime(at),
+			failed: lost,
+			answers: Object.entries(answers).map(([version, own]) => ({
+				version,
+				requests: own
+			}))
+		}))
+	};
+}
+function secondsOf(ms) {
+	return Math.round(ms / 100) / 10;
 }
 function isoTime(ms) {
 	return new Date(ms).toISOString();
@@ -46950,7 +49580,7 @@ function releaseJson({ digest, rollout, images, sha }) {
 }
 function rolloutJson(view, record) {
 	const { downtimeSeconds, pullRequest, previous } = record;
-	const reason = reasonOf$1(record);
+	const reason = reasonOf$2(record);
 	return {
 		number: record.rollout,
 		phase: record.phase,
@@ -47373,6 +50003,7 @@ async function rbac(files, settings, namespace) {
 		objects,
 		steps,
 		checks,
+		polls: asksService(settings),
 		...strategy === "canary" && router !== void 0 ? {
 			routing: {
 				router,

@@ -29,7 +29,7 @@ export const CONFIG_SCHEMA = section({
   steps: v.optional(
     v.pipe(
       v.union([v.string(), v.array(text('One step.'))], 'must be a list of steps, such as [25%, wait 1m]'),
-      v.description('N%, mirror N%, wait D, check NAME, job NAME, approve, switch.'),
+      v.description('N%, mirror N%, wait D, check NAME, job NAME, warm-up, approve, switch.'),
     ),
   ),
   workloads: v.optional(

@@ -67,7 +67,7 @@ const TABLE = [
   {
     name: 'steps',
     description:
-      'Planned moves, separated by newline or comma: `N%`, `mirror N%`, `wait D`, `check NAME`, `job NAME`, `approve`, `switch`.',
+      'Planned moves, separated by newline or comma: `N%`, `mirror N%`, `wait D`, `check NAME`, `job NAME`, `warm-up`, `approve`, `switch`.',
     default: 'canary: 25%, wait 1m, 50%, wait 1m; blue-green: switch, wait 1m',
     value: 'STEPS',
     commands: STARTS,

@@ -1,4 +1,4 @@
-import { type Check, checksAsked } from '../checks/spec.ts'
+import type { Check } from '../checks/spec.ts'
 import { groupOf } from '../manifests/workload.ts'
 import type { Command } from '../rollout/settings.ts'
 import type { Route, Router } from '../routers/router.ts'
@@ -7,6 +7,7 @@ import type { Step, Strategy } from '../strategies/step.ts'
 import type { Finding } from './finding.ts'
 import { twinsOf } from './subject.ts'
 import { ruleText, rulesOf } from './role.ts'
+import { pollNeeds, stepNeeds } from './step-rights.ts'
 
 export { roleFor } from './role.ts'
 
@@ -149,7 +150,7 @@ function once(needs: readonly Need[]): Need[] {
 
 type Scope = Omit<Need, 'verb'>
 
-function each(scope: Scope, ...verbs: string[]): Need[] {
+export function each(scope: Scope, ...verbs: string[]): Need[] {
   return verbs.map((verb) => ({ verb, ...scope }))
 }
 
@@ -169,7 +170,7 @@ function homeNeeds({ app, namespace, objects }: NeedsInput, acts: boolean): Need
   ]
 }
 
-function namespacesOf({ namespace, objects }: NeedsInput): string[] {
+export function namespacesOf({ namespace, objects }: NeedsInput): string[] {
   return [...new Set([namespace, ...objects.flatMap(({ metadata }) => metadata.namespace ?? [])])]
 }
 
@@ -254,7 +255,7 @@ function routeNeeds({ routing, keeps, namespace, resourceOf }: NeedsInput, acts:
   ]
 }
 
-function optional(needs: Need[]): Need[] {
+export function optional(needs: Need[]): Need[] {
   return needs.map((need) => ({ ...need, optional: true }))
 }
 
@@ -290,56 +291,6 @@ function commonName(object: KubeObject): ResourceName {
       ? `${lower.slice(0, -1)}ies`
       : `${lower}s`
   return { group: groupOf(object), resource: ending, namespaced: !CLUSTER_KINDS.has(object.kind) }
-}
-
-/** Checks ask pods or Services through the API server; Jobs of steps come and go with a number in their name. */
-function stepNeeds(input: NeedsInput): Need[] {
-  const { steps = [], checks = {} } = input
-  const asked = checksAsked(steps, checks)
-  const jobs = steps.some(({ kind }) => kind === 'job') || asked.some(({ kind }) => kind === 'job')
-  const proxied = asked.some(asksPods) || steps.some(({ kind }) => kind === 'warm-up')
-  const inside = asked.flatMap((check) => servicesAsked(check))
-  return [
-    ...namespacesOf(input).flatMap((namespace) => [
-      ...(jobs
-        ? each({ group: 'batch', resource: 'jobs', namespace }, 'get', 'list', 'watch', 'create', 'delete')
-        : []),
-      ...(proxied
-        ? ['pods', 'services'].flatMap((resource) =>
-            each({ group: '', resource, subresource: 'proxy', namespace }, 'get'),
-          )
-        : []),
-    ]),
-    ...inside.flatMap(({ namespace, name }) =>
-      each({ group: '', resource: 'services', subresource: 'proxy', namespace, name }, 'get'),
-    ),
-  ]
-}
-
-function asksPods(check: Check): boolean {
-  if (check.kind === 'http' || check.kind === 'version') return check.url === undefined
-  return check.kind === 'compare' && check.source.kind === 'pods'
-}
-
-/** Services that are asked wherever they are: a Prometheus of the cluster. */
-function servicesAsked(check: Check): { namespace: string; name: string }[] {
-  const source =
-    check.kind === 'prometheus'
-      ? check.source
-      : check.kind === 'compare' && check.source.kind === 'prometheus'
-        ? check.source.at
-        : undefined
-  return source !== undefined && 'service' in source ? [source.service] : []
-}
-
-/** Without them a rollout goes on unseen by the update checker. */
-function pollNeeds(input: NeedsInput): Need[] {
-  if (input.polls !== true) return []
-  return optional(
-    namespacesOf(input).flatMap((namespace) =>
-      each({ group: '', resource: 'services', subresource: 'proxy', namespace }, 'get'),
-    ),
-  )
 }
 
 /** What only findings need. */

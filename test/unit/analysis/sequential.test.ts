@@ -17,7 +17,7 @@ function stratum(canaryBad: number, canary: number, stableBad: number, stable: n
 }
 
 function after(strata: Stratum[], rule = RULE): Evidence {
-  return strata.reduce((evidence, each) => addStratum(evidence, each, rule), noEvidence(rule))
+  return strata.reduce<Evidence>((evidence, each) => addStratum(evidence, each, rule), noEvidence(rule))
 }
 
 /** Chances of 0 to n bad ones among n requests. */

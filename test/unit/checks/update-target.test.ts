@@ -124,7 +124,7 @@ describe('the version of an answer', () => {
     expect(versionIn(answer, known, { kind: 'pattern', pattern: 'version=([^;]+)' })).toBe('0.1.0')
     expect(versionIn(answer, known, { kind: 'pattern', pattern: 'release=(.)' })).toBeUndefined()
     expect(versionIn(json, known, { kind: 'json', path: 'build.version' })).toBe('web-0.2')
-    expect(versionIn(json, known, { kind: 'json', path: 'build.ids.0' })).toBe('5')
+    expect(versionIn(json, known, { kind: 'json', path: 'build.ids[0]' })).toBe('5')
     expect(versionIn(json, known, { kind: 'json', path: 'build' })).toBeUndefined()
     expect(versionIn(answer, known, { kind: 'json', path: 'build.version' })).toBeUndefined()
     const long = { ...answer, headers: { 'x-build': 'x'.repeat(500) } }

@@ -1,5 +1,6 @@
 import { load, loadAll } from 'js-yaml'
 import { describe, expect, it } from 'vitest'
+import { checkOf } from '../../../src/input/checks.ts'
 import {
   compareRights,
   type Need,
@@ -102,6 +103,16 @@ describe('needed rights', () => {
       'checks',
       { steps: [{ kind: 'check', names: ['home'] }] },
       ['get pods/proxy in namespace shop', 'get services/proxy in namespace shop'],
+    ],
+    [
+      'a Prometheus of the cluster',
+      {
+        steps: [{ kind: 'check', names: ['rate'] }],
+        checks: {
+          rate: checkOf('rate', { prometheus: { service: 'monitoring/prometheus:9090', query: 'x', max: 1 } }),
+        },
+      },
+      ['get services/proxy prometheus:9090 in namespace monitoring'],
     ],
     ['the update checker', { polls: true }, ['get services/proxy in namespace shop']],
     [
