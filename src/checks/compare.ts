@@ -202,15 +202,7 @@ export class Comparison {
   }
 
   #rule(metric: Metric, dispersion: number): Rule {
-    const { falseAlarms, tolerated, most } = this.check
-    return {
-      alpha: falseAlarms,
-      metrics: this.#shared,
-      tolerated,
-      dispersion,
-      leastBad: LEAST_BAD,
-      ...(metric === 'errors' && most !== undefined ? { limit: most } : {}),
-    }
+    return ruleOf(this.check, metric, this.#shared, dispersion)
   }
 
   async #read(): Promise<CountersRead | undefined> {
@@ -224,6 +216,23 @@ export class Comparison {
     this.#aboveSeconds = found.aboveSeconds ?? this.#aboveSeconds
     for (const note of found.notes) this.#note(note)
     return found
+  }
+}
+
+/** How one metric of a check is judged. */
+export function ruleOf(
+  { falseAlarms, tolerated, most }: CompareCheck,
+  metric: Metric,
+  shared: number,
+  dispersion: number,
+): Rule {
+  return {
+    alpha: falseAlarms,
+    metrics: shared,
+    tolerated,
+    dispersion,
+    leastBad: LEAST_BAD,
+    ...(metric === 'errors' && most !== undefined ? { limit: most } : {}),
   }
 }
 

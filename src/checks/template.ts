@@ -41,6 +41,11 @@ export function filled(text: string, asker: Asker): { text: string } | { missing
   return missing === undefined ? { text: done } : { missing: `{{${missing}}} is not known: there are no such pods now` }
 }
 
+/** The text as it may be asked before there is a new version: to see whether it can be read at all. */
+export function withPlaceholders(text: string): string {
+  return text.replaceAll(WORD, (_whole, word: string) => (word === 'window' ? '5m' : 'none'))
+}
+
 function valuesOf(asker: Asker): Record<TemplateWord, string | undefined> {
   const workloads = asker.workloads()
   const [first] = workloads

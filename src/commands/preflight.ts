@@ -1,13 +1,16 @@
 import type { Client } from '../kubernetes/client.ts'
 import { sameContent } from '../kubernetes/diff.ts'
 import { valueAt } from '../manifests/workload.ts'
+import { type ChecksLook, lookAtChecks, plannedShares } from '../preflight/checks.ts'
 import type { Finding } from '../preflight/finding.ts'
 import { previewFindings } from '../preflight/preview.ts'
 import { placedAt, routeFindings } from '../preflight/routes.ts'
 import { rightsFindings } from '../preflight/rights.ts'
 import { applyAcceptance, blocking, runRules } from '../preflight/rules.ts'
 import { type Plan, renderPlan } from '../report/plan.ts'
+import { askerBefore } from '../rollout/asker.ts'
 import { colored } from '../rollout/colors.ts'
+import type { Deps } from '../rollout/deps.ts'
 import { type Draft, draftRollout, dryRunOf } from '../rollout/draft.ts'
 import { Interrupted } from '../rollout/interrupt.ts'
 import { planOf } from '../rollout/plan.ts'
@@ -17,7 +20,7 @@ import { keptRoutes, trafficOf, withoutKept } from '../rollout/routing.ts'
 import type { ReadSession, Session } from '../rollout/session.ts'
 import type { Settings } from '../rollout/settings.ts'
 import { type Survey, survey } from '../rollout/survey.ts'
-import { selectorText } from '../rollout/world.ts'
+import { selectorText, type World } from '../rollout/world.ts'
 import { type Failure, refuse } from '../shared/errors.ts'
 import { keyOf, nameOf, refOf } from '../shared/objects.ts'
 import { isRolling, lastWriter } from '../strategies/hold.ts'
@@ -77,7 +80,9 @@ export async function preflight(
   })
   const previews = strategy === 'blue-green' ? previewFindings(draft.record.services, release.objects) : []
   const routes = strategy === 'canary' ? routesOf(release, settings, seen, draft, known?.rest !== undefined) : []
+  const checks = await checksOf(deps, world, settings, draft)
   const found = [
+    ...checks.findings,
     ...rightsFindings(seen.missing),
     ...(known?.findings ?? []),
     ...previews,
@@ -85,10 +90,24 @@ export async function preflight(
     ...runRules(input),
   ]
   const findings = applyAcceptance(found, settings.accept)
-  const plan = withKnown(planOf(release, seen, draft, findings), known)
+  const planned = planOf(release, seen, draft, findings)
+  const plan = withKnown({ ...planned, notes: [...planned.notes, ...checks.notes] }, known)
   for (const finding of findings) reporter.emit({ kind: 'finding', finding })
   reporter.emit({ kind: 'plan', plan })
   return { seen, findings, plan: renderPlan(plan) }
+}
+
+/** What checks will ask, tried; only where workloads go through steps. */
+async function checksOf(deps: Deps, world: World, { steps, checks }: Settings, { record }: Draft): Promise<ChecksLook> {
+  const moved = record.workloads.filter(({ mode }) => mode === 'steps')
+  if (moved.length === 0) return { findings: [], notes: [] }
+  const shareAt = (nth: number, percent: number): number => {
+    if (record.traffic !== undefined) return percent / 100
+    const pairs = moved.map(({ pairs: all }) => all[nth] ?? [1, 0])
+    const [stable, canary] = [0, 1].map((side) => pairs.reduce((sum, pair) => sum + (pair[side] ?? 0), 0))
+    return (canary ?? 0) / Math.max(1, (stable ?? 0) + (canary ?? 0))
+  }
+  return lookAtChecks(askerBefore(deps, world, record), steps, checks, plannedShares(steps, shareAt))
 }
 
 /** Findings about the router of a canary, at the workloads that go through steps. */

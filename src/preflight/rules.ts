@@ -55,6 +55,8 @@ const ACCEPTABLE = [
   'not-verified',
   'route-other',
   'router-notice',
+  'check-unreachable',
+  'check-counters',
 ] as const
 
 /** Findings that the cluster, or a later run, would not let pass whatever is accepted here. */
@@ -75,6 +77,7 @@ const FINAL = [
   'route-foreign',
   'route-problem',
   'route-not-live',
+  'check-query',
   'record-size',
   'rights',
   'lease',

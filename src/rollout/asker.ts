@@ -1,9 +1,12 @@
 import type { Asker, CheckedSide, CheckedWorkload } from '../checks/asker.ts'
 import { isServing } from '../health/pods.ts'
 import { canaryName, previewName } from '../strategies/services.ts'
-import { type ServiceView, sideOf, type WorkloadView } from '../strategies/view.ts'
+import { hashOf, type ServiceView, sideOf, type WorkloadView } from '../strategies/view.ts'
+import type { Deps } from './deps.ts'
 import type { Engine } from './engine.ts'
 import { jobVerdict } from './jobs.ts'
+import type { RolloutRecord, WorkloadRecord } from './record.ts'
+import type { World } from './world.ts'
 
 /**
  * What checks may ask while this engine runs.
@@ -27,6 +30,48 @@ export function askerOf(engine: Engine, beside?: AbortSignal): Asker {
     rollout: record.rollout,
     sinceShare: () => engine.shareSince,
     signal: beside ?? cancel,
+  }
+}
+
+/** The same before the rollout begins: the old version alone. */
+export function askerBefore(deps: Deps, world: Pick<World, 'workload'>, record: RolloutRecord): Asker {
+  const { client, clock, cancel, fetchUrl, expand, runCommand } = deps
+  const moved = record.workloads.filter(({ mode }) => mode === 'steps')
+  return {
+    now: () => clock.now(),
+    sleep: (ms) => clock.sleep(ms, cancel),
+    proxy: (target, path, options) => client.proxy(target, path, options),
+    fetchUrl,
+    expand,
+    runCommand,
+    runJob: () => Promise.reject(new Error('nothing is run before the start')),
+    workloads: () => moved.map((workload) => checkedBefore(world, workload, clock.now())),
+    preview: false,
+    app: record.app,
+    namespace: record.namespace,
+    rollout: record.rollout,
+    sinceShare: () => clock.now(),
+    signal: cancel,
+  }
+}
+
+function checkedBefore(world: Pick<World, 'workload'>, workload: WorkloadRecord, now: number): CheckedWorkload {
+  const { namespace, name, stableName, stableHash, stableVersion, newVersion } = workload
+  const { pods, replicaSets } = world.workload({ namespace, name: stableName ?? name })
+  const own = pods.filter((pod) => hashOf(pod) === stableHash && pod.metadata.deletionTimestamp === undefined)
+  const set = replicaSets.find((each) => hashOf(each) === stableHash)?.metadata.name
+  return {
+    namespace,
+    name,
+    stable: {
+      version: stableVersion,
+      ...(stableHash === undefined ? {} : { hash: stableHash }),
+      ...(set === undefined ? {} : { replicaSet: set }),
+      pods: own,
+      serving: own.filter((pod) => isServing(pod, 0, now)),
+    },
+    canary: { version: newVersion, pods: [], serving: [] },
+    services: [],
   }
 }
 

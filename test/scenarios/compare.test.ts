@@ -135,6 +135,39 @@ describe('a comparison', () => {
   })
 })
 
+describe('before the start', () => {
+  it('the plan says what each step can see with the traffic that there is', async () => {
+    const world = await running()
+    busy(world, { rps: 20, errors: { [V1]: 0.005 } })
+    await world.clock.advance(600_000)
+    const { events } = await world.run('plan', comparing(THROUGHOUT, '34%, wait 5m, 67%, wait 10s'))
+    const [plan] = events.flatMap((event) => (event.kind === 'plan' ? [event.plan] : []))
+    expect(plan?.notes.join('\n')).toMatch(
+      /check rates, with 60 requests\/s and 0.5 % failing on average since the old pods began: 34% for 5m sees an error rate of [\d.]+ % or more; 67% for 10s sees nothing/,
+    )
+  })
+
+  it('an app without the counters is refused', async () => {
+    const world = await running()
+    const { result } = await world.run('deploy', comparing(THROUGHOUT, '34%, wait 5m'))
+    expect(result).toMatchObject({ outcome: 'refused', exitCode: 2 })
+    expect(result?.findings.map(({ id }) => id)).toContain('check-counters')
+    expect(result?.message).toContain("the old version's counters cannot be read")
+    expectUnharmed(world)
+  })
+
+  it('a query that Prometheus cannot read is refused, with its words', async () => {
+    const world = await running()
+    const values = { prometheus: { url: 'http://prometheus', query: 'sum(x{pod=~"{{canary}}"}', max: 1 } }
+    const body = JSON.stringify({ status: 'error', errorType: 'bad_data', error: 'unclosed left parenthesis' })
+    const fetchUrl: FetchUrl = () => Promise.resolve({ status: 400, headers: {}, body })
+    const { result } = await world.run('deploy', comparing(values, '34%, check rates', { fetchUrl }))
+    expect(result).toMatchObject({ outcome: 'refused' })
+    expect(result?.message).toContain('Prometheus cannot read the query: bad_data: unclosed left parenthesis')
+    expectUnharmed(world)
+  })
+})
+
 describe('a comparison without enough to compare', () => {
   const page = (text: string) => (): string => text
   it.each([
@@ -151,7 +184,8 @@ describe('a comparison without enough to compare', () => {
   ])('%s: waits for a person, after one extension', async (_name, traffic, content, reason) => {
     const world = await running()
     busy(world, traffic, content)
-    const { result, events } = await world.run('deploy', comparing(THROUGHOUT, '34%, wait 2m'))
+    const more = { accept: ['check-counters'] }
+    const { result, events } = await world.run('deploy', comparing(THROUGHOUT, '34%, wait 2m', more))
     expect(result, result?.message).toMatchObject({ outcome: 'paused' })
     expect(world.record?.reason).toMatch(reason)
     expect(linesOf(events)).toContain('once more')
