@@ -19972,7 +19972,7 @@ function releaseName(digest) {
 	return digest.slice(0, 10);
 }
 // src/rollout/routing.ts
-function trafficOf$2(record, payload) {
+function trafficOf$3(record, payload) {
 	const { traffic, app } = record;
 	if (traffic === void 0) return void 0;
 	const { sticky, prefix, weights, match } = traffic;
@@ -20903,6 +20903,9 @@ function filled(text, asker) {
 	});
 	return missing === void 0 ? { text: done } : { missing: `{{${missing}}} is not known: there are no such pods now` };
 }
+function withPlaceholders(text) {
+	return text.replaceAll(WORD$1, (_whole, word) => word === "window" ? "5m" : "none");
+}
 function valuesOf(asker) {
 	const workloads = asker.workloads();
 	const [first] = workloads;
@@ -21309,6 +21312,52 @@ function askerOf(engine, beside) {
 		rollout: record.rollout,
 		sinceShare: () => engine.shareSince,
 		signal: beside ?? cancel
+	};
+}
+function askerBefore(deps, world, record) {
+	const { client, clock, cancel, fetchUrl, expand, runCommand } = deps;
+	const moved = record.workloads.filter(({ mode }) => mode === "steps");
+	return {
+		now: () => clock.now(),
+		sleep: (ms) => clock.sleep(ms, cancel),
+		proxy: (target, path, options) => client.proxy(target, path, options),
+		fetchUrl,
+		expand,
+		runCommand,
+		runJob: () => Promise.reject(new Error("nothing is run before the start")),
+		workloads: () => moved.map((workload) => checkedBefore(world, workload, clock.now())),
+		preview: false,
+		app: record.app,
+		namespace: record.namespace,
+		rollout: record.rollout,
+		sinceShare: () => clock.now(),
+		signal: cancel
+	};
+}
+function checkedBefore(world, workload, now) {
+	const { namespace, name, stableName, stableHash, stableVersion, newVersion } = workload;
+	const { pods, replicaSets } = world.workload({
+		namespace,
+		name: stableName ?? name
+	});
+	const own = pods.filter((pod) => hashOf(pod) === stableHash && pod.metadata.deletionTimestamp === void 0);
+	const set = replicaSets.find((each) => hashOf(each) === stableHash)?.metadata.name;
+	return {
+		namespace,
+		name,
+		stable: {
+			version: stableVersion,
+			...stableHash === void 0 ? {} : { hash: stableHash },
+			...set === void 0 ? {} : { replicaSet: set },
+			pods: own,
+			serving: own.filter((pod) => isServing(pod, 0, now))
+		},
+		canary: {
+			version: newVersion,
+			pods: [],
+			serving: []
+		},
+		services: []
 	};
 }
 function checkedOf(view, strategy) {
@@ -22760,15 +22809,7 @@ var Comparison = class {
 		].filter((line) => line !== "");
 	}
 	#rule(metric, dispersion) {
-		const { falseAlarms, tolerated, most } = this.check;
-		return {
-			alpha: falseAlarms,
-			metrics: this.#shared,
-			tolerated,
-			dispersion,
-			leastBad: LEAST_BAD,
-			...metric === "errors" && most !== void 0 ? { limit: most } : {}
-		};
+		return ruleOf(this.check, metric, this.#shared, dispersion);
 	}
 	async #read() {
 		const found = await readCounters(this.#asker, this.check, this.#aboveSeconds);
@@ -22783,6 +22824,16 @@ var Comparison = class {
 		return found;
 	}
 };
+function ruleOf({ falseAlarms, tolerated, most }, metric, shared, dispersion) {
+	return {
+		alpha: falseAlarms,
+		metrics: shared,
+		tolerated,
+		dispersion,
+		leastBad: LEAST_BAD,
+		...metric === "errors" && most !== void 0 ? { limit: most } : {}
+	};
+}
 function freshStep() {
 	return {
 		errors: {
@@ -24630,7 +24681,7 @@ function settleSeconds({ traffic }) {
 	return Math.ceil((traffic?.settleMs ?? SETTLE_MS$1) / 1e3);
 }
 function routeLines$1(record, payload) {
-	const traffic = trafficOf$2(record, payload);
+	const traffic = trafficOf$3(record, payload);
 	if (traffic === void 0) return {
 		edited: [],
 		made: []
@@ -25375,7 +25426,7 @@ var Routes = class {
 	}
 	get #traffic() {
 		const { record, payload } = this.#o.book;
-		return trafficOf$2(record, payload);
+		return trafficOf$3(record, payload);
 	}
 	routing() {
 		const { book, world, clock } = this.#o;
@@ -26083,7 +26134,7 @@ async function engineFor(session, book, rested) {
 		return [own, world.watch(stableName, namespace, selectorText$1({ matchLabels: labels }))];
 	});
 	const namespaces = new Set([record.namespace, ...record.services.map((service) => service.namespace)]);
-	const traffic = trafficOf$2(record, payload);
+	const traffic = trafficOf$3(record, payload);
 	const routes = traffic === void 0 ? [] : [watchTraffic(world, traffic, record.namespace)];
 	await Promise.all([
 		...watches,
@@ -30239,7 +30290,7 @@ function unpinned({ spec }) {
 function serviceSelects(selector, labels) {
 	return Object.keys(selector).length > 0 && selects({ matchLabels: selector }, labels);
 }
-function trafficOf$1(input, { manifest, live, template }) {
+function trafficOf$2(input, { manifest, live, template }) {
 	const namespace = manifest.metadata.namespace;
 	return servicesOf$1(input).filter(({ wanted }) => wanted.metadata.namespace === namespace).filter((service) => {
 		return service.live !== void 0 && live !== void 0 && serviceSelects(unpinned(service.live), labelsOf(live.spec.template)) || serviceSelects(unpinned(service.wanted), labelsOf(template));
@@ -31105,6 +31156,147 @@ async function mayI(client, need) {
 	};
 	return (await client.post("/apis/authorization.k8s.io/v1/selfsubjectaccessreviews", body)).status.allowed === true;
 }
+// src/analysis/power.ts
+const MOST_RATIO = Math.max(...RATIOS);
+function requestsNeeded(rate, { weight, base }, rule) {
+	if (!(weight > 0 && weight < 1) || !(rate > base * rule.tolerated) || rate > 1) return void 0;
+	const gain = gainPerRequest(rate, base, weight / (1 - weight), rule.tolerated);
+	if (!(gain > 0)) return void 0;
+	const log = logNeeded(rule) + Math.log(RATIOS.length);
+	return Math.max(log * Math.max(1, rule.dispersion) / gain, rule.leastBad / rate);
+}
+function visibleRate(traffic, seconds, rule) {
+	const requests = traffic.perSecond * traffic.weight * seconds;
+	const seen = (rate) => (requestsNeeded(rate, traffic, rule) ?? Number.POSITIVE_INFINITY) <= requests;
+	if (!seen(1)) return void 0;
+	let [hidden, visible] = [Math.min(1, Math.max(0, traffic.base * rule.tolerated)), 1];
+	for (let i = 0; i < 50; i++) {
+		const middle = (hidden + visible) / 2;
+		if (seen(middle)) visible = middle;
+		else hidden = middle;
+	}
+	return visible;
+}
+function gainPerRequest(rate, base, share, tolerated) {
+	const ratio = base > 0 ? Math.min(rate / (base * tolerated), MOST_RATIO) : MOST_RATIO;
+	const log = Math.log1p(ratio * tolerated * share) - Math.log1p(tolerated * share);
+	return rate * Math.log(ratio) - (rate + base / share) * log;
+}
+// src/preflight/checks.ts
+async function lookAtChecks(asker, steps, checks, shares) {
+	const asked = checksAsked(steps, checks);
+	const shared = asked.reduce((sum, check) => sum + (check.kind === "compare" ? metricsOf(check).length : 0), 0);
+	const looks = await Promise.all(asked.map((check) => {
+		if (check.kind === "prometheus") return lookAtQuery(asker, check);
+		if (check.kind === "compare") return lookAtCounters(asker, check, shares, shared);
+		return Promise.resolve({
+			findings: [],
+			notes: []
+		});
+	}));
+	return {
+		findings: looks.flatMap(({ findings }) => findings),
+		notes: looks.flatMap(({ notes }) => notes)
+	};
+}
+async function lookAtQuery(asker, check) {
+	const query = withPlaceholders(check.query);
+	const result = await instantQuery(asker, check.source, query, check.timeoutMs);
+	return {
+		findings: result.kind === "series" ? [] : [queryFinding(check.name, result.kind, result.text, query)],
+		notes: []
+	};
+}
+function queryFinding(name, kind, text, query) {
+	if (kind === "refused") return {
+		id: "check-query",
+		severity: "error",
+		reason: `check ${name}: Prometheus cannot read the query: ${text}`,
+		mend: `correct checks.${name}.prometheus.query; it was asked as ${query}`
+	};
+	return {
+		id: "check-unreachable",
+		severity: "warning",
+		reason: `check ${name}: Prometheus does not answer now (${text}), and without an answer the check cannot tell`,
+		mend: `look at checks.${name}.prometheus, and whether it can be reached from here`
+	};
+}
+async function lookAtCounters(asker, check, shares, shared) {
+	const workloads = asker.workloads();
+	if (workloads.every(({ stable }) => stable.serving.length === 0)) return {
+		findings: [],
+		notes: []
+	};
+	const read = await readCounters(asker, check, check.slow?.aboveSeconds);
+	if (read.kind === "unknown") return {
+		findings: [{
+			id: "check-counters",
+			severity: check.source.kind === "pods" ? "error" : "warning",
+			reason: `check ${check.name}: the old version's counters cannot be read (${read.text}), so there is nothing to compare with`,
+			mend: `correct checks.${check.name}.compare, or give the app a metrics page`
+		}],
+		notes: []
+	};
+	return {
+		findings: [],
+		notes: powerNotes(check, read, workloads, shares, shared, asker.now())
+	};
+}
+function powerNotes(check, read, workloads, shares, shared, now) {
+	return metricsOf(check).flatMap((metric) => {
+		const reading = read.metrics[metric];
+		if (reading === void 0) return [];
+		const { counts, perSecond } = trafficOf$1(reading, workloads, now);
+		const what = metric === "errors" ? "an error rate" : "a share of slow requests";
+		const seen = shares.map((step) => stepNote(step, perSecond, rateOf(counts), what, ruleOf(check, metric, shared, 1), check));
+		const traffic = `${perSecond.toFixed(perSecond < 10 ? 1 : 0)} requests/s and ${percentText(rateOf(counts))} ${metric === "errors" ? "failing" : "slow"} on average since the old pods began`;
+		return [`check ${check.name}, with ${traffic}: ${seen.join("; ")}.`];
+	});
+}
+function stepNote({ text, share, ms }, perSecond, base, what, rule, check) {
+	const seconds = Math.max(0, ms - check.warmUpMs) / 1e3;
+	const step = `${text} for ${durationText(ms)}`;
+	const rate = visibleRate({
+		perSecond,
+		weight: share,
+		base
+	}, seconds, rule);
+	const requests = Math.round(perSecond * share * seconds);
+	const enough = requests >= check.atLeast ? "" : ` (about ${requests} requests, and ${check.atLeast} are needed to pass)`;
+	return rate === void 0 ? `${step} sees nothing${enough}` : `${step} sees ${what} of ${percentText(rate)} or more${enough}`;
+}
+function trafficOf$1(reading, workloads, now) {
+	const pods = workloads.flatMap(({ stable }) => stable.serving);
+	let [counts, perSecond] = [NOTHING, 0];
+	for (const { metadata, status } of pods) {
+		const own = (samples) => samples.filter(({ pod, value }) => pod === metadata.name && Number.isFinite(value)).reduce((sum, { value }) => sum + value, 0);
+		const found = {
+			total: own(reading.requests),
+			bad: own(reading.bad)
+		};
+		const since = status?.containerStatuses?.[0]?.state?.running?.startedAt ?? metadata.creationTimestamp ?? "";
+		const age = (now - Date.parse(since)) / 1e3;
+		counts = sumCounts(counts, found);
+		if (age > 0) perSecond += found.total / age;
+	}
+	return {
+		counts,
+		perSecond
+	};
+}
+function plannedShares(steps, shareAt) {
+	const found = [];
+	for (const step of steps) {
+		const last = found.at(-1);
+		if (step.kind === "weight") found.push({
+			text: stepText(step),
+			share: shareAt(found.length, step.percent),
+			ms: 0
+		});
+		else if (step.kind === "wait" && last !== void 0) last.ms += step.ms;
+	}
+	return found.filter(({ share, ms }) => share > 0 && share < 1 && ms > 0);
+}
 // src/preflight/preview.ts
 const LONGEST$1 = 63;
 function previewFindings(services, objects) {
@@ -31690,7 +31882,7 @@ function selectorText({ matchLabels, matchExpressions }) {
 	return [labelText(matchLabels ?? {}), ...expressions].filter((part) => part !== "").join(", ") || "everything";
 }
 function serviceSelectorRules(input) {
-	return [...workloadsOf$1(input).flatMap((workload) => trafficOf$1(input, workload).flatMap((service) => lostTraffic(input, workload, service))), ...emptyServices(input)];
+	return [...workloadsOf$1(input).flatMap((workload) => trafficOf$2(input, workload).flatMap((service) => lostTraffic(input, workload, service))), ...emptyServices(input)];
 }
 function lostTraffic(input, workload, service) {
 	const { live, wanted } = service;
@@ -31965,7 +32157,7 @@ function servingContainers(template, services) {
 }
 function trafficRules(input, workload) {
 	const { manifest, template, released } = workload;
-	return servingContainers(template, trafficOf$1(input, workload)).flatMap((container) => {
+	return servingContainers(template, trafficOf$2(input, workload)).flatMap((container) => {
 		const findings = [];
 		const at = containerPath(manifest, container.name);
 		if (container.readinessProbe === void 0) findings.push(findingAt(released, at, {
@@ -32059,7 +32251,7 @@ function singleRules(input, workload) {
 	const { manifest, released, replicas, stepped } = workload;
 	const scalers = scalersOf(input, manifest);
 	if ((scalers.length > 0 ? replicas : replicasOf(manifest)) !== 1 || scalers.some((scaler) => minimumOf(scaler) >= 2)) return [];
-	if (trafficOf$1(input, workload).length === 0) return [];
+	if (trafficOf$2(input, workload).length === 0) return [];
 	const share = input.strategy === "canary" && stepped ? "; a canary of one pod beside it gets half of the requests" : "";
 	return [findingAt(released, ["spec", "replicas"], {
 		id: "replicas-one",
@@ -32071,7 +32263,7 @@ function singleRules(input, workload) {
 // src/preflight/services.ts
 function serviceRules(input) {
 	const workloads = workloadsOf$1(input);
-	const findings = workloads.flatMap((workload) => trafficOf$1(input, workload).flatMap((service) => [
+	const findings = workloads.flatMap((workload) => trafficOf$2(input, workload).flatMap((service) => [
 		...portRules(input, workload, service),
 		...endpointRules(input, workload, service),
 		...sharedRules(input, workload, service)
@@ -32452,7 +32644,9 @@ const ACCEPTABLE = [
 	"server-warning",
 	"not-verified",
 	"route-other",
-	"router-notice"
+	"router-notice",
+	"check-unreachable",
+	"check-counters"
 ];
 const FINAL = [
 	"selector-immutable",
@@ -32471,6 +32665,7 @@ const FINAL = [
 	"route-foreign",
 	"route-problem",
 	"route-not-live",
+	"check-query",
 	"record-size",
 	"rights",
 	"lease",
@@ -33069,14 +33264,20 @@ async function preflight(session, release, record, known) {
 	});
 	const previews = strategy === "blue-green" ? previewFindings(draft.record.services, release.objects) : [];
 	const routes = strategy === "canary" ? routesOf(release, settings, seen, draft, known?.rest !== void 0) : [];
+	const checks = await checksOf$2(deps, world, settings, draft);
 	const findings = applyAcceptance([
+		...checks.findings,
 		...rightsFindings(seen.missing),
 		...known?.findings ?? [],
 		...previews,
 		...routes,
 		...runRules(input)
 	], settings.accept);
-	const plan = withKnown(planOf(release, seen, draft, findings), known);
+	const planned = planOf(release, seen, draft, findings);
+	const plan = withKnown({
+		...planned,
+		notes: [...planned.notes, ...checks.notes]
+	}, known);
 	for (const finding of findings) reporter.emit({
 		kind: "finding",
 		finding
@@ -33091,9 +33292,23 @@ async function preflight(session, release, record, known) {
 		plan: renderPlan(plan)
 	};
 }
+async function checksOf$2(deps, world, { steps, checks }, { record }) {
+	const moved = record.workloads.filter(({ mode }) => mode === "steps");
+	if (moved.length === 0) return {
+		findings: [],
+		notes: []
+	};
+	const shareAt = (nth, percent) => {
+		if (record.traffic !== void 0) return percent / 100;
+		const pairs = moved.map(({ pairs: all }) => all[nth] ?? [1, 0]);
+		const [stable, canary] = [0, 1].map((side) => pairs.reduce((sum, pair) => sum + (pair[side] ?? 0), 0));
+		return (canary ?? 0) / Math.max(1, (stable ?? 0) + (canary ?? 0));
+	};
+	return lookAtChecks(askerBefore(deps, world, record), steps, checks, plannedShares(steps, shareAt));
+}
 function routesOf({ app, objects, namespace }, { traffic, steps }, { routes, lists }, { record, payload }, resting) {
 	if (record.workloads.every(({ mode }) => mode !== "steps")) return [];
-	const split = trafficOf$2(record, payload)?.split ?? {
+	const split = trafficOf$3(record, payload)?.split ?? {
 		sides: [],
 		match: traffic.match,
 		pins: [],
@@ -33711,7 +33926,7 @@ async function serviceLine(client, record, service) {
 }
 async function routeLines(client, record) {
 	const payload = await readPayload(client, record, record.rollout).catch(() => void 0);
-	const traffic = payload === void 0 ? void 0 : trafficOf$2(record, payload);
+	const traffic = payload === void 0 ? void 0 : trafficOf$3(record, payload);
 	if (traffic === void 0) return [];
 	const lines = [];
 	for (const route of traffic.routes) {
