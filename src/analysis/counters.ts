@@ -47,8 +47,8 @@ export function differenceOf(before: Reading, after: Reading, armOf: (pod: strin
   const known = podsOf(before)
   const present = podsOf(after)
   const ours = [...present].filter((pod) => known.has(pod))
-  const requests = growth(before.requests, after.requests, known, armOf)
-  const bad = growth(before.bad, after.bad, known, armOf)
+  const requests = growth(before.requests, after.requests, armOf)
+  const bad = growth(before.bad, after.bad, armOf)
   const pods: Record<Arm, PodCounts[]> = { canary: [], stable: [] }
   for (const pod of ours) {
     const arm = armOf(pod)
@@ -69,10 +69,10 @@ interface Growth {
   odd: Oddity[]
 }
 
+/** By pod, also for those that were not there before: whose value is no growth the caller leaves out. */
 function growth(
   before: readonly CounterSample[],
   after: readonly CounterSample[],
-  known: ReadonlySet<string>,
   armOf: (pod: string) => Arm | undefined,
 ): Growth {
   const old = standing(before)
@@ -80,8 +80,10 @@ function growth(
   const odd: Oddity[] = []
   for (const [key, { pod, series, value }] of standing(after)) {
     if (armOf(pod) === undefined) continue
-    if (!isCount(value)) odd.push({ kind: 'no-count', pod, series, value })
-    if (!isCount(value) || !known.has(pod)) continue
+    if (!isCount(value)) {
+      odd.push({ kind: 'no-count', pod, series, value })
+      continue
+    }
     const then = old.get(key)?.value ?? 0
     // What stood there before may have been anything: this reading is the baseline.
     if (!isCount(then)) continue

@@ -40,6 +40,12 @@ describe('dispersion', () => {
     const sparse = table([[2], [0], [0], [0], [0], [0], [2], [0], [0], [0], [0], [0], [2]])
     // 6 in 1,300: one expected in 217, so three intervals each: 4 cells, the thirteenth joins the last.
     expect(dispersionOf(sparse).cells).toBe(4)
+    // 12 in 2,600, the same; one pod has cells of 6 in 300, 0 in 300, 0 in 300 and 6 in 400, the other one none in all of them.
+    const uneven = table(Array.from({ length: 13 }, (_, i) => [i === 0 || i === 12 ? 6 : 0, 0]))
+    const rate = 12 / 2_600
+    const part = (bad: number, total: number): number => (bad - total * rate) ** 2 / (total * rate * (1 - rate))
+    const squares = part(6, 300) + part(6, 400) + 5 * part(0, 300) + part(0, 400)
+    expect(dispersionOf(uneven)).toEqual({ phi: expect.closeTo(squares / 7, 9), cells: 8 })
   })
 
   it('sees a single bad pod among quiet ones', () => {
