@@ -158,8 +158,13 @@ function conclude(all: Timed[], now: number): Diagnosis {
 function unexplainedOf(symptoms: readonly Symptom[]): Unexplained[] {
   const found = new Map<string, Unexplained>()
   for (const { code, object, since } of symptoms.toSorted((a, b) => a.since - b.since))
-    if (HIDING.has(code) && !found.has(object.name)) found.set(object.name, { object, since })
+    if (isHiding(code, object.kind) && !found.has(object.name)) found.set(object.name, { object, since })
   return [...found.values()]
+}
+
+/** A Job has no condition for pods that are refused, so its events stay the only source; they may change. */
+function isHiding(code: SymptomCode, kind: string): boolean {
+  return HIDING.has(code) || (kind === 'Job' && code !== 'job-failed')
 }
 
 /** The diagnoses of several workloads as one. */

@@ -58,7 +58,7 @@ export class Doctor {
     for (;;) {
       const diagnosis = this.look(patient)
       const { fatal } = diagnosis
-      if (fatal === undefined || fatal.depth > 2 || sure.has(keyOf(fatal.object))) return diagnosis
+      if (fatal === undefined || !restsOnEvents(fatal) || sure.has(keyOf(fatal.object))) return diagnosis
       sure.add(keyOf(fatal.object))
       await this.#confirm(fatal)
     }
@@ -88,4 +88,9 @@ export class Doctor {
     for (const oldest of [...this.#asked.keys()].slice(0, -MOST_KEPT)) this.#asked.delete(oldest)
     asked.events = await eventsOf(this.#client, object)
   }
+}
+
+/** What ReplicaSet and Deployment say stands in their status. */
+function restsOnEvents({ object, code }: Symptom): boolean {
+  return object.kind === 'Pod' || (object.kind === 'Job' && code !== 'job-failed')
 }

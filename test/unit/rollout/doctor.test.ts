@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { Client } from '../../../src/kubernetes/client.ts'
 import { Doctor } from '../../../src/rollout/doctor.ts'
-import type { KubeEvent, Pod } from '../../../src/shared/objects.ts'
+import type { Job, KubeEvent, Pod } from '../../../src/shared/objects.ts'
 import { VirtualClock } from '../../emulator/clock.ts'
 import { Emulator, type Hook } from '../../emulator/emulator.ts'
 import { event, pod, podWith, waiting } from '../health/fixture.ts'
@@ -20,7 +20,7 @@ function surgery(before?: Hook['before']) {
     emulator.create({ ...told, metadata: { name: `e-${reason.toLowerCase()}-${name}`, namespace: 'shop' } })
   }
   const asked = (): number => emulator.log.filter(({ path }) => path.includes('/events?')).length
-  return { clock, doctor, tell, asked, woken: () => woken }
+  return { clock, doctor, tell, asked, emulator, woken: () => woken }
 }
 
 function creating(name = 'web-1'): Pod {
@@ -34,6 +34,36 @@ function unschedulable(): Pod {
 }
 
 describe('events are read', () => {
+  it('again and again of a Job whose pods are refused: the reason may change', async () => {
+    const { clock, doctor, asked, emulator } = surgery()
+    const job: Job = {
+      apiVersion: 'batch/v1',
+      kind: 'Job',
+      metadata: { name: 'migrate', namespace: 'shop', uid: 'uid-job' },
+      spec: { template: { spec: { containers: [{ name: 'm' }] } } },
+    }
+    const refuse = (name: string, message: string): void => {
+      const involvedObject = { kind: 'Job', name: 'migrate', namespace: 'shop', uid: 'uid-job' }
+      const lastTimestamp = new Date(clock.now()).toISOString()
+      const told = event('FailedCreate', `Error creating: ${message}`, { involvedObject, lastTimestamp })
+      emulator.create({ ...told, metadata: { name, namespace: 'shop' } })
+    }
+    const look = async () => {
+      await clock.advance(3_000)
+      doctor.look({ pods: [], job })
+      await clock.advance(100)
+      return doctor.look({ pods: [], job }).symptoms.map(({ code }) => code)
+    }
+    doctor.look({ pods: [], job })
+    refuse('first', 'etcdserver: request timed out')
+    expect(await look()).toEqual(['create-pod'])
+    refuse('second', 'pods "migrate-x" is forbidden: violates PodSecurity "restricted"')
+    expect(await look()).toEqual(['pod-security'])
+    const before = asked()
+    expect((await clock.run(doctor.examine({ pods: [], job }))).fatal?.code).toBe('pod-security')
+    expect(asked()).toBe(before + 1)
+  })
+
   it('not at once, then beside the caller, who is woken; and less and less often', async () => {
     const { clock, doctor, tell, asked, woken } = surgery()
     tell('FailedMount', 'secret "tls" not found')
