@@ -6,15 +6,14 @@ import { formatDuration } from '../shared/duration.ts'
 import { failureOf } from '../shared/errors.ts'
 import { cut, oneLine } from '../report/text.ts'
 import { type Sample, updatesOf } from '../report/updates.ts'
+import { type Asking, askingOf } from './update-source.ts'
 import type { Answer } from './asker.ts'
-import { apiServerText, serviceOf, targetOf, versionIn } from './update-target.ts'
+import { apiServerText, versionIn } from './update-target.ts'
 
 /**
  * The update checker: asks the app as users do, one request at a time, while a rollout moves pods. It never fails or
  * delays one: whatever goes wrong here is one line in the log.
  */
-
-const MAX_BYTES = 65_536
 
 /** Polls without any good answer after which it says so, and asks only now and then until there is one. */
 const PATIENCE = 3
@@ -46,12 +45,6 @@ export async function checked<T>(session: Session, book: Book, work: () => Promi
   }
 }
 
-interface Asking {
-  /** for people, with `${NAME}` as it is written */
-  target: string
-  ask: (timeoutMs: number, signal?: AbortSignal) => Promise<Answer>
-}
-
 function pollerOf(session: Session, book: Book): Poller | undefined {
   const { updateChecker: checker } = book.record
   if (checker === undefined) return undefined
@@ -61,36 +54,6 @@ function pollerOf(session: Session, book: Book): Poller | undefined {
   } catch (error) {
     session.deps.reporter.emit({ kind: 'line', text: `${NAME}: left out, ${failureOf(error).message}` })
     return undefined
-  }
-}
-
-/** Undefined where there is neither an address nor a Service to ask. Throws for a variable that is not set. */
-function askingOf(session: Session, book: Book, checker: UpdateChecker): Asking | undefined {
-  const { client, fetchUrl, expand } = session.deps
-  const headers = Object.fromEntries(Object.entries(checker.headers).map(([name, value]) => [name, expand(value)]))
-  const more = (signal: AbortSignal | undefined): { signal?: AbortSignal } => (signal === undefined ? {} : { signal })
-  if (checker.url !== undefined) {
-    const url = expand(checker.url)
-    return {
-      target: checker.url,
-      ask: (timeoutMs, signal) =>
-        fetchUrl({ url, headers, timeoutMs, fresh: true, maxBytes: MAX_BYTES, ...more(signal) }),
-    }
-  }
-  const service = serviceOf(checker, book.record.services, book.record.namespace)
-  if (service === undefined) return undefined
-  const workload = book.record.services.find(({ name }) => name === service.name)?.workload ?? ''
-  const template = book.payload.versions[`${service.namespace}/${workload}`]?.stable
-  // The Service may be changed by the very release.
-  const now = (): ReturnType<typeof targetOf> =>
-    targetOf(checker, service, session.world.service(service.namespace, service.name), template)
-  const { proxy, path } = now()
-  return {
-    target: `Service/${service.name} port ${proxy.port ?? ''}${path === '/' ? '' : ` ${path}`}`,
-    ask: (timeoutMs, signal) => {
-      const target = now()
-      return client.proxy(target.proxy, target.path, { headers, timeoutMs, maxBytes: MAX_BYTES, ...more(signal) })
-    },
   }
 }
 

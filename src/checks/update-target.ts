@@ -1,16 +1,20 @@
+import { conditionOf, isTerminating } from '../health/pods.ts'
 import type { Answer } from './asker.ts'
 import type { ProxyTarget } from '../kubernetes/client.ts'
+import { selects } from '../manifests/workload.ts'
 import type { ServiceRecord } from '../rollout/record.ts'
 import type { UpdateChecker } from '../rollout/settings.ts'
 import { parseJson } from '../shared/json.ts'
 import { valueAtPath } from '../shared/json-path.ts'
-import type { Container, PodTemplate, Service, ServicePort } from '../shared/objects.ts'
+import type { Container, Pod, PodTemplate, Service, ServicePort } from '../shared/objects.ts'
 
 /** Whom the update checker asks, what it asks for, and what an answer tells. Pure. */
 
 export interface ServiceTarget {
   proxy: ProxyTarget
   path: string
+  /** port of the pods that the Service's port leads to */
+  behind: number | string
 }
 
 /** The Service that is asked: the one that is named, else the first that takes part; undefined where none does. */
@@ -43,6 +47,7 @@ export function targetOf(
   return {
     proxy: { kind: 'Service', namespace, name, port: number, ...(secure ? { scheme: 'https' } : {}) },
     path: checker.path ?? probe?.path ?? '/',
+    behind: port?.targetPort ?? number,
   }
 }
 
@@ -70,6 +75,31 @@ function probeBehind(
 /** A port of a container by its number or name; undefined where it has none of that name. */
 function numberOf({ ports = [] }: Container, port: number | string): number | undefined {
   return typeof port === 'number' ? port : ports.find(({ name }) => name === port)?.containerPort
+}
+
+/**
+ * The pods that kube-proxy still sends to while a Service has no other: those that end but are ready, such as in their
+ * preStop. The API server's proxy leaves them out. In the order of their names.
+ * Source: KEP-1669, ProxyTerminatingEndpoints.
+ */
+export function lastPodsOf(
+  { proxy, behind }: ServiceTarget,
+  live: Service | undefined,
+  pods: readonly Pod[],
+): ProxyTarget[] {
+  const selector = live?.spec.selector ?? {}
+  if (Object.keys(selector).length === 0) return []
+  return pods
+    .filter((pod) => isTerminating(pod) && conditionOf(pod, 'Ready')?.status === 'True')
+    .filter(({ metadata }) => selects({ matchLabels: selector }, metadata.labels ?? {}))
+    .flatMap((pod): ProxyTarget[] => {
+      const port = pod.spec.containers.map((each) => numberOf(each, behind)).find((each) => each !== undefined)
+      const { name = '', namespace = proxy.namespace } = pod.metadata
+      const { scheme } = proxy
+      if (port === undefined) return []
+      return [{ kind: 'Pod', namespace, name, port, ...(scheme === undefined ? {} : { scheme }) }]
+    })
+    .toSorted((a, b) => (a.name < b.name ? -1 : 1))
 }
 
 const LONGEST_VERSION = 80
@@ -119,6 +149,11 @@ function theOneIn(text: string, known: readonly string[]): string | undefined {
 function wordOf(version: string): RegExp {
   const literal = version.replaceAll(/[\\^$.*+?()[\]{}|]/g, String.raw`\$&`)
   return new RegExp(String.raw`(?<![\w.-])v?${literal}(?![\w+-]|\.\w)`)
+}
+
+/** The API server found no pod of a Service that is ready and stays. */
+export function hasNoEndpoints(answer: Answer): boolean {
+  return answer.status === 503 && apiServerText(answer)?.startsWith('no endpoints available') === true
 }
 
 /** What the API server says of a request that it did not pass on, or could not; undefined for an answer of the app. */

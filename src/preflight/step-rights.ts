@@ -47,9 +47,11 @@ function servicesAsked(check: Check): { namespace: string; name: string; port: n
 /** Without them a rollout goes on unseen by the update checker. */
 export function pollNeeds(input: NeedsInput): Need[] {
   if (input.polls !== true) return []
+  // Pods that end but still serve are all that is left in the middle of a recreate, and only there.
+  const asked = input.strategy === 'recreate' ? ['services', 'pods'] : ['services']
   return optional(
     namespacesOf(input).flatMap((namespace) =>
-      each({ group: '', resource: 'services', subresource: 'proxy', namespace }, 'get'),
+      asked.flatMap((resource) => each({ group: '', resource, subresource: 'proxy', namespace }, 'get')),
     ),
   )
 }

@@ -2,9 +2,9 @@
 import { describe, expect, it } from 'vitest'
 import type { Updates } from '../../src/report/updates.ts'
 import type { UpdateChecker } from '../../src/rollout/settings.ts'
-import type { JsonMap } from '../../src/shared/objects.ts'
+import type { JsonMap, KubeObject, Pod } from '../../src/shared/objects.ts'
 import { bringing, cancelAfter, canaryOf, expectUnharmed, realWrites, running, V1, V2, V3 } from './given.ts'
-import { APP, NAMESPACE, type Ran, type RunOptions, type World } from './world.ts'
+import { APP, manifestsOf, NAMESPACE, type Ran, type RunOptions, type World } from './world.ts'
 
 const ON: UpdateChecker = { headers: {}, intervalMs: 1_000, timeoutMs: 5_000 }
 const CHECKED = { updateChecker: ON }
@@ -28,12 +28,16 @@ function sumOf({ versions }: Updates): Record<string, number> {
   return Object.fromEntries(versions.map(({ version, requests }) => [version, requests]))
 }
 
-/** The seconds in which no pod of the app could be reached, as the cluster saw it. */
+/** When no pod of the app was ready, not even one that was ending: kube-proxy sends to those as long as there is no other. */
 function outages(world: World): () => { from: number; to: number }[] {
   const found: { from: number; to: number }[] = []
   let downSince: number | undefined
   world.emulator.observe(() => {
-    const down = Object.keys(world.serving()).length === 0
+    const down = !(world.emulator.list('pods', NAMESPACE) as Pod[]).some(
+      ({ metadata, status }) =>
+        metadata.labels?.['app'] === APP &&
+        status?.conditions?.some((each) => each.type === 'Ready' && each.status === 'True') === true,
+    )
     if (down) downSince ??= world.clock.now()
     else if (downSince !== undefined) {
       found.push({ from: downSince, to: world.clock.now() })
@@ -43,13 +47,27 @@ function outages(world: World): () => { from: number; to: number }[] {
   return () => found
 }
 
+/** A Job of eight seconds between the two versions. */
+async function givenRecreate(): Promise<World> {
+  const world = await running({ judged: { workloads: [], services: [] } })
+  world.emulator.setBehaviour('migrate:1', { runMs: 8_000, exitCode: 0 })
+  return world
+}
+
 function recreate(more: RunOptions = {}): RunOptions {
-  return bringing(V2, { strategy: 'recreate', ...CHECKED, ...more })
+  const job: KubeObject = {
+    apiVersion: 'batch/v1',
+    kind: 'Job',
+    metadata: { name: 'migrate' },
+    spec: { template: { spec: { restartPolicy: 'Never', containers: [{ name: 'm', image: 'migrate:1' }] } } },
+  }
+  const objects = manifestsOf({ version: V2, more: [job] })
+  return { strategy: 'recreate', plan: 'job migrate', objects, ...CHECKED, ...more }
 }
 
 describe('a recreate', () => {
   it('shows when nothing answered, and for how long', async () => {
-    const world = await running({ judged: { workloads: [], services: [] } })
+    const world = await givenRecreate()
     const real = outages(world)
     const ran = await world.run('deploy', recreate())
     expect(ran.result).toMatchObject({ outcome: 'succeeded' })
@@ -76,9 +94,25 @@ describe('a recreate', () => {
     expect(world.emulator.defects).toEqual([])
   })
 
+  it('without the right to ask pods counts those that end as gone', async () => {
+    const world = await givenRecreate()
+    const real = outages(world)
+    world.emulator.onRequest({
+      before: ({ path }) =>
+        /\/pods\/.*\/proxy/.test(path) ? { kind: 'answer', status: 403, body: { kind: 'Status' } } : undefined,
+    })
+    const ran = await world.run('deploy', recreate())
+    expect(ran.result).toMatchObject({ outcome: 'succeeded' })
+    const [outage] = real()
+    const more = (updatesOf(ran)?.downtimeMs ?? 0) - ((outage?.to ?? 0) - (outage?.from ?? 0))
+    // The preStop of five seconds, in which users were still served
+    expect(more).toBeGreaterThan(3_500)
+    expect(more).toBeLessThan(6_500)
+  })
+
   it('that a cancel stops while it is down leaves the window open', async () => {
-    const world = await running({ judged: { workloads: [], services: [] } })
-    const ran = await world.run('deploy', recreate({ cancel: cancelAfter(world, 4_000) }))
+    const world = await givenRecreate()
+    const ran = await world.run('deploy', recreate({ cancel: cancelAfter(world, 9_000) }))
     expect(ran.result).toMatchObject({ outcome: 'stopped' })
     expect(updatesOf(ran)?.downtime).toMatchObject([{ over: false }])
     const after = polls(world)

@@ -1,6 +1,13 @@
 import { describe, expect, it } from 'vitest'
-import { apiServerText, serviceOf, targetOf, versionIn } from '../../../src/checks/update-target.ts'
-import type { PodTemplate, Probe, Service, ServicePort } from '../../../src/shared/objects.ts'
+import {
+  apiServerText,
+  hasNoEndpoints,
+  lastPodsOf,
+  serviceOf,
+  targetOf,
+  versionIn,
+} from '../../../src/checks/update-target.ts'
+import type { Pod, PodTemplate, Probe, Service, ServicePort } from '../../../src/shared/objects.ts'
 
 const AT = { namespace: 'shop', name: 'web' }
 
@@ -80,6 +87,48 @@ describe('whom to ask', () => {
     ['a Service that is not there yet', ['http', 80, '/'], [], undefined, {}],
   ])('%s', (_, wanted, ports, template, checker) => {
     expect(asked(ports, template, checker)).toEqual(wanted)
+  })
+})
+
+describe('the pods that are left while a Service has no other', () => {
+  const labels = { app: 'web' }
+  const live = { ...service({ port: 80, targetPort: 'web' }), spec: { selector: labels, ports: [] } }
+  const target = targetOf({}, AT, service({ port: 80, targetPort: 'web' }), undefined)
+  const ending = (name: string, ready: boolean, change: Partial<Pod['metadata']> = {}): Pod => ({
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: { name, namespace: 'shop', labels, deletionTimestamp: '2026-01-01T00:00:00Z', ...change },
+    spec: pod(undefined).spec,
+    status: { conditions: [{ type: 'Ready', status: ready ? 'True' : 'False' }] },
+  })
+
+  it('end, are ready, and are of this Service', () => {
+    const { deletionTimestamp: _, ...staying } = ending('d', true).metadata
+    const pods = [
+      ending('b', true),
+      ending('a', true),
+      ending('c', false),
+      { ...ending('d', true), metadata: staying },
+      ending('e', true, { labels: { app: 'other' } }),
+    ]
+    expect(lastPodsOf(target, live, pods)).toEqual([
+      { kind: 'Pod', namespace: 'shop', name: 'a', port: 8080 },
+      { kind: 'Pod', namespace: 'shop', name: 'b', port: 8080 },
+    ])
+    expect(lastPodsOf(target, undefined, pods)).toEqual([])
+    expect(lastPodsOf({ ...target, behind: 'other' }, live, pods)).toEqual([])
+    expect(lastPodsOf({ ...target, behind: 9 }, live, pods)[0]?.port).toBe(9)
+  })
+
+  it('are asked only where the API server has no other', () => {
+    const answer = (status: number, message: string) => ({
+      status,
+      headers: {},
+      body: JSON.stringify({ kind: 'Status', apiVersion: 'v1', message }),
+    })
+    expect(hasNoEndpoints(answer(503, 'no endpoints available for service "web"'))).toBe(true)
+    expect(hasNoEndpoints(answer(503, 'error trying to reach service'))).toBe(false)
+    expect(hasNoEndpoints(answer(500, 'no endpoints available for service "web"'))).toBe(false)
   })
 })
 

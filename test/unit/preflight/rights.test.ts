@@ -116,6 +116,11 @@ describe('needed rights', () => {
     ],
     ['the update checker', { polls: true }, ['get services/proxy in namespace shop']],
     [
+      'the update checker of a recreate',
+      { polls: true, strategy: 'recreate' },
+      ['get services/proxy in namespace shop', 'get pods/proxy in namespace shop'],
+    ],
+    [
       'jobs',
       { steps: [{ kind: 'job', names: ['migrate'] }] },
       ['create jobs.batch in namespace shop', 'delete jobs.batch in namespace shop'],
