@@ -261,10 +261,21 @@ export async function readRights({
     ...(routes?.found[0] === undefined ? {} : { routing: routes.found[0], keeps: settings.traffic.keep !== undefined }),
     resourceOf,
   })
-  const asked = [...new Set(needs.map(({ namespace }) => namespace ?? release.namespace))]
+  const asked = new Set(needs.map(({ namespace }) => namespace ?? release.namespace))
+  const reviews = await reviewsOf(client, [...asked])
+  const { missing, ask } = compareRights(needs, reviews)
+  const denied: Need[] = []
+  await eachLimited(ask, AT_ONCE, async (need) => {
+    if (!(await mayI(client, need))) denied.push(need)
+  })
+  return { missing: [...missing, ...denied], needs }
+}
+
+/** What these credentials may do, by namespace; under '' what they may do without one. */
+async function reviewsOf(client: Client, namespaces: string[]): Promise<Map<string, RulesReview>> {
   const reviews = new Map<string, RulesReview>()
   await Promise.all(
-    asked.map(async (namespace) => {
+    namespaces.map(async (namespace) => {
       const body: JsonMap = {
         apiVersion: 'authorization.k8s.io/v1',
         kind: 'SelfSubjectRulesReview',
@@ -279,12 +290,7 @@ export async function readRights({
       if (!reviews.has('')) reviews.set('', review.status)
     }),
   )
-  const { missing, ask } = compareRights(needs, reviews)
-  const denied: Need[] = []
-  await eachLimited(ask, AT_ONCE, async (need) => {
-    if (!(await mayI(client, need))) denied.push(need)
-  })
-  return { missing: [...missing, ...denied], needs }
+  return reviews
 }
 
 async function mayI(client: Client, need: Need): Promise<boolean> {
