@@ -8,6 +8,7 @@ import { placedAt, routeFindings } from '../preflight/routes.ts'
 import { rightsFindings } from '../preflight/rights.ts'
 import { applyAcceptance, blocking, runRules } from '../preflight/rules.ts'
 import { type Plan, renderPlan } from '../report/plan.ts'
+import { mendText } from '../report/sections.ts'
 import { askerBefore } from '../rollout/asker.ts'
 import { colored } from '../rollout/colors.ts'
 import type { Deps } from '../rollout/deps.ts'
@@ -43,7 +44,10 @@ export async function preflight(
 ): Promise<Look> {
   const { deps, world } = session
   const { client, settings, reporter, clock, source } = deps
-  const seen = await survey({ client, clock: deps.clock, world, release, settings, command: settings.command })
+  const [seen, version] = await Promise.all([
+    survey({ client, clock: deps.clock, world, release, settings, command: settings.command }),
+    serverVersion(client, release),
+  ])
   if (known?.rest !== undefined) wentBack(session, release, seen, known.rest)
   const { strategy, steps, pods, capacity, timeoutMs, takeOver } = settings
   const plain = Object.keys(settings.workloads)
@@ -59,10 +63,12 @@ export async function preflight(
     objects: release.objects,
     live: seen.live,
     lists: seen.lists,
+    named: seen.named,
+    routes: seen.routes.found.flatMap(({ routes }) => routes.map(({ object }) => object)),
     dryRuns: seen.dryRuns,
     record,
     active: release.active,
-    serverVersion: await serverVersion(client, release),
+    serverVersion: version,
     now: clock.now(),
   }
   const draft = draftRollout({
@@ -151,7 +157,7 @@ export function refusal(findings: Finding[]): Failure | undefined {
       ...(first.object === undefined ? {} : { object: first.object }),
       ...(first.place === undefined ? {} : { place: first.place }),
       done: 'nothing was touched',
-      next: first.mend,
+      next: mendText(first),
     },
   )
   return failure

@@ -193,38 +193,6 @@ export function resolvedUnavailable(spec: StrategySpec, replicas: number): numbe
   return Math.min(resolved, replicas)
 }
 
-export interface ConfigRefs {
-  /** names, sorted, each once */
-  configMaps: string[]
-  secrets: string[]
-}
-
-/** ConfigMaps and Secrets that a template reads by env, envFrom and volumes (projected ones too), in all its containers. */
-export function configRefs(template: PodTemplate): ConfigRefs {
-  const configMaps = new Set<string>()
-  const secrets = new Set<string>()
-  const note = (into: Set<string>, name: Json | undefined): void => {
-    if (typeof name === 'string' && name !== '') into.add(name)
-  }
-  const source = (from: Json): void => {
-    note(configMaps, valueAt(from, ['configMapRef', 'name']) ?? valueAt(from, ['configMap', 'name']))
-    note(secrets, valueAt(from, ['secretRef', 'name']) ?? valueAt(from, ['secret', 'name']))
-    note(secrets, valueAt(from, ['secret', 'secretName']))
-  }
-  for (const container of [...template.spec.containers, ...(template.spec.initContainers ?? [])]) {
-    for (const variable of listOf(container.env)) {
-      note(configMaps, valueAt(variable, ['valueFrom', 'configMapKeyRef', 'name']))
-      note(secrets, valueAt(variable, ['valueFrom', 'secretKeyRef', 'name']))
-    }
-    listOf(container.envFrom).forEach(source)
-  }
-  for (const volume of listOf(template.spec.volumes)) {
-    source(volume)
-    listOf(valueAt(volume, ['projected', 'sources'])).forEach(source)
-  }
-  return { configMaps: [...configMaps].sort(), secrets: [...secrets].sort() }
-}
-
 export interface TargetPort {
   port: ServicePort
   /** the pods' port number; undefined when it is a name that no container has */

@@ -1,34 +1,85 @@
 import { groupOf, valueAt } from '../manifests/workload.ts'
-import type { Deployment, KubeObject, LabelSelector } from '../shared/objects.ts'
+import type { Deployment, KubeObject } from '../shared/objects.ts'
 import { keyOf, refOf } from '../shared/objects.ts'
 import type { Finding } from './finding.ts'
 import type { PreflightInput } from './input.ts'
-import { findingAt, isStrict, notVerified, selectorPicks, title, type Workload, workloadsOf } from './subject.ts'
+import { findingAt, notVerified, title, twinsOf, type Workload, workloadsOf } from './subject.ts'
 
 export function autoscalingRules(input: PreflightInput): Finding[] {
   const workloads = workloadsOf(input)
   const findings = workloads.flatMap((workload) => [
     ...replicasRules(input, workload),
     ...driftRules(input, workload),
-    ...budgetRules(input, workload),
+    ...otherColorRules(input, workload),
   ])
-  return [...findings, ...unreadRules(input, workloads)]
+  return [...findings, ...nobodyRules(input), ...unreadRules(input, workloads)]
 }
 
 const KEDA = 'keda.sh'
+
+function isScaler(object: KubeObject): boolean {
+  return object.kind === 'HorizontalPodAutoscaler' || (object.kind === 'ScaledObject' && groupOf(object) === KEDA)
+}
+
+/** Name of the Deployment that an autoscaler scales; undefined when that is something else. */
+function scaledBy(scaler: KubeObject): string | undefined {
+  const target = valueAt(scaler, ['spec', 'scaleTargetRef'])
+  const name = valueAt(target, ['name'])
+  return (valueAt(target, ['kind']) ?? 'Deployment') === 'Deployment' && typeof name === 'string' ? name : undefined
+}
 
 /** Autoscalers of a workload, of the release and live: HorizontalPodAutoscalers, and KEDA's ScaledObjects. */
 export function scalersOf({ objects, lists }: PreflightInput, { metadata }: Deployment): KubeObject[] {
   const found = new Map<string, KubeObject>()
   for (const object of [...(lists.autoscalers ?? []), ...objects.map((released) => released.object)]) {
-    const known =
-      object.kind === 'HorizontalPodAutoscaler' || (object.kind === 'ScaledObject' && groupOf(object) === KEDA)
-    if (!known || object.metadata.namespace !== metadata.namespace) continue
-    const target = valueAt(object, ['spec', 'scaleTargetRef'])
-    const kind = valueAt(target, ['kind']) ?? 'Deployment'
-    if (kind === 'Deployment' && valueAt(target, ['name']) === metadata.name) found.set(keyOf(refOf(object)), object)
+    if (!isScaler(object) || object.metadata.namespace !== metadata.namespace) continue
+    if (scaledBy(object) === metadata.name) found.set(keyOf(refOf(object)), object)
   }
   return [...found.values()]
+}
+
+/** hpa-target: an autoscaler of the release scales a Deployment that nobody has. */
+function nobodyRules({ objects, lists, live }: PreflightInput): Finding[] {
+  const { deployments } = lists
+  if (deployments === undefined) return []
+  return objects.flatMap((released): Finding[] => {
+    const { object } = released
+    const name = isScaler(object) ? scaledBy(object) : undefined
+    const { namespace } = object.metadata
+    if (name === undefined || namespace === undefined) return []
+    const key = keyOf({ apiVersion: 'apps/v1', kind: 'Deployment', name, namespace })
+    const known = [...deployments, ...objects.map((each) => each.object)].some((each) => keyOf(refOf(each)) === key)
+    if (known || live.has(key)) return []
+    const here = objects.flatMap((each) => (each.object.kind === 'Deployment' ? title(each.object) : []))
+    return [
+      findingAt(released, ['spec', 'scaleTargetRef', 'name'], {
+        id: 'hpa-target',
+        severity: 'error',
+        reason: `${title(object)} scales Deployment/${name}, which is neither in the release nor in the cluster: nothing follows the load`,
+        mend: `correct scaleTargetRef${here.length === 0 ? '' : ` (the release has ${here.join(', ')})`}`,
+      }),
+    ]
+  })
+}
+
+/** hpa-target: in two colors, an autoscaler that the release does not bring stays behind at the color that goes. */
+function otherColorRules({ pods, lists, objects }: PreflightInput, { manifest, released }: Workload): Finding[] {
+  if (pods !== 'separate') return []
+  const { name, namespace } = refOf(manifest)
+  const brought = new Set(objects.map(({ object }) => keyOf(refOf(object))))
+  const left = (lists.autoscalers ?? []).filter((scaler) => {
+    const target = scaledBy(scaler)
+    const twin = target !== undefined && target !== name && twinsOf(name).includes(target)
+    return twin && scaler.metadata.namespace === namespace && !brought.has(keyOf(refOf(scaler)))
+  })
+  return left.map((scaler) =>
+    findingAt(released, ['metadata', 'name'], {
+      id: 'hpa-target',
+      severity: 'error',
+      reason: `${title(scaler)} scales Deployment/${scaledBy(scaler) ?? ''}, and this release serves from ${title(manifest)}: the new pods do not follow the load`,
+      mend: `bring ${title(scaler)} with the release, so that it follows the color`,
+    }),
+  )
 }
 
 /** Fewest replicas that an autoscaler keeps; the API server's default is 1. */
@@ -69,72 +120,14 @@ function driftRules(input: PreflightInput, workload: Workload): Finding[] {
   ]
 }
 
-/** pdb-both-sides: a budget counts the pods of both versions, so that a drain may take one side whole. */
-function budgetRules(input: PreflightInput, workload: Workload): Finding[] {
-  const { manifest, released, template, replicas } = workload
-  if (!isStrict(input, workload)) return []
-  const budgets = (input.lists.disruptionBudgets ?? []).filter(
-    (budget) =>
-      budget.metadata.namespace === manifest.metadata.namespace && selectorPicks(budgetSelector(budget), template),
-  )
-  const findings: Finding[] = []
-  const [budget] = budgets
-  if (budget !== undefined) {
-    const both = input.strategy === 'blue-green' ? replicas * 2 : undefined
-    const pods = both === undefined ? 'the pods of both versions' : `all ${both} pods of both versions`
-    findings.push(
-      findingAt(released, [], {
-        id: 'pdb-both-sides',
-        severity: 'warning',
-        reason: `${title(budget)} (${budgetText(budget)}) counts ${pods} while they run side by side: draining nodes may take more of the serving ones than it is meant to allow`,
-        mend: 'do not drain nodes during the rollout, and keep waits short',
-      }),
-    )
-  }
-  if (budgets.length > 1)
-    findings.push(
-      findingAt(released, [], {
-        id: 'pdb-overlap',
-        severity: 'warning',
-        reason: `${budgets.map(title).join(' and ')} select the same pods of ${title(manifest)}: every eviction of them fails`,
-        mend: 'keep one budget per workload',
-      }),
-    )
-  return findings
-}
-
-function budgetSelector(budget: KubeObject): LabelSelector | undefined {
-  const selector = valueAt(budget, ['spec', 'selector'])
-  // Raw JSON of the API server, which has checked its shape.
-  return typeof selector === 'object' && selector !== null ? (selector as LabelSelector) : undefined
-}
-
-function budgetText(budget: KubeObject): string {
-  for (const field of ['minAvailable', 'maxUnavailable']) {
-    const value = valueAt(budget, ['spec', field])
-    if (typeof value === 'number' || typeof value === 'string') return `${field} ${value}`
-  }
-  return 'no limit named'
-}
-
-function unreadRules({ lists, strategy }: PreflightInput, workloads: readonly Workload[]): Finding[] {
+function unreadRules({ lists }: PreflightInput, workloads: readonly Workload[]): Finding[] {
   if (!workloads.some(({ stepped }) => stepped)) return []
-  const findings: Finding[] = []
-  if (lists.autoscalers === undefined)
-    findings.push(
-      notVerified(
-        'the HorizontalPodAutoscalers',
-        'replicas of the manifest are applied as they are, even where an autoscaler outside of the release set them',
-        'grant list on horizontalpodautoscalers',
-      ),
-    )
-  if (lists.disruptionBudgets === undefined && (strategy === 'canary' || strategy === 'blue-green'))
-    findings.push(
-      notVerified(
-        'the PodDisruptionBudgets',
-        'it is not known whether one counts the pods of both versions',
-        'grant list on poddisruptionbudgets',
-      ),
-    )
-  return findings
+  if (lists.autoscalers !== undefined) return []
+  return [
+    notVerified(
+      'the HorizontalPodAutoscalers',
+      'replicas of the manifest are applied as they are, even where an autoscaler outside of the release set them',
+      'grant list on horizontalpodautoscalers',
+    ),
+  ]
 }

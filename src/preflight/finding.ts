@@ -12,6 +12,8 @@ export interface Finding {
   reason: string
   /** one sentence: what would be right */
   mend: string
+  /** an error that `accept: [id]` lets pass */
+  acceptable?: boolean
   /** set when the user accepted it by name */
   accepted?: boolean
 }

@@ -36,7 +36,8 @@ export interface LiveLists {
   quotas?: KubeObject[] | undefined
   /** read for blue/green only */
   ingresses?: KubeObject[] | undefined
-  volumeClaims?: KubeObject[] | undefined
+  /** read only where a quota demands amounts that containers of the release do not name */
+  limitRanges?: KubeObject[] | undefined
 }
 
 /** Everything that the rules look at; they read nothing else. */
@@ -57,6 +58,13 @@ export interface PreflightInput {
   /** live objects of the release by key (`keyOf`); what is absent does not exist */
   live: ReadonlyMap<string, KubeObject>
   lists: LiveLists
+  /**
+   * what pods of the release name and the release does not bring, by key: the object (of Secrets and ConfigMaps only what
+   * they are called), or that there is none. What is absent could not be read; undefined: nothing was asked.
+   */
+  named?: ReadonlyMap<string, KubeObject | 'missing'>
+  /** routes that lead to the Services, where they were looked for */
+  routes?: readonly KubeObject[]
   /** by key; absent: no dry run was made of it */
   dryRuns?: ReadonlyMap<string, DryRunResult>
   record?: RolloutRecord | undefined

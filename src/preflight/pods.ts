@@ -1,136 +1,21 @@
-import { lastingContainers, resolvedSurge, resolvedUnavailable, targetPorts, valueAt } from '../manifests/workload.ts'
-import type { Container, PodTemplate } from '../shared/objects.ts'
+import { resolvedSurge, resolvedUnavailable } from '../manifests/workload.ts'
+import { durationText } from '../shared/duration.ts'
+import { keyOf, refOf } from '../shared/objects.ts'
 import { minimumOf, scalersOf } from './autoscaling.ts'
 import type { Finding } from './finding.ts'
 import type { PreflightInput } from './input.ts'
-import {
-  containerPath,
-  findingAt,
-  isStrict,
-  replicasOf,
-  title,
-  trafficOf,
-  type TrafficService,
-  type Workload,
-  workloadsOf,
-} from './subject.ts'
+import { findingAt, replicasOf, title, trafficOf, type Workload, workloadsOf } from './subject.ts'
 
-/**
- * Seconds that a pod should go on serving after it was told to end: proxies look for changed endpoints about once a
- * second, cloud load balancers and ingress controllers every few.
- */
-const DRAIN_SECONDS = 5
-/** API server's default of terminationGracePeriodSeconds, in seconds. */
-const GRACE_SECONDS = 30
+/** API server's default of progressDeadlineSeconds. */
+const DEADLINE_SECONDS = 600
 
 export function podRules(input: PreflightInput): Finding[] {
   return workloadsOf(input).flatMap((workload) => [
-    ...trafficRules(input, workload),
-    ...budgetRules(input, workload),
     ...unavailableRules(input, workload),
     ...singleRules(input, workload),
+    ...deadlineRules(input, workload),
+    ...historyRules(workload),
   ])
-}
-
-/** Containers that answer requests: those behind a Service's port, else all that declare a port, else the only one. */
-function servingContainers(template: PodTemplate, services: readonly TrafficService[]): Container[] {
-  if (services.length === 0) return []
-  const all = lastingContainers(template)
-  const targets = services.flatMap(({ wanted }) => targetPorts(wanted, template))
-  const behind = all.filter(({ ports }) =>
-    (ports ?? []).some((port) => targets.some(({ target, declared }) => declared && target === port.containerPort)),
-  )
-  if (behind.length > 0) return behind
-  const open = all.filter(({ ports }) => (ports ?? []).length > 0)
-  return open.length > 0 ? open : all.slice(0, 1)
-}
-
-/** probe-missing, prestop-missing: what a container behind a Service needs so that no request meets it too early or too late. */
-function trafficRules(input: PreflightInput, workload: Workload): Finding[] {
-  const { manifest, template, released } = workload
-  return servingContainers(template, trafficOf(input, workload)).flatMap((container) => {
-    const findings: Finding[] = []
-    const at = containerPath(manifest, container.name)
-    if (container.readinessProbe === undefined)
-      findings.push(
-        findingAt(released, at, {
-          id: 'probe-missing',
-          severity: isStrict(input, workload) ? 'error' : 'warning',
-          reason: `container ${container.name} of ${title(manifest)} has no readinessProbe, so it counts as ready, and gets requests, as soon as its process runs`,
-          mend: 'add a readinessProbe that asks the port that serves',
-        }),
-      )
-    const sleep = drainSeconds(container)
-    if (sleep === undefined || sleep < DRAIN_SECONDS)
-      findings.push(
-        findingAt(released, at, {
-          id: 'prestop-missing',
-          severity: sleep === undefined || sleep < 1 ? 'warning' : 'info',
-          reason: `container ${container.name} of ${title(manifest)} ${sleep === undefined ? 'has no preStop hook' : `sleeps only ${sleep} s before it ends`}, but requests still arrive for some seconds after a pod was told to end: they are refused`,
-          mend: drainAdvice(input),
-        }),
-      )
-    return findings
-  })
-}
-
-/** Seconds that a preStop hook surely takes; a command that is no plain sleep is trusted. */
-function drainSeconds(container: Container): number | undefined {
-  const hook = valueAt(container.lifecycle, ['preStop'])
-  if (hook === undefined || hook === null) return undefined
-  return sleepOf(container) ?? DRAIN_SECONDS
-}
-
-/** Seconds of a preStop sleep, as an action or as a command; undefined when there is none that can be read. */
-function sleepOf(container: Container): number | undefined {
-  const action = valueAt(container.lifecycle, ['preStop', 'sleep', 'seconds'])
-  if (typeof action === 'number') return action
-  const command = valueAt(container.lifecycle, ['preStop', 'exec', 'command'])
-  const text = Array.isArray(command) ? command.filter((word) => typeof word === 'string').join(' ') : ''
-  const seconds = /(?:^|[\s/])sleep (\d+(?:\.\d+)?)s?(?:\s|;|&|$)/.exec(text)?.[1]
-  return seconds === undefined ? undefined : Number(seconds)
-}
-
-/** The sleep action is served from Kubernetes 1.30 on without a feature gate. Source: KEP-3960. */
-function servesSleepAction({ serverVersion }: PreflightInput): boolean {
-  return serverVersion === undefined || serverVersion.major > 1 || serverVersion.minor >= 30
-}
-
-function drainAdvice(input: PreflightInput): string {
-  const how = servesSleepAction(input)
-    ? `lifecycle.preStop.sleep.seconds: ${DRAIN_SECONDS}`
-    : `lifecycle.preStop.exec.command: ["sleep", "${DRAIN_SECONDS}"]`
-  return `add ${how}, more behind a cloud load balancer, and let the server finish its requests when it gets SIGTERM`
-}
-
-/** prestop-budget, prestop-version: the hook cannot do what it is there for. */
-function budgetRules(input: PreflightInput, { template, released, manifest }: Workload): Finding[] {
-  const grace = template.spec.terminationGracePeriodSeconds ?? GRACE_SECONDS
-  return lastingContainers(template).flatMap((container) => {
-    const findings: Finding[] = []
-    const at = [...containerPath(manifest, container.name), 'lifecycle', 'preStop']
-    const sleep = sleepOf(container)
-    if (sleep !== undefined && sleep >= grace)
-      findings.push(
-        findingAt(released, at, {
-          id: 'prestop-budget',
-          severity: 'error',
-          reason: `container ${container.name} of ${title(manifest)} sleeps ${sleep} s in its preStop hook, but is killed after ${grace} s (terminationGracePeriodSeconds): its last requests are cut off`,
-          mend: `set terminationGracePeriodSeconds to more than ${sleep} plus the longest request`,
-        }),
-      )
-    const action = valueAt(container.lifecycle, ['preStop', 'sleep'])
-    if (action !== undefined && input.serverVersion !== undefined && !servesSleepAction(input))
-      findings.push(
-        findingAt(released, at, {
-          id: 'prestop-version',
-          severity: 'error',
-          reason: `the preStop sleep action of container ${container.name} needs Kubernetes 1.30, and this cluster is ${input.serverVersion.major}.${input.serverVersion.minor}`,
-          mend: `use exec.command: ["sleep", "${sleep ?? DRAIN_SECONDS}"] instead`,
-        }),
-      )
-    return findings
-  })
 }
 
 /** max-unavailable: the native rolling update, or the finish of a canary, may take all old pods at once. */
@@ -167,6 +52,48 @@ function singleRules(input: PreflightInput, workload: Workload): Finding[] {
       severity: 'warning',
       reason: `${title(manifest)} has one replica: when its pod or node goes, nobody answers${share}`,
       mend: 'set replicas to 2 or more',
+    }),
+  ]
+}
+
+/** deadline: what the API server refuses, or what Kubernetes would say long after Headgate has gone back. */
+function deadlineRules(input: PreflightInput, { manifest, released }: Workload): Finding[] {
+  const { progressDeadlineSeconds, minReadySeconds = 0 } = manifest.spec
+  const deadline = progressDeadlineSeconds ?? DEADLINE_SECONDS
+  const at = ['spec', progressDeadlineSeconds === undefined ? 'minReadySeconds' : 'progressDeadlineSeconds']
+  if (deadline <= minReadySeconds) {
+    // What the server answered to it, good or bad, is the better word.
+    const answer = input.dryRuns?.get(keyOf(refOf(manifest)))
+    if (answer?.kind === 'ok' || answer?.message.includes('progressDeadlineSeconds') === true) return []
+    return [
+      findingAt(released, at, {
+        id: 'deadline',
+        severity: 'error',
+        reason: `progressDeadlineSeconds of ${title(manifest)} is ${deadline}${progressDeadlineSeconds === undefined ? ' (default)' : ''} and minReadySeconds ${minReadySeconds}: Kubernetes refuses a deadline that no pod can keep`,
+        mend: `set progressDeadlineSeconds to more than ${minReadySeconds}, or minReadySeconds to less`,
+      }),
+    ]
+  }
+  if (progressDeadlineSeconds === undefined || deadline * 1_000 <= input.timeoutMs) return []
+  return [
+    findingAt(released, at, {
+      id: 'deadline',
+      severity: 'info',
+      reason: `progressDeadlineSeconds of ${title(manifest)} is ${deadline}, and a step ends after ${durationText(input.timeoutMs)} (timeout): Kubernetes never gets to say that the rollout does not progress`,
+      mend: 'nothing, if the timeout is meant; else raise the timeout, or lower the deadline',
+    }),
+  ]
+}
+
+/** history-zero: nothing is left that `kubectl rollout undo` could go back to. */
+function historyRules({ manifest, released }: Workload): Finding[] {
+  if (manifest.spec.revisionHistoryLimit !== 0) return []
+  return [
+    findingAt(released, ['spec', 'revisionHistoryLimit'], {
+      id: 'history-zero',
+      severity: 'warning',
+      reason: `${title(manifest)} keeps no old ReplicaSet (revisionHistoryLimit 0): kubectl rollout undo has nothing to go back to, and the way back by hand is closed when it is needed`,
+      mend: 'leave it out (10), or set it to 1 or more; rollback of Headgate works without, from its own record',
     }),
   ]
 }

@@ -5,9 +5,12 @@ import type { Route, Router } from '../routers/router.ts'
 import { type KubeObject, refOf } from '../shared/objects.ts'
 import type { Step, Strategy } from '../strategies/step.ts'
 import type { Finding } from './finding.ts'
-import { twinsOf } from './subject.ts'
+import type { ReleaseObject } from './input.ts'
+import { leavesOut } from './limits.ts'
+import { namedOutside } from './named.ts'
 import { ruleText, rulesOf } from './role.ts'
 import { pollNeeds, stepNeeds } from './step-rights.ts'
+import { templatesOf, twinsOf } from './subject.ts'
 
 export { roleFor } from './role.ts'
 
@@ -301,7 +304,19 @@ function findingNeeds(input: NeedsInput): Need[] {
     { group: '', resource: 'resourcequotas' },
   ]
   if (input.strategy === 'blue-green') lists.push({ group: 'networking.k8s.io', resource: 'ingresses' })
-  return optional(
-    namespacesOf(input).flatMap((namespace) => lists.flatMap((list) => each({ ...list, namespace }, 'list'))),
-  )
+  const objects = input.objects.map((object) => ({ object }))
+  if (hasGaps(objects)) lists.push({ group: '', resource: 'limitranges' })
+  const named = namedOutside(objects).flatMap(({ kind, name, namespace }) => {
+    const { group, resource } = commonName({ apiVersion: 'v1', kind, metadata: {} })
+    return each({ group, resource, namespace: namespace ?? input.namespace, name }, 'get')
+  })
+  return optional([
+    ...namespacesOf(input).flatMap((namespace) => lists.flatMap((list) => each({ ...list, namespace }, 'list'))),
+    ...named,
+  ])
+}
+
+/** A quota may ask for what a container leaves out, and then LimitRanges are looked at. */
+function hasGaps(objects: readonly ReleaseObject[]): boolean {
+  return templatesOf({ objects }).some(({ template }) => leavesOut(template))
 }

@@ -2,12 +2,18 @@ import { refuse } from '../shared/errors.ts'
 import { nearest } from '../shared/nearest.ts'
 import { keyOf } from '../shared/objects.ts'
 import { autoscalingRules } from './autoscaling.ts'
+import { budgetRules } from './budgets.ts'
 import { capacityRules } from './capacity.ts'
+import { drainRules } from './drain.ts'
 import { dryRunRules, isMisshapen } from './dry-run.ts'
 import type { Finding } from './finding.ts'
+import { imageRules } from './images.ts'
 import type { PreflightInput } from './input.ts'
+import { limitRules } from './limits.ts'
 import { managerRules } from './managers.ts'
+import { namedRules } from './named.ts'
 import { podRules } from './pods.ts'
+import { probeRules } from './probes.ts'
 import { selectorRules } from './selectors.ts'
 import { serviceRules } from './services.ts'
 import { sharingRules } from './sharing.ts'
@@ -19,10 +25,16 @@ const FAMILIES = [
   serviceRules,
   stateRules,
   managerRules,
+  probeRules,
+  drainRules,
   podRules,
+  imageRules,
+  namedRules,
   sharingRules,
   autoscalingRules,
+  budgetRules,
   capacityRules,
+  limitRules,
 ] as const
 
 /** Findings that a person may accept by name, because the rollout can go on with what they warn of. */
@@ -34,14 +46,25 @@ const ACCEPTABLE = [
   'service-balancer',
   'publish-not-ready',
   'probe-missing',
+  'probe-same',
+  'probe-port',
   'prestop-missing',
+  'prestop-short',
   'prestop-budget',
   'max-unavailable',
   'replicas-one',
+  'deadline',
+  'history-zero',
+  'image-latest',
+  'image-same',
+  'pull-policy',
+  'config-missing',
   'hpa-owns-replicas',
   'hpa-drift',
+  'hpa-target',
   'pdb-both-sides',
   'pdb-overlap',
+  'pdb-blocking',
   'shared-config-changed',
   'stable-down',
   'colors-left',
@@ -50,6 +73,7 @@ const ACCEPTABLE = [
   'strategy-recreate',
   'read-write-once',
   'quota',
+  'limitrange',
   'pod-security',
   'server-warning',
   'not-verified',
@@ -109,28 +133,26 @@ export function runRules(input: PreflightInput): Finding[] {
 }
 
 /**
- * Marks the errors that were accepted by name, so that they no longer block. Refuses (`accept`) a name that no rule has,
- * with the nearest one, and a name that cannot be accepted.
+ * Marks what was accepted by name: errors no longer block, warnings are no longer held up to people. Errors that could be
+ * accepted are marked too. Refuses (`accept`) a name that no rule has, with the nearest one, and one that cannot be accepted.
  */
 export function applyAcceptance(findings: readonly Finding[], accept: readonly string[]): Finding[] {
-  for (const id of accept) {
-    if (isOneOf(ACCEPTABLE, id)) continue
-    if (isOneOf(FINAL, id))
-      throw refuse('accept', `finding "${id}" cannot be accepted: the rollout could not go on with it`, {
-        next: `Mend it, and remove ${id} from accept.`,
-      })
-    const near = nearest(id, [...ACCEPTABLE, ...FINAL])
-    throw refuse(
-      'accept',
-      `accept: there is no finding "${id}"${near === undefined ? '' : `; did you mean ${near}?`}`,
-      {
-        next: `The findings that can be accepted: ${ACCEPTABLE.join(', ')}.`,
-      },
-    )
-  }
-  return findings.map((finding) =>
-    finding.severity === 'error' && accept.includes(finding.id) ? { ...finding, accepted: true } : finding,
-  )
+  for (const id of accept) if (!isOneOf(ACCEPTABLE, id)) throw notAcceptable(id)
+  return findings.map((finding) => {
+    if (finding.severity !== 'info' && accept.includes(finding.id)) return { ...finding, accepted: true }
+    return finding.severity === 'error' && isOneOf(ACCEPTABLE, finding.id) ? { ...finding, acceptable: true } : finding
+  })
+}
+
+function notAcceptable(id: string): Error {
+  if (isOneOf(FINAL, id))
+    return refuse('accept', `finding "${id}" cannot be accepted: the rollout could not go on with it`, {
+      next: `Mend it, and remove ${id} from accept.`,
+    })
+  const near = nearest(id, [...ACCEPTABLE, ...FINAL])
+  return refuse('accept', `accept: there is no finding "${id}"${near === undefined ? '' : `; did you mean ${near}?`}`, {
+    next: `The findings that can be accepted: ${ACCEPTABLE.join(', ')}.`,
+  })
 }
 
 function isOneOf(ids: readonly FindingId[], id: string): boolean {

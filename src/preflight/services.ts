@@ -10,6 +10,7 @@ import {
   type Service,
   type ServicePort,
 } from '../shared/objects.ts'
+import { registersPods } from './balancers.ts'
 import type { Finding } from './finding.ts'
 import type { PreflightInput } from './input.ts'
 import {
@@ -184,34 +185,6 @@ function endpointRules(input: PreflightInput, workload: Workload, service: Traff
       }),
     )
   return findings
-}
-
-const NETWORK_BALANCER = 'service.beta.kubernetes.io/aws-load-balancer-nlb-target-type'
-
-/**
- * What makes a load balancer of a Service's pods themselves, not of nodes: container-native balancing of GKE, and targets of
- * type ip of the AWS Load Balancer Controller, by Service or Ingress. Undefined when nothing known does.
- */
-function registersPods(input: PreflightInput, { metadata }: Service): string | undefined {
-  const { annotations = {}, name, namespace } = metadata
-  if (annotations['cloud.google.com/neg'] !== undefined) return 'the annotation cloud.google.com/neg'
-  if (annotations[NETWORK_BALANCER] === 'ip') return `the annotation ${NETWORK_BALANCER}`
-  const ingress = (input.lists.ingresses ?? []).find(
-    (each) =>
-      each.metadata.namespace === namespace &&
-      each.metadata.annotations?.['alb.ingress.kubernetes.io/target-type'] === 'ip' &&
-      leadsTo(each['spec'], name ?? ''),
-  )
-  return ingress === undefined ? undefined : title(ingress)
-}
-
-/** A backend of an Ingress names the Service, by itself or in an action. */
-function leadsTo(spec: unknown, name: string): boolean {
-  if (Array.isArray(spec)) return spec.some((item) => leadsTo(item, name))
-  if (typeof spec !== 'object' || spec === null) return false
-  return Object.entries(spec).some(
-    ([key, value]) => (key === 'service' && (value as { name?: string }).name === name) || leadsTo(value, name),
-  )
 }
 
 /** service-shared: a Service that also serves pods of somebody else cannot be pinned to one version without cutting those off. */

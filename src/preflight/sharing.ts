@@ -1,4 +1,5 @@
-import { configRefs, mapOf } from '../manifests/workload.ts'
+import { configRefs } from '../manifests/pod-names.ts'
+import { mapOf } from '../manifests/workload.ts'
 import { type Json, type JsonMap, keyOf, type KubeObject, refOf } from '../shared/objects.ts'
 import { jsonEquals } from '../shared/json.ts'
 import type { Finding } from './finding.ts'

@@ -151,9 +151,10 @@ function volumeRules(input: PreflightInput, workload: Workload): Finding[] {
 
 function claimOf(input: PreflightInput, manifest: Deployment, name: string): KubeObject | undefined {
   const key = keyOf({ ...refOf(manifest), apiVersion: 'v1', kind: 'PersistentVolumeClaim', name })
+  const named = input.named?.get(key)
   return (
     input.live.get(key) ??
-    input.lists.volumeClaims?.find((claim) => keyOf(refOf(claim)) === key) ??
+    (named === 'missing' ? undefined : named) ??
     input.objects.find(({ object }) => keyOf(refOf(object)) === key)?.object
   )
 }

@@ -1,5 +1,14 @@
-import { isDeployment, isService, podTemplateOf, selects, templateEquals } from '../manifests/workload.ts'
 import {
+  isDeployment,
+  isService,
+  lastingContainers,
+  podTemplateOf,
+  selects,
+  targetPorts,
+  templateEquals,
+} from '../manifests/workload.ts'
+import {
+  type Container,
   type Deployment,
   keyOf,
   type KubeObject,
@@ -22,6 +31,8 @@ export interface Workload {
   template: PodTemplate
   /** it goes through the steps of the strategy: it runs, and its template changes */
   stepped: boolean
+  /** it runs, and the server says that its template stays as it is */
+  unchanged: boolean
   /** replicas that it has or, when new, will have */
   replicas: number
 }
@@ -54,7 +65,7 @@ function workloadOf(input: PreflightInput, released: ReleaseObject, manifest: De
   const plain = input.plain?.includes(refOf(manifest).name) === true
   const stepped = live !== undefined && replicasOf(live) > 0 && !same && !plain
   const replicas = replicasOf(live ?? dry ?? manifest)
-  return { released, manifest, live, template, stepped, replicas }
+  return { released, manifest, live, template, stepped, unchanged: same, replicas }
 }
 
 /** Replicas that it asks for; the API server's default is 1. */
@@ -114,6 +125,21 @@ export function trafficOf(input: PreflightInput, { manifest, live, template }: W
     })
 }
 
+/** Containers that answer requests: those behind a Service's port, else all that declare a port, else the only one. */
+export function servingContainers(input: PreflightInput, workload: Workload): Container[] {
+  const { template } = workload
+  const services = trafficOf(input, workload)
+  if (services.length === 0) return []
+  const all = lastingContainers(template)
+  const targets = services.flatMap(({ wanted }) => targetPorts(wanted, template))
+  const behind = all.filter(({ ports }) =>
+    (ports ?? []).some((port) => targets.some(({ target, declared }) => declared && target === port.containerPort)),
+  )
+  if (behind.length > 0) return behind
+  const open = all.filter(({ ports }) => (ports ?? []).length > 0)
+  return open.length > 0 ? open : all.slice(0, 1)
+}
+
 /** All Services of the release and, where they could be listed, of its namespaces. */
 export function servicesOf({ objects, live, lists }: PreflightInput): TrafficService[] {
   const found = new Map<string, TrafficService>()
@@ -141,12 +167,21 @@ export function selectorPicks(selector: LabelSelector | undefined, template: Pod
 
 /** Objects of a release that make pods, with their templates. */
 export function templatesOf(
-  input: PreflightInput,
+  input: Pick<PreflightInput, 'objects'>,
 ): { released: ReleaseObject; object: KubeObject; template: PodTemplate }[] {
   return input.objects.flatMap((released) => {
     const template = podTemplateOf(released.object)
     return template === undefined ? [] : [{ released, object: released.object, template }]
   })
+}
+
+/** It runs, and the server says that its pods stay as they are: what only new pods lack harms nobody yet. */
+export function isUnchanged(input: PreflightInput, object: KubeObject): boolean {
+  const key = keyOf(refOf(object))
+  const [live, answer] = [input.live.get(key), input.dryRuns?.get(key)]
+  if (live === undefined || answer?.kind !== 'ok') return false
+  const [before, after] = [podTemplateOf(live), podTemplateOf(answer.object)]
+  return before !== undefined && after !== undefined && templateEquals(before, after)
 }
 
 /** A finding about an object of the release, placed at a field of it where that can be found. */

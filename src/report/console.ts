@@ -7,7 +7,7 @@ import { type Annotations, annotations, commandData, inert } from './annotations
 import type { ReportEvent, Reporter, Result } from './events.ts'
 import { planLines } from './plan.ts'
 import { reminder } from './reminder.ts'
-import { byWeight } from './sections.ts'
+import { byWeight, mendText } from './sections.ts'
 import { cleanLines, count, list, oneLine } from './text.ts'
 import { updateLines } from './update-texts.ts'
 
@@ -129,10 +129,10 @@ class Console implements ConsoleReporter {
   }
 
   private annotate(finding: Finding): void {
-    const { id, object, reason, mend, place } = finding
+    const { id, object, reason, place } = finding
     if (finding.severity === 'info' || finding.accepted === true) return
     const subject = object === undefined || reason.includes(nameOf(object)) ? '' : `${nameOf(object)}: `
-    this.annotations.raise(finding.severity, id, `${subject}${reason} → ${mend}`, place)
+    this.annotations.raise(finding.severity, id, `${subject}${reason} → ${mendText(finding)}`, place)
   }
 
   private fact(text: string, level: 'info' | 'warning' | 'error' | 'debug'): void {
@@ -148,12 +148,12 @@ class Console implements ConsoleReporter {
 
   private finding(finding: Finding): void {
     this.phase?.findings.push(finding)
-    const { severity, object, place, reason, mend } = finding
+    const { severity, object, place, reason } = finding
     const word = finding.accepted === true ? `${severity}, accepted` : severity
     const color = severity === 'error' && finding.accepted !== true ? 'red' : severity === 'info' ? 'dim' : 'yellow'
     const subject = object === undefined ? '' : `  ${nameOf(object)}`
     this.lines([`${word}: ${finding.id}${subject}${at(place)}`], color)
-    this.lines([`  ${oneLine(reason)}`, `  → ${oneLine(mend)}`])
+    this.lines([`  ${oneLine(reason)}`, `  → ${oneLine(mendText(finding))}`])
     if (this.options.github && this.phase === undefined) this.annotate(finding)
   }
 

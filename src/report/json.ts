@@ -93,7 +93,16 @@ function placeJson({ file, line, column }: Place): Place {
   return { file, ...(line === undefined ? {} : { line }), ...(column === undefined ? {} : { column }) }
 }
 
-function findingJson({ id, severity, object, place, reason, mend, accepted }: Finding): Report['findings'][number] {
+function findingJson({
+  id,
+  severity,
+  object,
+  place,
+  reason,
+  mend,
+  acceptable,
+  accepted,
+}: Finding): Report['findings'][number] {
   return {
     id,
     severity,
@@ -101,6 +110,7 @@ function findingJson({ id, severity, object, place, reason, mend, accepted }: Fi
     ...(place === undefined ? {} : { place: placeJson(place) }),
     reason,
     mend,
+    ...(acceptable === true ? { acceptable } : {}),
     accepted: accepted === true,
   }
 }

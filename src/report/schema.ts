@@ -22,6 +22,7 @@ const Finding = v.object({
   place: v.optional(Place),
   reason: text,
   mend: text,
+  acceptable: v.optional(v.boolean()),
   accepted: v.boolean(),
 })
 

@@ -75,9 +75,14 @@ export function findingTable(findings: readonly Finding[]): string {
   if (findings.length === 0) return ''
   const lines = byWeight(findings).map(
     (finding) =>
-      `| ${findingIcon(finding)} | ${code(finding.id)} | ${finding.object === undefined ? '' : code(nameOf(finding.object))}${placeOf(finding)} | ${md(finding.reason)} | ${md(finding.mend)} |`,
+      `| ${findingIcon(finding)} | ${code(finding.id)} | ${finding.object === undefined ? '' : code(nameOf(finding.object))}${placeOf(finding)} | ${md(finding.reason)} | ${md(mendText(finding))} |`,
   )
   return ['| | Finding | Object | What is | What would be right |', '|---|---|---|---|---|', ...lines].join('\n')
+}
+
+/** What would be right and, for an error that may pass by name, the line of the config file that lets it. */
+export function mendText({ id, mend, acceptable, accepted }: Finding): string {
+  return acceptable === true && accepted !== true ? `${mend}, or accept: [${id}]` : mend
 }
 
 /** Errors first, then warnings; otherwise in the order they were found. */

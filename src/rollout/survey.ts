@@ -9,6 +9,7 @@ import { type Deployment, keyOf, type KubeObject, refOf, type ReplicaSet } from 
 import type { Clock } from '../shared/clock.ts'
 import { servicesBehind } from './draft.ts'
 import { findRoutes, type RouteSearch } from './find-routes.ts'
+import { optional, readLists, readNamed } from './survey-lists.ts'
 import { selectorText, type World } from './world.ts'
 import type { Release } from './release.ts'
 import { targetKey } from './session.ts'
@@ -24,6 +25,8 @@ export interface Survey {
   live: Map<string, KubeObject>
   dryRuns: Map<string, DryRunResult>
   lists: LiveLists
+  /** what pods name and the release does not bring, as preflight takes it */
+  named: Map<string, KubeObject | 'missing'>
   missing: Need[]
   needs: Need[]
   /** keys of workloads whose replicas an autoscaler owns */
@@ -50,9 +53,10 @@ export async function survey(options: SurveyOptions): Promise<Survey> {
     ...namespaces.map((namespace) => world.watchServices(namespace)),
   ])
   const routing = watching.then(() => searchRoutes(options))
-  const [live, lists, routes, rights] = await Promise.all([
+  const [live, lists, named, routes, rights] = await Promise.all([
     readLive(client, release),
-    readLists(client, namespaces, settings.strategy === 'blue-green'),
+    readLists(client, release, namespaces, settings.strategy === 'blue-green'),
+    readNamed(client, release),
     routing,
     routing.then((found) => readRights({ ...options, routes: found })),
     watching,
@@ -63,6 +67,7 @@ export async function survey(options: SurveyOptions): Promise<Survey> {
     live,
     dryRuns: new Map(),
     lists: withWorld(lists, release, world),
+    named,
     ...rights,
     autoscaled,
     routes,
@@ -130,33 +135,6 @@ async function readGroup(client: Client, objects: KubeObject[], live: Map<string
     })
     if (found !== undefined) live.set(keyOf(refOf(object)), found)
   })
-}
-
-async function optional<T>(promise: Promise<T>): Promise<T | undefined> {
-  try {
-    return await promise
-  } catch (error) {
-    if (error instanceof ApiError && ['forbidden', 'not-found'].includes(error.kind)) return undefined
-    throw error
-  }
-}
-
-async function readLists(client: Client, namespaces: string[], switches: boolean): Promise<LiveLists> {
-  const all = async (apiVersion: string, kind: string): Promise<KubeObject[] | undefined> => {
-    const lists = await Promise.all(
-      namespaces.map((namespace) => optional(client.list({ apiVersion, kind }, namespace))),
-    )
-    return lists.every((list) => list !== undefined) ? lists.flatMap((list) => list?.items ?? []) : undefined
-  }
-  const [autoscalers, disruptionBudgets, quotas, ingresses, deployments] = await Promise.all([
-    all('autoscaling/v2', 'HorizontalPodAutoscaler'),
-    all('policy/v1', 'PodDisruptionBudget'),
-    all('v1', 'ResourceQuota'),
-    switches ? all('networking.k8s.io/v1', 'Ingress') : undefined,
-    // All of them: a Service may select somebody else's pods as well.
-    all('apps/v1', 'Deployment'),
-  ])
-  return { autoscalers, disruptionBudgets, quotas, ingresses, deployments: deployments as Deployment[] | undefined }
 }
 
 function withWorld(lists: LiveLists, release: Release, world: World): LiveLists {

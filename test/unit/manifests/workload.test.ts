@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest'
 import {
-  configRefs,
   imagesOf,
   isDeployment,
   isService,
@@ -161,22 +160,6 @@ describe('surge and unavailable, as the Deployment controller resolves them', ()
 })
 
 describe('what a template reads', () => {
-  it('finds ConfigMaps and Secrets', () => {
-    const text = [
-      '{spec: {containers: [{name: m, env: [',
-      '{name: A, valueFrom: {configMapKeyRef: {name: c1}}}, {name: B, valueFrom: {secretKeyRef: {name: s1}}}, {name: C, value: x}],',
-      'envFrom: [{configMapRef: {name: c2}}, {secretRef: {name: s2}}]}],',
-      'initContainers: [{name: i, envFrom: [{secretRef: {name: s0}}, {secretRef: {name: ""}}]}],',
-      'volumes: [{name: a, configMap: {name: c3}}, {name: b, secret: {secretName: s3}}, {name: e, emptyDir: {}},',
-      '{name: p, projected: {sources: [{configMap: {name: c4}}, {secret: {name: s4}}, {configMap: {name: c1}}]}}]}}',
-    ].join('\n  ')
-    expect(configRefs(template(text))).toEqual({
-      configMaps: ['c1', 'c2', 'c3', 'c4'],
-      secrets: ['s0', 's1', 's2', 's3', 's4'],
-    })
-    expect(configRefs(template('{spec: {containers: []}}'))).toEqual({ configMaps: [], secrets: [] })
-  })
-
   it('finds where the ports of a Service lead', () => {
     const pods = template(
       '{spec: {containers: [{name: m, ports: [{name: http, containerPort: 8080}, {name: dns, containerPort: 53, protocol: UDP}]}],' +

@@ -68,7 +68,7 @@ describe('room', () => {
       room({ 'requests.memory': '256Mi' }, { 'requests.memory': '192Mi' }, { strategy: 'blue-green' }),
       ['quota error'],
     ],
-    ['limits that are not set', room({ 'limits.memory': '1' }, { 'limits.memory': '1' }), []],
+    ['limits that are not set', room({ 'limits.memory': '1' }, { 'limits.memory': '1' }), ['limitrange error']],
     [
       'limits count as requests',
       room(
@@ -104,7 +104,7 @@ describe('room', () => {
           objects: [deployment({ spec: { template: { spec: { initContainers: [{ name: 'i' }] } } } }), service()],
         },
       ),
-      [],
+      ['limitrange error'],
     ],
     ['without a limit', { lists: { quotas: [object('v1', 'ResourceQuota', 'q')] } }, []],
     ['not read', { lists: { quotas: undefined } }, ['not-verified info']],

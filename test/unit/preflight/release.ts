@@ -38,7 +38,7 @@ export const GOOD: Container = {
   name: 'app',
   image: 'echo:2',
   ports: [{ name: 'http', containerPort: 8080 }],
-  readinessProbe: { httpGet: { port: 'http' } },
+  readinessProbe: { exec: { command: ['/ready'] } },
   lifecycle: { preStop: { sleep: { seconds: 5 } } },
   resources: { requests: { cpu: '100m', memory: '64Mi' } },
 }
@@ -81,6 +81,11 @@ export function service(patch: Patch = {}): Service {
 
 export function object(apiVersion: string, kind: string, name: string, rest: Patch = {}): KubeObject {
   return changed({ apiVersion, kind, metadata: { name, namespace: 'shop' } }, rest) as KubeObject
+}
+
+/** What was found of the objects that pods name: those given are there. */
+export function namedOf(...objects: KubeObject[]): Map<string, KubeObject> {
+  return new Map(objects.map((each) => [keyOf(refOf(each)), each]))
 }
 
 export function podOf(owner: string, hash: string, labels: Record<string, string>, ready = true): Pod {
@@ -140,7 +145,7 @@ export function input({
       autoscalers: [],
       disruptionBudgets: [],
       quotas: [],
-      volumeClaims: [],
+      limitRanges: [],
       ...lists,
     },
     ...(dryRuns === undefined ? {} : { dryRuns: new Map(dryRuns.map(([of, result]) => [keyOf(refOf(of)), result])) }),

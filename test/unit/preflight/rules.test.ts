@@ -9,6 +9,7 @@ import {
   deployment,
   found,
   input,
+  namedOf,
   object,
   type Patch,
   running,
@@ -51,8 +52,8 @@ describe('probes and hooks', () => {
     ['no preStop', { objects: with1({ lifecycle: { preStop: null, postStart: {} } }) }, ['prestop-missing warning']],
     [
       'sleeps too short',
-      { objects: with1({ lifecycle: { preStop: { sleep: { seconds: 2 } } } }) },
-      ['prestop-missing info'],
+      { objects: with1({ lifecycle: { preStop: { sleep: { seconds: 1 } } } }) },
+      ['prestop-short warning'],
     ],
     [
       'does not sleep',
@@ -60,7 +61,8 @@ describe('probes and hooks', () => {
       ['prestop-missing warning'],
     ],
     ['sleeps by command', { objects: with1(exec('sleep', '5')) }, []],
-    ['sleeps by shell', { objects: with1(exec('/bin/sh', '-c', 'sleep 2; nginx -s quit')) }, ['prestop-missing info']],
+    ['sleeps by shell', { objects: with1(exec('/bin/sh', '-c', 'sleep 1; nginx -s quit')) }, ['prestop-short warning']],
+    ['sleeps as long as nodes need', { objects: with1(exec('/bin/sh', '-c', 'sleep 2; nginx -s quit')) }, []],
     ['another command is trusted', { objects: with1(exec('/drain')) }, []],
     [
       'sleeps longer than it may',
@@ -137,9 +139,9 @@ describe('probes and hooks', () => {
     const released = { object: with1({ lifecycle: null })[0] ?? service(), placeOf }
     const finding = the('prestop-missing', { objects: [released, service()], serverVersion: { major: 1, minor: 28 } })
     expect(finding.place).toEqual({ file: 'spec.template.spec.containers.0' })
-    expect(finding.mend).toMatch(/^add lifecycle\.preStop\.exec\.command: \["sleep", "5"\], more behind/)
+    expect(finding.mend).toMatch(/^set lifecycle\.preStop\.exec\.command: \["sleep", "5"\], 20 behind/)
     expect(the('prestop-missing', { objects: [released, service()] }).mend).toMatch(
-      /^add lifecycle\.preStop\.sleep\.seconds: 5, /,
+      /^set lifecycle\.preStop\.sleep\.seconds: 5, 20 behind a cloud load balancer, .* of the 30 s until it is killed 25 s are left for requests$/,
     )
     const budget = the('prestop-budget', { objects: with1({ lifecycle: { preStop: { sleep: { seconds: 40 } } } }) })
     expect(budget.reason).toContain('sleeps 40 s in its preStop hook, but is killed after 30 s')
@@ -354,7 +356,7 @@ describe('configuration that both versions read', () => {
         live: [running({ spec: refs }), service(), map({ a: '1' })],
         dryRuns: [[running(), { kind: 'ok', object: running({ spec: refs }) }]],
       },
-      ['shared-config-changed warning'],
+      ['shared-config-changed warning', 'image-same info'],
     ],
     [
       'the server fills in what was there',
@@ -471,13 +473,9 @@ describe('what runs', () => {
       { objects: spec(volumes), live: [running(), service(), claim('ReadWriteOnce')] },
       ['read-write-once warning'],
     ],
-    [
-      'listed',
-      { objects: spec(volumes), lists: { volumeClaims: [claim('ReadWriteOnce')] } },
-      ['read-write-once warning'],
-    ],
+    ['looked up', { objects: spec(volumes), named: namedOf(claim('ReadWriteOnce')) }, ['read-write-once warning']],
     ['many nodes', { objects: [...spec(volumes), claim('ReadWriteOnce', 'ReadWriteMany')] }, []],
-    ['unknown claim', { objects: spec(volumes), lists: { volumeClaims: undefined } }, []],
+    ['unknown claim', { objects: spec(volumes), named: new Map() }, ['not-verified info']],
     ['one node, recreate', { objects: [...spec(volumes), claim('ReadWriteOncePod')], strategy: 'recreate' }, []],
   ])('%s', (_, world, expected) => {
     expect(found(world)).toEqual(expected)
@@ -586,7 +584,7 @@ describe('acceptance', () => {
     expect(brief(findings)).toEqual(['probe-missing error', 'prestop-missing warning'])
     expect(brief(blocking(findings))).toEqual(['probe-missing error'])
     const accepted = applyAcceptance(findings, ['probe-missing', 'prestop-missing'])
-    expect(accepted.map((finding) => finding.accepted)).toEqual([true, undefined])
+    expect(accepted.map((finding) => finding.accepted)).toEqual([true, true])
     expect(blocking(accepted)).toEqual([])
     expect(blocking(applyAcceptance(findings, ['quota']))).toHaveLength(1)
   })

@@ -19,7 +19,7 @@ describe('a good release', () => {
       replicaSets: undefined,
       pods: undefined,
       quotas: undefined,
-      volumeClaims: undefined,
+      limitRanges: undefined,
     }
     const findings = runRules(input({ lists: unread }))
     expect(new Set(findings.map(({ id, severity }) => `${id} ${severity}`))).toEqual(new Set(['not-verified info']))
@@ -467,9 +467,9 @@ describe('how a Service finds pods', () => {
       'local balancer',
       { type: 'LoadBalancer', externalTrafficPolicy: 'Local' },
       'blue-green',
-      ['service-balancer warning'],
+      ['service-balancer warning', 'prestop-short warning'],
     ],
-    ['local balancer', { type: 'LoadBalancer', externalTrafficPolicy: 'Local' }, 'canary', []],
+    ['local balancer', { type: 'LoadBalancer', externalTrafficPolicy: 'Local' }, 'canary', ['prestop-short warning']],
   ])('%s: %j in %s', (_, spec, strategy = 'canary', expected) => {
     expect(
       found({ strategy, objects: [deployment(), service({ spec })], live: [running(), service({ spec })] }),
@@ -491,12 +491,24 @@ describe('how a Service finds pods', () => {
       { 'cloud.google.com/neg': '{"ingress": true}' },
       [],
       'blue-green',
-      ['service-balancer error'],
+      ['service-balancer error', 'prestop-short warning'],
     ],
-    ['a group of network endpoints', { 'cloud.google.com/neg': '{"ingress": true}' }, [], 'canary', []],
-    ['targets of type ip', { [NLB]: 'ip' }, [], 'blue-green', ['service-balancer error']],
+    [
+      'a group of network endpoints',
+      { 'cloud.google.com/neg': '{"ingress": true}' },
+      [],
+      'canary',
+      ['prestop-short warning'],
+    ],
+    ['targets of type ip', { [NLB]: 'ip' }, [], 'blue-green', ['service-balancer error', 'prestop-short warning']],
     ['targets of type instance', { [NLB]: 'instance' }, [], 'blue-green', []],
-    ['an Ingress with targets of type ip', {}, [ingress('ip', 'web')], 'blue-green', ['service-balancer error']],
+    [
+      'an Ingress with targets of type ip',
+      {},
+      [ingress('ip', 'web')],
+      'blue-green',
+      ['service-balancer error', 'prestop-short warning'],
+    ],
     ['one with targets of type instance', {}, [ingress('instance', 'web')], 'blue-green', []],
     ['one to another Service', {}, [ingress('ip', 'other')], 'blue-green', []],
   ])('%s: %j in %s', (_, annotations, ingresses, strategy = 'blue-green', expected) => {

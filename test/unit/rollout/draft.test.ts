@@ -353,6 +353,7 @@ describe('the plan', () => {
       missing: [],
       needs: [],
       autoscaled: new Set(),
+      named: new Map(),
       routes: { found: [], unread: [], named: [] },
       ...survey,
     }
