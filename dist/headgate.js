@@ -12755,41 +12755,6 @@ function resolvedUnavailable(spec, replicas) {
 	const resolved = own === 0 && resolvedSurge(spec, replicas) === 0 ? 1 : own;
 	return Math.min(resolved, replicas);
 }
-function configRefs(template) {
-	const configMaps = new Set();
-	const secrets = new Set();
-	const note = (into, name) => {
-		if (typeof name === "string" && name !== "") into.add(name);
-	};
-	const source = (from) => {
-		note(configMaps, valueAt$1(from, ["configMapRef", "name"]) ?? valueAt$1(from, ["configMap", "name"]));
-		note(secrets, valueAt$1(from, ["secretRef", "name"]) ?? valueAt$1(from, ["secret", "name"]));
-		note(secrets, valueAt$1(from, ["secret", "secretName"]));
-	};
-	for (const container of [...template.spec.containers, ...template.spec.initContainers ?? []]) {
-		for (const variable of listOf$1(container.env)) {
-			note(configMaps, valueAt$1(variable, [
-				"valueFrom",
-				"configMapKeyRef",
-				"name"
-			]));
-			note(secrets, valueAt$1(variable, [
-				"valueFrom",
-				"secretKeyRef",
-				"name"
-			]));
-		}
-		listOf$1(container.envFrom).forEach(source);
-	}
-	for (const volume of listOf$1(template.spec.volumes)) {
-		source(volume);
-		listOf$1(valueAt$1(volume, ["projected", "sources"])).forEach(source);
-	}
-	return {
-		configMaps: [...configMaps].sort(),
-		secrets: [...secrets].sort()
-	};
-}
 function targetPorts(service, template) {
 	const open = lastingContainers(template).flatMap(({ ports }) => ports ?? []);
 	return (service.spec.ports ?? []).map((port) => {
@@ -13442,9 +13407,9 @@ function stepRows(record, mix) {
 	});
 }
 function livePods(record, mark, mix) {
-	return mix !== void 0 && (mark === "active" || mark === "waiting") ? podsOf$3(mix) : void 0;
+	return mix !== void 0 && (mark === "active" || mark === "waiting") ? podsOf$4(mix) : void 0;
 }
-function podsOf$3(mix) {
+function podsOf$4(mix) {
 	return {
 		stable: mix.stable.pods,
 		canary: mix.canary.pods
@@ -13648,8 +13613,11 @@ function findingTable(findings) {
 	return [
 		"| | Finding | Object | What is | What would be right |",
 		"|---|---|---|---|---|",
-		...byWeight(findings).map((finding) => `| ${findingIcon(finding)} | ${code(finding.id)} | ${finding.object === void 0 ? "" : code(nameOf$2(finding.object))}${placeOf(finding)} | ${md(finding.reason)} | ${md(finding.mend)} |`)
+		...byWeight(findings).map((finding) => `| ${findingIcon(finding)} | ${code(finding.id)} | ${finding.object === void 0 ? "" : code(nameOf$2(finding.object))}${placeOf(finding)} | ${md(finding.reason)} | ${md(mendText(finding))} |`)
 	].join("\n");
+}
+function mendText({ id, mend, acceptable, accepted }) {
+	return acceptable === true && accepted !== true ? `${mend}, or accept: [${id}]` : mend;
 }
 function byWeight(findings) {
 	const weight = {
@@ -14881,7 +14849,7 @@ function canaryMove(view, percent) {
 	if (deployment === void 0) return {
 		kind: "drift",
 		text: "it was deleted",
-		object: missing$2(view)
+		object: missing$3(view)
 	};
 	const drift = templateDrift(view);
 	if (drift !== void 0) return drift;
@@ -14982,7 +14950,7 @@ function restMove(view, surgeOf = (surge) => surge) {
 function pods$1([stable, canary]) {
 	return `${stable} old + ${canary} new`;
 }
-function missing$2(view) {
+function missing$3(view) {
 	return {
 		apiVersion: "apps/v1",
 		kind: "Deployment",
@@ -15002,7 +14970,7 @@ function wholeMove(view, which) {
 	if (deployment === void 0) return {
 		kind: "drift",
 		text: "it was deleted",
-		object: missing$2(view)
+		object: missing$3(view)
 	};
 	const template = versions[which];
 	const fields = which === "next" ? versions.nextFields : versions.stableFields;
@@ -15662,7 +15630,7 @@ function begun(view) {
 	if (deployment === void 0) return {
 		kind: "drift",
 		text: "it was deleted",
-		object: missing$2(view)
+		object: missing$3(view)
 	};
 	const drift = templateDrift(view);
 	if (drift !== void 0) return drift;
@@ -15753,7 +15721,7 @@ function finishMove(view) {
 	if (deployment === void 0) return {
 		kind: "drift",
 		text: "it was deleted",
-		object: missing$2(view)
+		object: missing$3(view)
 	};
 	const drift = templateDrift(view);
 	if (drift !== void 0) return drift;
@@ -15795,7 +15763,7 @@ function backMove(view) {
 	if (deployment === void 0) return {
 		kind: "drift",
 		text: "it was deleted",
-		object: missing$2(view)
+		object: missing$3(view)
 	};
 	const old = sideOf$4(view, "stable");
 	const replicas = replicasOf$1(deployment);
@@ -15825,7 +15793,7 @@ function downMove(view) {
 	if (deployment === void 0) return {
 		kind: "drift",
 		text: "it was deleted",
-		object: missing$2(view)
+		object: missing$3(view)
 	};
 	if (replicasOf$1(deployment) > 0 || !templateEquals(deployment.spec.template, versions.next)) {
 		const annotations = {
@@ -15847,7 +15815,7 @@ function returnMove(view) {
 	if (deployment === void 0) return {
 		kind: "drift",
 		text: "it was deleted",
-		object: missing$2(view)
+		object: missing$3(view)
 	};
 	if (replicasOf$1(deployment) > 0) {
 		if (templateEquals(deployment.spec.template, versions.stable)) return wholeMove(view, "stable");
@@ -15868,7 +15836,7 @@ function upMove(view, which) {
 	if (deployment === void 0) return {
 		kind: "drift",
 		text: "it was deleted",
-		object: missing$2(view)
+		object: missing$3(view)
 	};
 	if (replicasOf$1(deployment) === 0) return writeDeployment(deployment, {
 		template: versions[which],
@@ -15886,7 +15854,7 @@ function separatePreview(view) {
 	if (old === void 0 || separate === void 0) return {
 		kind: "drift",
 		text: "it was deleted",
-		object: missing$2(view)
+		object: missing$3(view)
 	};
 	const adopted = adoptMove(view, old);
 	if (adopted !== void 0) return adopted;
@@ -15974,7 +15942,7 @@ function separateBack(view) {
 	if (old === void 0 || separate === void 0) return {
 		kind: "drift",
 		text: "it was deleted",
-		object: missing$2(view)
+		object: missing$3(view)
 	};
 	const { hash, serving, wanted } = sideOf$4(view, "stable");
 	const least = Math.min(replicasOf$1(old), view.record.replicas);
@@ -17446,7 +17414,7 @@ function pullCause(message, image = "") {
 	const text = message.replaceAll(/"[^"]*"/g, " ").split(/\s+/).filter((word) => name === "" || !word.includes(name)).join(" ");
 	return CAUSES.find(({ pattern }) => pattern.test(text)) ?? UNKNOWN;
 }
-const AT_ONCE$2 = {
+const AT_ONCE$3 = {
 	InvalidImageName: {
 		says: "that is no image reference",
 		hint: "correct the image in the manifest"
@@ -17469,7 +17437,7 @@ const PULLING = new Set([
 function pullSign(pod, row, look) {
 	const { reason = "", message = "" } = row.status.state?.waiting ?? {};
 	const { name } = row.status;
-	const atOnce = AT_ONCE$2[reason];
+	const atOnce = AT_ONCE$3[reason];
 	if (atOnce === void 0 && !PULLING.has(reason)) return void 0;
 	const image = row.status.image || row.spec?.image || "";
 	const base = {
@@ -17844,11 +17812,14 @@ function conclude(all, now) {
 }
 function unexplainedOf(symptoms) {
 	const found = new Map();
-	for (const { code, object, since } of symptoms.toSorted((a, b) => a.since - b.since)) if (HIDING.has(code) && !found.has(object.name)) found.set(object.name, {
+	for (const { code, object, since } of symptoms.toSorted((a, b) => a.since - b.since)) if (isHiding(code, object.kind) && !found.has(object.name)) found.set(object.name, {
 		object,
 		since
 	});
 	return [...found.values()];
+}
+function isHiding(code, kind) {
+	return HIDING.has(code) || kind === "Job" && code !== "job-failed";
 }
 function together$1(diagnoses) {
 	const symptoms = diagnoses.flatMap((each) => each.symptoms).toSorted(worstFirst);
@@ -18083,7 +18054,7 @@ var Doctor = class {
 		for (;;) {
 			const diagnosis = this.look(patient);
 			const { fatal } = diagnosis;
-			if (fatal === void 0 || fatal.depth > 2 || sure.has(keyOf$2(fatal.object))) return diagnosis;
+			if (fatal === void 0 || !restsOnEvents(fatal) || sure.has(keyOf$2(fatal.object))) return diagnosis;
 			sure.add(keyOf$2(fatal.object));
 			await this.#confirm(fatal);
 		}
@@ -18113,6 +18084,9 @@ var Doctor = class {
 		asked.events = await eventsOf(this.#client, object);
 	}
 };
+function restsOnEvents({ object, code }) {
+	return object.kind === "Pod" || object.kind === "Job" && code !== "job-failed";
+}
 // src/rollout/jobs.ts
 function jobOf(manifest, app, rollout, suffix = "") {
 	const labels = {
@@ -19982,7 +19956,7 @@ function trafficOf$3(record, payload) {
 	const sides = record.services.filter(({ namespace, name }) => traffic.services.includes(`${namespace}/${name}`)).map(({ name, ports }) => ({
 		stable: name,
 		canary: canaryName(name),
-		ports: ports.map(portOf)
+		ports: ports.map(portOf$1)
 	}));
 	return {
 		record: traffic,
@@ -20051,7 +20025,7 @@ function keptRoutes(objects, known, kept) {
 function byKey(objects) {
 	return new Map(objects.map((object) => [keyOf$2(refOf$1(object)), object]));
 }
-function portOf({ name, port }) {
+function portOf$1({ name, port }) {
 	return {
 		port,
 		...name === void 0 ? {} : { name }
@@ -20886,17 +20860,17 @@ const TEMPLATE_WORDS = {
 	"canary-version": "tag of the new image",
 	window: "time since the share last changed, at least 10s and at most 5m, for a range: `[{{window}}]`"
 };
-const WORD$1 = /\{\{\s*([^{}]*?)\s*\}\}/g;
+const WORD = /\{\{\s*([^{}]*?)\s*\}\}/g;
 const MOST_WINDOW_S = 300;
 const LEAST_WINDOW_S = 10;
 const MOST_GENERATED = 58;
 function unknownWords(text) {
-	return [...text.matchAll(WORD$1)].flatMap(([, word = ""]) => Object.hasOwn(TEMPLATE_WORDS, word) ? [] : [word]);
+	return [...text.matchAll(WORD)].flatMap(([, word = ""]) => Object.hasOwn(TEMPLATE_WORDS, word) ? [] : [word]);
 }
 function filled(text, asker) {
 	const values = valuesOf(asker);
 	let missing;
-	const done = text.replaceAll(WORD$1, (whole, word) => {
+	const done = text.replaceAll(WORD, (whole, word) => {
 		const value = values[word];
 		if (value === void 0 || value === "") missing ??= word;
 		return value ?? whole;
@@ -20904,7 +20878,7 @@ function filled(text, asker) {
 	return missing === void 0 ? { text: done } : { missing: `{{${missing}}} is not known: there are no such pods now` };
 }
 function withPlaceholders(text) {
-	return text.replaceAll(WORD$1, (_whole, word) => word === "window" ? "5m" : "none");
+	return text.replaceAll(WORD, (_whole, word) => word === "window" ? "5m" : "none");
 }
 function valuesOf(asker) {
 	const workloads = asker.workloads();
@@ -20915,8 +20889,8 @@ function valuesOf(asker) {
 		rollout: String(asker.rollout),
 		workload: alternatives(workloads.map(({ name }) => name.replaceAll(".", "[.]"))),
 		service: first?.services[0]?.name,
-		stable: podNames(workloads, "stable"),
-		canary: podNames(workloads, "canary"),
+		stable: podNames$1(workloads, "stable"),
+		canary: podNames$1(workloads, "canary"),
 		"stable-hash": alternatives(workloads.flatMap(({ stable }) => stable.hash ?? [])),
 		"canary-hash": alternatives(workloads.flatMap(({ canary }) => canary.hash ?? [])),
 		"stable-version": first?.stable.version,
@@ -20927,7 +20901,7 @@ function valuesOf(asker) {
 function windowOf(ms) {
 	return `${Math.min(MOST_WINDOW_S, Math.max(LEAST_WINDOW_S, Math.floor(ms / 1e3)))}s`;
 }
-function podNames(workloads, side) {
+function podNames$1(workloads, side) {
 	return alternatives(workloads.flatMap((workload) => podPattern(workload[side]) ?? []));
 }
 function podPattern({ replicaSet, pods }) {
@@ -21182,7 +21156,7 @@ const DOUBLE_MS = 5e3;
 const MOST_IN_FLIGHT = 32;
 const QUANTILE = .9;
 async function warmUp(asker, spec) {
-	const pods = podsOf$2(asker, spec, "canary");
+	const pods = podsOf$3(asker, spec, "canary");
 	if (pods.length === 0) return {
 		kind: "inconclusive",
 		text: "no serving pod of the new version to ask",
@@ -21235,7 +21209,7 @@ function paceMs(sinceMs, most) {
 	return 1e3 / Math.min(most, 2 ** Math.floor(sinceMs / DOUBLE_MS));
 }
 async function latencyOfStable(asker, spec) {
-	const pods = podsOf$2(asker, spec, "stable").slice(0, 3);
+	const pods = podsOf$3(asker, spec, "stable").slice(0, 3);
 	const rounds = Math.ceil(WINDOW / Math.max(1, pods.length));
 	const inFlight = new Set();
 	for (let round = 0; round < rounds && pods.length > 0; round++) {
@@ -21251,7 +21225,7 @@ function send$2(pod, inFlight) {
 	const sent = pod.ask().finally(() => inFlight.delete(sent));
 	inFlight.add(sent);
 }
-function podsOf$2(asker, spec, which) {
+function podsOf$3(asker, spec, which) {
 	return asker.workloads().flatMap((workload) => {
 		return workload[which].serving.map((pod) => {
 			const name = pod.metadata.name ?? "";
@@ -21531,11 +21505,11 @@ function percentText(share) {
 }
 // src/analysis/counters.ts
 function differenceOf(before, after, armOf) {
-	const known = podsOf$1(before);
-	const present = podsOf$1(after);
+	const known = podsOf$2(before);
+	const present = podsOf$2(after);
 	const ours = [...present].filter((pod) => known.has(pod));
-	const requests = growth(before.requests, after.requests, known, armOf);
-	const bad = growth(before.bad, after.bad, known, armOf);
+	const requests = growth(before.requests, after.requests, armOf);
+	const bad = growth(before.bad, after.bad, armOf);
 	const pods = {
 		canary: [],
 		stable: []
@@ -21564,19 +21538,21 @@ function differenceOf(before, after, armOf) {
 		]
 	};
 }
-function growth(before, after, known, armOf) {
+function growth(before, after, armOf) {
 	const old = standing(before);
 	const byPod = new Map();
 	const odd = [];
 	for (const [key, { pod, series, value }] of standing(after)) {
 		if (armOf(pod) === void 0) continue;
-		if (!isCount(value)) odd.push({
-			kind: "no-count",
-			pod,
-			series,
-			value
-		});
-		if (!isCount(value) || !known.has(pod)) continue;
+		if (!isCount(value)) {
+			odd.push({
+				kind: "no-count",
+				pod,
+				series,
+				value
+			});
+			continue;
+		}
 		const then = old.get(key)?.value ?? 0;
 		if (!isCount(then)) continue;
 		if (value < then) odd.push({
@@ -21609,7 +21585,7 @@ function together(a, b) {
 function isCount(value) {
 	return Number.isFinite(value) && value >= 0;
 }
-function podsOf$1({ requests, bad, pods = [] }) {
+function podsOf$2({ requests, bad, pods = [] }) {
 	return new Set([
 		...pods,
 		...requests.map(({ pod }) => pod),
@@ -21970,275 +21946,31 @@ function bucketsOf(samples, name) {
 	}
 	return all;
 }
-// src/analysis/pattern-syntax.ts
-var Wrong = class extends Error {};
-const MOST_REPEATS = 1e3;
-function readPattern(source) {
-	return new Reader$1(source).read();
-}
-const DIGIT = (c) => c >= "0" && c <= "9";
-const WORD = (c) => DIGIT(c) || c >= "a" && c <= "z" || c >= "A" && c <= "Z" || c === "_";
-const BLANK = (c) => c === " " || c === "	" || c === "\n" || c === "\f" || c === "\r";
-const CLASSES = new Map([
-	["d", DIGIT],
-	["w", WORD],
-	["s", BLANK],
-	["D", (c) => !DIGIT(c)],
-	["W", (c) => !WORD(c)],
-	["S", (c) => !BLANK(c)]
-]);
-const CONTROLS = new Map([
-	["n", "\n"],
-	["t", "	"],
-	["r", "\r"],
-	["f", "\f"],
-	["v", "\v"]
-]);
-var Reader$1 = class {
-	#characters;
-	#anyCase;
-	#index = 0;
-	constructor(source) {
-		this.#anyCase = source.startsWith("(?i)");
-		this.#characters = Array.from(this.#anyCase ? source.slice(4) : source);
-	}
-	read() {
-		const node = this.#choice();
-		if (this.#index < this.#characters.length) throw new Wrong("a ) has no (");
-		return node;
-	}
-	#peek() {
-		return this.#characters[this.#index];
-	}
-	#rest(count) {
-		return this.#characters.slice(this.#index, this.#index + count).join("");
-	}
-	#choice() {
-		const parts = [this.#sequence()];
-		while (this.#peek() === "|") {
-			this.#index++;
-			parts.push(this.#sequence());
-		}
-		return {
-			kind: "any",
-			parts
-		};
-	}
-	#sequence() {
-		const parts = [];
-		for (let c = this.#peek(); c !== void 0 && c !== "|" && c !== ")"; c = this.#peek()) parts.push(this.#repeated(this.#atom(c)));
-		return {
-			kind: "all",
-			parts
-		};
-	}
-	#repeated(part) {
-		const range = this.#range();
-		if (range === void 0) return part;
-		if (this.#peek() === "?") this.#index++;
-		if (this.#range() !== void 0) throw new Wrong("*, +, ? or {} follows another one");
-		const [least, most] = range;
-		if (most < least) throw new Wrong(`{${least},${most}} ends before it begins`);
-		if (least > MOST_REPEATS || most !== Number.POSITIVE_INFINITY && most > MOST_REPEATS) throw new Wrong(`more than ${MOST_REPEATS} repetitions are asked for`);
-		return {
-			kind: "many",
-			part,
-			least,
-			most
-		};
-	}
-	#range() {
-		const c = this.#peek();
-		const simple = {
-			"*": [0, Number.POSITIVE_INFINITY],
-			"+": [1, Number.POSITIVE_INFINITY],
-			"?": [0, 1]
-		};
-		if (c === "*" || c === "+" || c === "?") {
-			this.#index++;
-			return [...simple[c]];
-		}
-		const match = c === "{" ? /^\{(\d{1,5})(,(\d{1,5})?)?\}/.exec(this.#rest(13)) : null;
-		if (match === null) return void 0;
-		this.#index += match[0].length;
-		const [, least = "0", comma, most] = match;
-		return [Number(least), comma === void 0 ? Number(least) : Number(most ?? Number.POSITIVE_INFINITY)];
-	}
-	#atom(c) {
-		if (c === "(") return this.#group();
-		if (c === "[") return {
-			kind: "one",
-			test: this.#set()
-		};
-		if (c === "*" || c === "+" || c === "?") throw new Wrong(`there is nothing before ${c} that it could repeat`);
-		this.#index++;
-		if (c === ".") return {
-			kind: "one",
-			test: () => true
-		};
-		if (c === "^" || c === "$") return {
-			kind: "edge",
-			end: c === "$"
-		};
-		const found = c === "\\" ? this.#escape() : c;
-		return {
-			kind: "one",
-			test: typeof found === "string" ? this.#literal(found) : found
-		};
-	}
-	#group() {
-		const head = /^\((?:\?(?:P?<[A-Za-z_]\w*>|:))?/.exec(this.#rest(60))?.[0] ?? "(";
-		const after = this.#characters.slice(this.#index + head.length, this.#index + head.length + 3).join("");
-		if (/^\?<?[=!]/.test(after)) throw new Wrong("it looks around ((?= (?! (?<= (?<!), which Prometheus cannot");
-		if (after.startsWith("?")) throw new Wrong(`\`(${after}\` cannot be used; (?i) only at the very beginning`);
-		this.#index += head.length;
-		const node = this.#choice();
-		if (this.#peek() !== ")") throw new Wrong("a ( has no )");
-		this.#index++;
-		return node;
-	}
-	#escape() {
-		const c = this.#peek();
-		if (c === void 0) throw new Wrong("it ends with a single backslash");
-		if (/[1-9]/.test(c)) throw new Wrong(`\\${c} refers back to a group, which Prometheus cannot`);
-		const hex = /^x(?:([0-9a-fA-F]{2})|\{([0-9a-fA-F]{1,6})\})/.exec(this.#rest(9));
-		this.#index += hex?.[0].length ?? 1;
-		const code = Number.parseInt(hex?.[1] ?? hex?.[2] ?? "", 16);
-		if (code <= 1114111) return String.fromCodePoint(code);
-		const known = CLASSES.get(c) ?? CONTROLS.get(c);
-		if (known !== void 0) return known;
-		if (/[A-Za-z0-9]/.test(c) || c > "") throw new Wrong(`\\${c} cannot be used here`);
-		return c;
-	}
-	#set() {
-		this.#index++;
-		const not = this.#peek() === "^";
-		if (not) this.#index++;
-		const tests = [];
-		do {
-			const c = this.#peek();
-			if (c === void 0) throw new Wrong("a [ has no ]");
-			if (c === "[" && this.#characters[this.#index + 1] === ":") throw new Wrong("[: :] cannot be used; write \\d, \\w or \\s");
-			tests.push(this.#member());
-		} while (this.#peek() !== "]");
-		this.#index++;
-		return (c) => tests.some((test) => test(c)) !== not;
-	}
-	#member() {
-		const from = this.#setCharacter();
-		const ranged = this.#peek() === "-" && !["]", void 0].includes(this.#characters[this.#index + 1]);
-		if (typeof from !== "string") {
-			if (ranged) throw new Wrong("a range in [] begins with a class of characters");
-			return from;
-		}
-		if (!ranged) return this.#literal(from);
-		this.#index++;
-		const to = this.#setCharacter();
-		if (typeof to !== "string" || point(to) < point(from)) throw new Wrong("a range in [] ends before it begins");
-		return this.#cased((c) => point(c) >= point(from) && point(c) <= point(to));
-	}
-	#setCharacter() {
-		const c = this.#peek();
-		this.#index++;
-		if (c === void 0) throw new Wrong("a [ has no ]");
-		return c === "\\" ? this.#escape() : c;
-	}
-	#literal(of) {
-		return this.#cased((c) => c === of);
-	}
-	#cased(test) {
-		return this.#anyCase ? (c) => test(c) || test(c.toLowerCase()) || test(c.toUpperCase()) : test;
-	}
-};
-function point(character) {
-	return character.codePointAt(0) ?? 0;
-}
 // src/analysis/pattern.ts
 const MOST_CHARACTERS = 500;
-const MOST_STATES = 5e3;
+const NOT_IN_RE2 = [[/\(\?<?[=!]/, "it looks around, which Prometheus does not"], [/\\[1-9]/, "it refers back to a group, which Prometheus does not"]];
 function compilePattern(source) {
+	if (source.length > MOST_CHARACTERS) return {
+		kind: "wrong",
+		text: `it is longer than ${MOST_CHARACTERS} characters`
+	};
+	const foreign = NOT_IN_RE2.find(([pattern]) => pattern.test(source));
+	if (foreign !== void 0) return {
+		kind: "wrong",
+		text: foreign[1]
+	};
 	try {
-		if (source.length > MOST_CHARACTERS) throw new Wrong(`it is longer than ${MOST_CHARACTERS} characters`);
-		const program = new Program();
-		const start = program.build(readPattern(source), program.add({ kind: "found" }));
+		const whole = new RegExp(`^(?:${source.replaceAll("(?P<", "(?<")})$`, "s");
 		return {
 			kind: "pattern",
-			matches: (text) => runs(program.states, start, text)
+			matches: (text) => whole.test(text)
 		};
 	} catch (error) {
-		if (!(error instanceof Wrong)) throw error;
 		return {
 			kind: "wrong",
-			text: error.message
+			text: error instanceof Error ? error.message : String(error)
 		};
 	}
-}
-var Program = class {
-	states = [];
-	add(state) {
-		if (this.states.length >= MOST_STATES) throw new Wrong("it repeats too much");
-		return this.states.push(state) - 1;
-	}
-	build(node, next) {
-		switch (node.kind) {
-			case "one": return this.add({
-				...node,
-				next
-			});
-			case "edge": return this.add({
-				...node,
-				next
-			});
-			case "all": return node.parts.reduceRight((after, part) => this.build(part, after), next);
-			case "any": return this.add({
-				kind: "fork",
-				next: node.parts.map((part) => this.build(part, next))
-			});
-			case "many": return this.#repeat(node.part, node.least, node.most, next);
-		}
-	}
-	#repeat(part, least, most, next) {
-		let start = next;
-		if (most === Number.POSITIVE_INFINITY) {
-			const ways = [next];
-			start = this.add({
-				kind: "fork",
-				next: ways
-			});
-			ways.push(this.build(part, start));
-		} else for (let i = least; i < most; i++) start = this.add({
-			kind: "fork",
-			next: [next, this.build(part, start)]
-		});
-		for (let i = 0; i < least; i++) start = this.build(part, start);
-		return start;
-	}
-};
-function runs(states, start, text) {
-	let current = reached(states, [start], true, text === "");
-	const characters = Array.from(text);
-	for (const [index, character] of characters.entries()) {
-		const next = [];
-		for (const each of current) {
-			const state = states[each];
-			if (state?.kind === "one" && state.test(character)) next.push(state.next);
-		}
-		if (next.length === 0) return false;
-		current = reached(states, next, false, index === characters.length - 1);
-	}
-	return [...current].some((each) => states[each]?.kind === "found");
-}
-function reached(states, from, first, last) {
-	const seen = new Set();
-	const open = [...from];
-	for (let each = open.pop(); each !== void 0; each = open.pop()) {
-		if (seen.has(each)) continue;
-		seen.add(each);
-		const state = states[each];
-		if (state?.kind === "fork") open.push(...state.next);
-		if (state?.kind === "edge" && (state.end ? last : first)) open.push(state.next);
-	}
-	return seen;
 }
 // src/analysis/selector.ts
 const NAME$2 = /[a-zA-Z_:][a-zA-Z0-9_:]*/y;
@@ -22487,7 +22219,7 @@ async function pageOf$1(asker, target, path, wanted) {
 }
 async function fromPrometheus(asker, source, podLabel, selectors) {
 	const workloads = asker.workloads();
-	const names = ["stable", "canary"].flatMap((side) => podNames(workloads, side) ?? []);
+	const names = ["stable", "canary"].flatMap((side) => podNames$1(workloads, side) ?? []);
 	if (names.length === 0) return {
 		kind: "unknown",
 		text: "there are no pods to ask for"
@@ -23557,15 +23289,17 @@ function targetOf$1(checker, { namespace, name }, live, template) {
 	const port = probed ?? wanted[0];
 	const probe = probed === void 0 ? void 0 : probeBehind(probed, template);
 	const secure = probe === void 0 ? port !== void 0 && speaksTls(port) : probe.scheme === "HTTPS";
+	const number = port?.port ?? checker.port ?? 80;
 	return {
 		proxy: {
 			kind: "Service",
 			namespace,
 			name,
-			port: port?.port ?? checker.port ?? 80,
+			port: number,
 			...secure ? { scheme: "https" } : {}
 		},
-		path: checker.path ?? probe?.path ?? "/"
+		path: checker.path ?? probe?.path ?? "/",
+		behind: port?.targetPort ?? number
 	};
 }
 function names({ name, port }, wanted) {
@@ -23583,6 +23317,23 @@ function probeBehind({ port, targetPort = port }, template) {
 }
 function numberOf({ ports = [] }, port) {
 	return typeof port === "number" ? port : ports.find(({ name }) => name === port)?.containerPort;
+}
+function lastPodsOf({ proxy, behind }, live, pods) {
+	const selector = live?.spec.selector ?? {};
+	if (Object.keys(selector).length === 0) return [];
+	return pods.filter((pod) => isTerminating(pod) && conditionOf(pod, "Ready")?.status === "True").filter(({ metadata }) => selects({ matchLabels: selector }, metadata.labels ?? {})).flatMap((pod) => {
+		const port = pod.spec.containers.map((each) => numberOf(each, behind)).find((each) => each !== void 0);
+		const { name = "", namespace = proxy.namespace } = pod.metadata;
+		const { scheme } = proxy;
+		if (port === void 0) return [];
+		return [{
+			kind: "Pod",
+			namespace,
+			name,
+			port,
+			...scheme === void 0 ? {} : { scheme }
+		}];
+	}).toSorted((a, b) => a.name < b.name ? -1 : 1);
 }
 const LONGEST_VERSION = 80;
 function versionIn(answer, known, where) {
@@ -23615,6 +23366,9 @@ function wordOf(version) {
 	const literal = version.replaceAll(/[\\^$.*+?()[\]{}|]/g, String.raw`\$&`);
 	return new RegExp(String.raw`(?<![\w.-])v?${literal}(?![\w+-]|\.\w)`);
 }
+function hasNoEndpoints(answer) {
+	return answer.status === 503 && apiServerText(answer)?.startsWith("no endpoints available") === true;
+}
 function apiServerText({ status, body }) {
 	if (status < 400) return void 0;
 	if (/^error trying to reach service/i.test(body)) return body.trim();
@@ -23624,8 +23378,58 @@ function apiServerText({ status, body }) {
 	if (kind !== "Status" || apiVersion !== "v1") return void 0;
 	return typeof message === "string" ? message : `status ${status}`;
 }
-// src/checks/update-checker.ts
+// src/checks/update-source.ts
 const MAX_BYTES = 65536;
+function askingOf(session, book, checker) {
+	const { fetchUrl, expand } = session.deps;
+	const headers = Object.fromEntries(Object.entries(checker.headers).map(([name, value]) => [name, expand(value)]));
+	if (checker.url === void 0) return serviceAsking(session, book, checker, headers);
+	const url = expand(checker.url);
+	return {
+		target: checker.url,
+		ask: (timeoutMs, signal) => fetchUrl({
+			url,
+			headers,
+			timeoutMs,
+			fresh: true,
+			maxBytes: MAX_BYTES,
+			...signal === void 0 ? {} : { signal }
+		})
+	};
+}
+function serviceAsking({ deps: { client }, world }, { record, payload }, checker, headers) {
+	const service = serviceOf(checker, record.services, record.namespace);
+	if (service === void 0) return void 0;
+	const { namespace, name } = service;
+	const behind = record.services.find((each) => each.name === name && each.namespace === namespace)?.workload ?? "";
+	const template = payload.versions[`${namespace}/${behind}`]?.stable;
+	const { stableName = behind } = record.workloads.find((each) => each.name === behind) ?? {};
+	const now = () => targetOf$1(checker, service, world.service(namespace, name), template);
+	const { proxy, path } = now();
+	return {
+		target: `Service/${name} port ${proxy.port ?? ""}${path === "/" ? "" : ` ${path}`}`,
+		ask: async (timeoutMs, signal) => {
+			const target = now();
+			const options = {
+				headers,
+				timeoutMs,
+				maxBytes: MAX_BYTES,
+				...signal === void 0 ? {} : { signal }
+			};
+			const answer = await client.proxy(target.proxy, target.path, options);
+			if (!hasNoEndpoints(answer)) return answer;
+			const pods = [...new Set([behind, stableName])].flatMap((each) => world.workload({
+				namespace,
+				name: each
+			}).pods);
+			const [last] = lastPodsOf(target, world.service(namespace, name), pods);
+			if (last === void 0) return answer;
+			const other = await client.proxy(last, target.path, options).catch(() => answer);
+			return other.status >= 400 ? answer : other;
+		}
+	};
+}
+// src/checks/update-checker.ts
 const PATIENCE = 3;
 const SELDOM_MS = 1e4;
 const STRETCHED = [{
@@ -23661,43 +23465,6 @@ function pollerOf(session, book) {
 		});
 		return;
 	}
-}
-function askingOf(session, book, checker) {
-	const { client, fetchUrl, expand } = session.deps;
-	const headers = Object.fromEntries(Object.entries(checker.headers).map(([name, value]) => [name, expand(value)]));
-	const more = (signal) => signal === void 0 ? {} : { signal };
-	if (checker.url !== void 0) {
-		const url = expand(checker.url);
-		return {
-			target: checker.url,
-			ask: (timeoutMs, signal) => fetchUrl({
-				url,
-				headers,
-				timeoutMs,
-				fresh: true,
-				maxBytes: MAX_BYTES,
-				...more(signal)
-			})
-		};
-	}
-	const service = serviceOf(checker, book.record.services, book.record.namespace);
-	if (service === void 0) return void 0;
-	const workload = book.record.services.find(({ name }) => name === service.name)?.workload ?? "";
-	const template = book.payload.versions[`${service.namespace}/${workload}`]?.stable;
-	const now = () => targetOf$1(checker, service, session.world.service(service.namespace, service.name), template);
-	const { proxy, path } = now();
-	return {
-		target: `Service/${service.name} port ${proxy.port ?? ""}${path === "/" ? "" : ` ${path}`}`,
-		ask: (timeoutMs, signal) => {
-			const target = now();
-			return client.proxy(target.proxy, target.path, {
-				headers,
-				timeoutMs,
-				maxBytes: MAX_BYTES,
-				...more(signal)
-			});
-		}
-	};
 }
 var Poller = class {
 	#session;
@@ -25612,12 +25379,12 @@ var Writer = class {
 	}
 };
 // src/rollout/engine.ts
-const MOVING = [
+const MOVING$1 = [
 	"cancelled",
 	"lost",
 	"abort"
 ];
-const WAITING = [...MOVING, "promote"];
+const WAITING = [...MOVING$1, "promote"];
 var Engine = class {
 	o;
 	#startedAt;
@@ -25639,7 +25406,7 @@ var Engine = class {
 	get now() {
 		return this.o.clock.now();
 	}
-	checkpoint(obey = MOVING) {
+	checkpoint(obey = MOVING$1) {
 		const { cancel, lease } = this.o;
 		if (lease.lost.aborted && obey.includes("lost")) throw new Interrupted({ kind: "lost" });
 		if (cancel.aborted && obey.includes("cancelled")) throw new Interrupted({ kind: "cancelled" });
@@ -26159,7 +25926,7 @@ async function engineFor(session, book, rested) {
 	});
 }
 // src/rollout/around.ts
-const AT_ONCE$1 = 8;
+const AT_ONCE$2 = 8;
 const VERSIONED = [
 	"Deployment",
 	"StatefulSet",
@@ -26215,7 +25982,7 @@ var Applier = class {
 	}
 	async wave(objects) {
 		const changed = [];
-		await eachLimited(objects, AT_ONCE$1, async (object) => {
+		await eachLimited(objects, AT_ONCE$2, async (object) => {
 			const applied = await this.#apply(object).catch((error) => {
 				throw error instanceof ApiError ? this.#refusal(error, object) : error;
 			});
@@ -26371,7 +26138,7 @@ function decideDeploy(question, phase) {
 		because: "first rollout of this app"
 	};
 	const same = record.release.digest === digest;
-	const sameWay = question.way === void 0 || question.way === wayOf$1(record);
+	const sameWay = question.way === void 0 || question.way === wayOf$2(record);
 	switch (phase) {
 		case "none":
 		case "aborted": return supersedable(question) ?? {
@@ -26410,7 +26177,7 @@ function decideDeploy(question, phase) {
 		};
 	}
 }
-function wayOf$1({ strategy, pods, steps }) {
+function wayOf$2({ strategy, pods, steps }) {
 	return `${strategy} ${pods}: ${steps.join(", ")}`;
 }
 function superseding(record) {
@@ -29571,7 +29338,7 @@ function checked({ value, place, placeOf }) {
 	});
 	refuseKustomization(map, place);
 	const metadata = mapOf(map["metadata"]);
-	if (metadata === void 0) throw missing$1("manifest-name", map, "metadata.name", place);
+	if (metadata === void 0) throw missing$2("manifest-name", map, "metadata.name", place);
 	if (metadata["name"] === void 0 && metadata["generateName"] !== void 0) throw refuse("manifest-name", `the object has generateName, which cannot be applied twice`, {
 		place: placeOf(["metadata", "generateName"]),
 		next: "Give it a name."
@@ -29614,7 +29381,7 @@ function itemWith(list, keys) {
 	}));
 	return index < 0 ? void 0 : index;
 }
-function missing$1(code, map, field, place) {
+function missing$2(code, map, field, place) {
 	return refuse(code, `${typeof map["kind"] === "string" ? map["kind"] : "the object"} has no ${field}`, {
 		place,
 		next: "Correct the manifest, or leave the file out of `manifests`."
@@ -29624,7 +29391,7 @@ function requireText(map, field, { place, placeOf }) {
 	const path = field.split(".");
 	const code = path[0] === "metadata" ? "manifest-name" : "manifest-kind";
 	const value = path.length === 1 ? map[field] : mapOf(map["metadata"])?.[path[1] ?? ""];
-	if (value === void 0 || value === null || value === "") throw missing$1(code, map, field, place);
+	if (value === void 0 || value === null || value === "") throw missing$2(code, map, field, place);
 	if (typeof value !== "string") throw notText(code, field, value, placeOf(path));
 }
 function notText(code, field, value, place) {
@@ -30255,6 +30022,7 @@ function workloadOf(input, released, manifest) {
 		live,
 		template,
 		stepped: live !== void 0 && replicasOf(live) > 0 && !same && !plain,
+		unchanged: same,
 		replicas: replicasOf(live ?? dry ?? manifest)
 	};
 }
@@ -30296,6 +30064,17 @@ function trafficOf$2(input, { manifest, live, template }) {
 		return service.live !== void 0 && live !== void 0 && serviceSelects(unpinned(service.live), labelsOf(live.spec.template)) || serviceSelects(unpinned(service.wanted), labelsOf(template));
 	});
 }
+function servingContainers(input, workload) {
+	const { template } = workload;
+	const services = trafficOf$2(input, workload);
+	if (services.length === 0) return [];
+	const all = lastingContainers(template);
+	const targets = services.flatMap(({ wanted }) => targetPorts(wanted, template));
+	const behind = all.filter(({ ports }) => (ports ?? []).some((port) => targets.some(({ target, declared }) => declared && target === port.containerPort)));
+	if (behind.length > 0) return behind;
+	const open = all.filter(({ ports }) => (ports ?? []).length > 0);
+	return open.length > 0 ? open : all.slice(0, 1);
+}
 function servicesOf$1({ objects, live, lists }) {
 	const found = new Map();
 	for (const service of lists.services ?? []) {
@@ -30335,6 +30114,13 @@ function templatesOf(input) {
 			template
 		}];
 	});
+}
+function isUnchanged(input, object) {
+	const key = keyOf$2(refOf$1(object));
+	const [live, answer] = [input.live.get(key), input.dryRuns?.get(key)];
+	if (live === void 0 || answer?.kind !== "ok") return false;
+	const [before, after] = [podTemplateOf(live), podTemplateOf(answer.object)];
+	return before !== void 0 && after !== void 0 && templateEquals(before, after);
 }
 function findingAt(released, path, rest) {
 	const place = released.placeOf?.(path) ?? released.place;
@@ -30383,6 +30169,289 @@ function containerPath({ spec: { template } }, name) {
 }
 function countText(count, what) {
 	return `${count} ${what}${count === 1 ? "" : "s"}`;
+}
+// src/preflight/limits.ts
+const DEMANDS = new Map(["cpu", "memory"].flatMap((what) => [
+	[what, {
+		side: "requests",
+		what
+	}],
+	[`requests.${what}`, {
+		side: "requests",
+		what
+	}],
+	[`limits.${what}`, {
+		side: "limits",
+		what
+	}]
+]));
+function namespacesWithGaps(objects, quotas) {
+	const found = templatesOf({ objects }).flatMap(({ object, template }) => {
+		const { namespace } = object.metadata;
+		return quotas.some((quota) => quota.metadata.namespace === namespace && gapsOf(quota, template).length > 0) && namespace !== void 0 ? [namespace] : [];
+	});
+	return [...new Set(found)];
+}
+function leavesOut(template) {
+	return gapsOf({ spec: { hard: Object.fromEntries([...DEMANDS.keys()].map((name) => [name, "1"])) } }, template).length > 0;
+}
+function gapsOf(quota, { spec }) {
+	const hard = mapOf(valueAt$1(quota, ["spec", "hard"])) ?? {};
+	const whole = spec["resources"];
+	return Object.keys(hard).flatMap((resource) => {
+		const demand = DEMANDS.get(resource);
+		if (demand === void 0 || says(whole, demand)) return [];
+		return ["containers", "initContainers"].flatMap((field) => (spec[field] ?? []).flatMap((container, index) => says(container["resources"], demand) ? [] : [{
+			container,
+			field,
+			index,
+			resource
+		}]));
+	});
+}
+function says(resources, { side, what }) {
+	const given = (which) => (valueAt$1(resources, [which, what]) ?? null) !== null;
+	return given(side) || side === "requests" && given("limits");
+}
+function limitRules(input) {
+	const { quotas = [], limitRanges } = input.lists;
+	if (namespacesWithGaps(input.objects, quotas).length === 0) return [];
+	if (limitRanges === void 0) return [notVerified("the LimitRanges", "it is not known whether containers that name no requests or limits get them from there, as a ResourceQuota demands", "grant list on limitranges")];
+	const ranges = [...limitRanges, ...releasedRanges(input)];
+	return templatesOf(input).flatMap(({ released, object, template }) => quotas.filter((quota) => quota.metadata.namespace === object.metadata.namespace).flatMap((quota) => quotaRule$1(input, released, template, quota, ranges)));
+}
+function releasedRanges({ objects, dryRuns }) {
+	return objects.flatMap(({ object }) => {
+		if (object.kind !== "LimitRange") return [];
+		const answer = dryRuns?.get(keyOf$2(refOf$1(object)));
+		return [answer?.kind === "ok" ? answer.object : object];
+	});
+}
+function quotaRule$1(input, released, template, quota, ranges) {
+	const { object } = released;
+	const own = ranges.filter(({ metadata }) => metadata.namespace === object.metadata.namespace);
+	const gaps = gapsOf(quota, template).filter(({ resource }) => !isDefaulted(own, resource));
+	const [first] = gaps;
+	if (first === void 0) return [];
+	const resources = [...new Set(gaps.map(({ resource }) => resource))].join(", ");
+	const containers = [...new Set(gaps.map(({ container }) => container.name))].join(", ");
+	const scoped = listOf$1(valueAt$1(quota, ["spec", "scopes"])).length > 0 || valueAt$1(quota, ["spec", "scopeSelector"]) !== void 0;
+	const same = isUnchanged(input, object);
+	const but = scoped ? " (the quota may not count these pods: it has scopes)" : same ? "; those that run stay, but none that ends is replaced" : "";
+	return [findingAt(released, [
+		...templatePathOf(object) ?? [],
+		"spec",
+		first.field,
+		first.index
+	], {
+		id: "limitrange",
+		severity: scoped || same ? "warning" : "error",
+		reason: `${title(quota)} counts ${resources}, and container ${containers} of ${title(object)} does not say how much it takes, nor does a LimitRange: every new pod is denied${but}`,
+		mend: `set resources (${resources}) of the container, or add a LimitRange with defaults`
+	})];
+}
+function isDefaulted(ranges, resource) {
+	const demand = DEMANDS.get(resource);
+	const fields = demand?.side === "limits" ? ["default", "max"] : [
+		"defaultRequest",
+		"default",
+		"min",
+		"max"
+	];
+	return ranges.flatMap((range) => listOf$1(valueAt$1(range, ["spec", "limits"]))).some((limit) => valueAt$1(limit, ["type"]) === "Container" && fields.some((field) => valueAt$1(limit, [field, demand?.what ?? ""]) !== void 0));
+}
+// src/manifests/pod-names.ts
+const ENV_FROM = [{
+	kind: "ConfigMap",
+	field: "configMapRef",
+	key: "name"
+}, {
+	kind: "Secret",
+	field: "secretRef",
+	key: "name"
+}];
+const ENV = [{
+	kind: "ConfigMap",
+	field: "configMapKeyRef",
+	key: "name"
+}, {
+	kind: "Secret",
+	field: "secretKeyRef",
+	key: "name"
+}];
+const VOLUME = [
+	{
+		kind: "ConfigMap",
+		field: "configMap",
+		key: "name"
+	},
+	{
+		kind: "Secret",
+		field: "secret",
+		key: "secretName"
+	},
+	{
+		kind: "PersistentVolumeClaim",
+		field: "persistentVolumeClaim",
+		key: "claimName"
+	}
+];
+const PROJECTED = [{
+	kind: "ConfigMap",
+	field: "configMap",
+	key: "name"
+}, {
+	kind: "Secret",
+	field: "secret",
+	key: "name"
+}];
+function sourcesIn(value, sources) {
+	return sources.flatMap(({ kind, field, key }) => {
+		const name = valueAt$1(value, [field, key]);
+		if (typeof name !== "string" || name === "") return [];
+		return [{
+			kind,
+			name,
+			optional: valueAt$1(value, [field, "optional"]) === true,
+			at: [field, key]
+		}];
+	});
+}
+function podNames({ spec }) {
+	const names = [];
+	const note = (use, under, found) => {
+		for (const { at, ...rest } of found) names.push({
+			...rest,
+			use,
+			path: [
+				"spec",
+				...under,
+				...at
+			]
+		});
+	};
+	for (const field of ["containers", "initContainers"]) (spec[field] ?? []).forEach((container, index) => {
+		const under = [field, index];
+		listOf$1(container.env).forEach((each, at) => note("env", [
+			...under,
+			"env",
+			at,
+			"valueFrom"
+		], sourcesIn(valueAt$1(each, ["valueFrom"]), ENV)));
+		listOf$1(container.envFrom).forEach((each, at) => note("env", [
+			...under,
+			"envFrom",
+			at
+		], sourcesIn(each, ENV_FROM)));
+	});
+	listOf$1(spec.volumes).forEach((volume, index) => {
+		note("volume", ["volumes", index], sourcesIn(volume, VOLUME));
+		listOf$1(valueAt$1(volume, ["projected", "sources"])).forEach((source, at) => note("volume", [
+			"volumes",
+			index,
+			"projected",
+			"sources",
+			at
+		], sourcesIn(source, PROJECTED)));
+	});
+	listOf$1(spec["imagePullSecrets"]).forEach((each, at) => {
+		const name = valueAt$1(each, ["name"]);
+		if (typeof name !== "string" || name === "") return;
+		note("pull", ["imagePullSecrets", at], [{
+			kind: "Secret",
+			name,
+			optional: false,
+			at: ["name"]
+		}]);
+	});
+	const account = spec["serviceAccountName"];
+	if (typeof account === "string" && account !== "") note("account", [], [{
+		kind: "ServiceAccount",
+		name: account,
+		optional: false,
+		at: ["serviceAccountName"]
+	}]);
+	return names;
+}
+function configRefs(template) {
+	const read = podNames(template).filter(({ use }) => use === "env" || use === "volume");
+	const of = (kind) => [...new Set(read.filter((each) => each.kind === kind).map(({ name }) => name))].sort();
+	return {
+		configMaps: of("ConfigMap"),
+		secrets: of("Secret")
+	};
+}
+// src/preflight/named.ts
+const ALWAYS = ["ConfigMap/kube-root-ca.crt", "ServiceAccount/default"];
+function namedOutside(objects) {
+	const brought = new Set(objects.map(({ object }) => keyOf$2(refOf$1(object))));
+	const found = templatesOf({ objects }).flatMap(({ object, template }) => podNames(template).filter((name) => !name.optional && !ALWAYS.includes(`${name.kind}/${name.name}`)).map((name) => refIn(object, name)).filter((ref) => !brought.has(keyOf$2(ref))));
+	return [...new Map(found.map((ref) => [keyOf$2(ref), ref])).values()];
+}
+function refIn({ metadata: { namespace } }, { kind, name }) {
+	return {
+		apiVersion: "v1",
+		kind,
+		name,
+		...namespace === void 0 ? {} : { namespace }
+	};
+}
+function namedRules(input) {
+	const { named } = input;
+	if (named === void 0) return [];
+	const wanted = new Set(namedOutside(input.objects).map(keyOf$2));
+	const unread = new Set();
+	return [...templatesOf(input).flatMap(({ released, object, template }) => {
+		const told = new Set();
+		return podNames(template).flatMap((name) => {
+			const ref = refIn(object, name);
+			const key = keyOf$2(ref);
+			if (!wanted.has(key) || told.has(key) || name.optional) return [];
+			told.add(key);
+			const live = named.get(key);
+			if (live === void 0) unread.add(`${ref.kind}/${ref.name}`);
+			return live === "missing" ? missing$1(input, released, template, name) : [];
+		});
+	}), ...unreadRules$2([...unread])];
+}
+const CONSEQUENCE = {
+	env: "its container does not start (CreateContainerConfigError)",
+	volume: "its pods wait for ever for the volume",
+	pull: "the image is pulled without it, and a registry that asks who pulls refuses",
+	account: "no pod is made at all"
+};
+function missing$1(input, released, template, { kind, name, use, path }) {
+	const { object } = released;
+	if (makerOf(input, kind, name) !== void 0) return [];
+	const synced = kind === "Secret" && hasSecretsStore(template);
+	const idle = isUnchanged(input, object) || object.kind === "CronJob";
+	const later = isUnchanged(input, object) ? " as soon as one starts anew" : "";
+	return [findingAt(released, [...templatePathOf(object) ?? [], ...path], {
+		id: "config-missing",
+		severity: use === "pull" || synced || idle ? "warning" : "error",
+		reason: `${title(object)} names ${kind}/${name}, which is neither in the release nor in the cluster: ${CONSEQUENCE[use]}${later}${synced ? ", unless its secrets store volume makes it" : ""}`,
+		mend: `bring ${kind}/${name} with the release, create it first, or correct the name${use === "env" || use === "volume" && kind !== "PersistentVolumeClaim" ? "; optional: true lets pods start without it" : ""}`
+	})];
+}
+function makerOf({ objects }, kind, name) {
+	if (kind !== "Secret" && kind !== "ConfigMap" && kind !== "PersistentVolumeClaim") return void 0;
+	return objects.map(({ object }) => object).find((object) => isCustom(object) && (object.metadata.name === name || speaksOf(object["spec"], name)));
+}
+function isCustom(object) {
+	const group = groupOf(object);
+	return group.includes(".") && !group.endsWith(".k8s.io");
+}
+function speaksOf(value, name) {
+	if (Array.isArray(value)) return value.some((each) => speaksOf(each, name));
+	if (typeof value !== "object" || value === null) return value === name;
+	return Object.values(value).some((each) => speaksOf(each, name));
+}
+function hasSecretsStore({ spec }) {
+	return listOf$1(spec.volumes).some((volume) => valueAt$1(volume, ["csi", "driver"]) === "secrets-store.csi.k8s.io");
+}
+function unreadRules$2(names) {
+	if (names.length === 0) return [];
+	return [notVerified(`${names.slice(0, 5).join(", ")}${names.length > 5 ? ` and ${names.length - 5} more` : ""}`, "it is not known whether pods that name them can start", `grant get on ${[...new Set(names.map((name) => `${(name.split("/")[0] ?? "").toLowerCase()}s`))].join(", ")} by these names`)];
 }
 // src/preflight/role.ts
 const VERBS = [
@@ -30512,12 +30581,13 @@ function servicesAsked(check) {
 }
 function pollNeeds(input) {
 	if (input.polls !== true) return [];
-	return optional$2(namespacesOf$1(input).flatMap((namespace) => each({
+	const asked = input.strategy === "recreate" ? ["services", "pods"] : ["services"];
+	return optional$2(namespacesOf$1(input).flatMap((namespace) => asked.flatMap((resource) => each({
 		group: "",
-		resource: "services",
+		resource,
 		subresource: "proxy",
 		namespace
-	}, "get")));
+	}, "get"))));
 }
 // src/preflight/rights.ts
 function compareRights(needs, reviews) {
@@ -30811,10 +30881,31 @@ function findingNeeds(input) {
 		group: "networking.k8s.io",
 		resource: "ingresses"
 	});
-	return optional$2(namespacesOf$1(input).flatMap((namespace) => lists.flatMap((list) => each({
+	const objects = input.objects.map((object) => ({ object }));
+	if (hasGaps(objects)) lists.push({
+		group: "",
+		resource: "limitranges"
+	});
+	const named = namedOutside(objects).flatMap(({ kind, name, namespace }) => {
+		const { group, resource } = commonName({
+			apiVersion: "v1",
+			kind,
+			metadata: {}
+		});
+		return each({
+			group,
+			resource,
+			namespace: namespace ?? input.namespace,
+			name
+		}, "get");
+	});
+	return optional$2([...namespacesOf$1(input).flatMap((namespace) => lists.flatMap((list) => each({
 		...list,
 		namespace
-	}, "list"))));
+	}, "list"))), ...named]);
+}
+function hasGaps(objects) {
+	return templatesOf({ objects }).some(({ template }) => leavesOut(template));
 }
 // src/rollout/find-routes.ts
 var Kinds = class {
@@ -30912,6 +31003,69 @@ async function routesOf$1(kinds, router, traffic, search) {
 function isMeant(object, kind) {
 	return kind.name === void 0 || kind.name === object.metadata.name;
 }
+// src/rollout/survey-lists.ts
+const AT_ONCE$1 = 8;
+const METADATA_ONLY = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json";
+async function readLists(client, release, namespaces, switches) {
+	const all = async (apiVersion, kind, from = namespaces) => {
+		const lists = await Promise.all(from.map((namespace) => optional$1(client.list({
+			apiVersion,
+			kind
+		}, namespace))));
+		return lists.every((list) => list !== void 0) ? lists.flatMap((list) => list?.items ?? []) : void 0;
+	};
+	const quotas = all("v1", "ResourceQuota");
+	const [autoscalers, disruptionBudgets, found, limitRanges, ingresses, deployments] = await Promise.all([
+		all("autoscaling/v2", "HorizontalPodAutoscaler"),
+		all("policy/v1", "PodDisruptionBudget"),
+		quotas,
+		quotas.then((known) => all("v1", "LimitRange", namespacesWithGaps(release.objects, known ?? []))),
+		switches ? all("networking.k8s.io/v1", "Ingress") : void 0,
+		all("apps/v1", "Deployment")
+	]);
+	return {
+		autoscalers,
+		disruptionBudgets,
+		quotas: found,
+		limitRanges,
+		ingresses,
+		deployments
+	};
+}
+async function readNamed(client, release) {
+	const named = new Map();
+	await eachLimited(namedOutside(release.objects), AT_ONCE$1, async (ref) => {
+		try {
+			const found = ref.kind === "PersistentVolumeClaim" ? await client.get(ref) : await metadataOf(client, ref);
+			named.set(keyOf$2(ref), found ?? "missing");
+		} catch (error) {
+			if (!(error instanceof ApiError) || !["forbidden", "not-found"].includes(error.kind)) throw error;
+			if (error.kind === "not-found") named.set(keyOf$2(ref), "missing");
+		}
+	});
+	return named;
+}
+async function metadataOf(client, ref) {
+	const path = objectPath(await client.discovery.resourceOf(ref.apiVersion, ref.kind), ref.namespace, ref.name);
+	const { metadata } = await client.json({
+		method: "GET",
+		path,
+		accept: METADATA_ONLY
+	});
+	return {
+		apiVersion: ref.apiVersion,
+		kind: ref.kind,
+		metadata
+	};
+}
+async function optional$1(promise) {
+	try {
+		return await promise;
+	} catch (error) {
+		if (error instanceof ApiError && ["forbidden", "not-found"].includes(error.kind)) return void 0;
+		throw error;
+	}
+}
 // src/rollout/survey.ts
 const AT_ONCE = 8;
 const LIST_FROM = 4;
@@ -30920,9 +31074,10 @@ async function survey(options) {
 	const namespaces = namespacesOf(release);
 	const watching = Promise.all([...release.parts.workloads.map((workload) => watchWorkload(world, workload)), ...namespaces.map((namespace) => world.watchServices(namespace))]);
 	const routing = watching.then(() => searchRoutes(options));
-	const [live, lists, routes, rights] = await Promise.all([
+	const [live, lists, named, routes, rights] = await Promise.all([
 		readLive(client, release),
-		readLists(client, namespaces, settings.strategy === "blue-green"),
+		readLists(client, release, namespaces, settings.strategy === "blue-green"),
+		readNamed(client, release),
 		routing,
 		routing.then((found) => readRights({
 			...options,
@@ -30936,6 +31091,7 @@ async function survey(options) {
 		live,
 		dryRuns: new Map(),
 		lists: withWorld(lists, release, world),
+		named,
 		...rights,
 		autoscaled,
 		routes
@@ -30996,37 +31152,6 @@ async function readGroup(client, objects, live) {
 		});
 		if (found !== void 0) live.set(keyOf$2(refOf$1(object)), found);
 	});
-}
-async function optional$1(promise) {
-	try {
-		return await promise;
-	} catch (error) {
-		if (error instanceof ApiError && ["forbidden", "not-found"].includes(error.kind)) return void 0;
-		throw error;
-	}
-}
-async function readLists(client, namespaces, switches) {
-	const all = async (apiVersion, kind) => {
-		const lists = await Promise.all(namespaces.map((namespace) => optional$1(client.list({
-			apiVersion,
-			kind
-		}, namespace))));
-		return lists.every((list) => list !== void 0) ? lists.flatMap((list) => list?.items ?? []) : void 0;
-	};
-	const [autoscalers, disruptionBudgets, quotas, ingresses, deployments] = await Promise.all([
-		all("autoscaling/v2", "HorizontalPodAutoscaler"),
-		all("policy/v1", "PodDisruptionBudget"),
-		all("v1", "ResourceQuota"),
-		switches ? all("networking.k8s.io/v1", "Ingress") : void 0,
-		all("apps/v1", "Deployment")
-	]);
-	return {
-		autoscalers,
-		disruptionBudgets,
-		quotas,
-		ingresses,
-		deployments
-	};
 }
 function withWorld(lists, release, world) {
 	const seen = release.parts.workloads.flatMap(({ metadata: { name = "", namespace = "" } }) => {
@@ -31126,9 +31251,19 @@ async function readRights({ client, release, settings, command, routes }) {
 		},
 		resourceOf
 	});
-	const asked = [...new Set(needs.map(({ namespace }) => namespace ?? release.namespace))];
+	const { missing, ask } = compareRights(needs, await reviewsOf(client, [...new Set(needs.map(({ namespace }) => namespace ?? release.namespace))]));
+	const denied = [];
+	await eachLimited(ask, AT_ONCE, async (need) => {
+		if (!await mayI(client, need)) denied.push(need);
+	});
+	return {
+		missing: [...missing, ...denied],
+		needs
+	};
+}
+async function reviewsOf(client, namespaces) {
 	const reviews = new Map();
-	await Promise.all(asked.map(async (namespace) => {
+	await Promise.all(namespaces.map(async (namespace) => {
 		const body = {
 			apiVersion: "authorization.k8s.io/v1",
 			kind: "SelfSubjectRulesReview",
@@ -31138,15 +31273,7 @@ async function readRights({ client, release, settings, command, routes }) {
 		reviews.set(namespace, review.status);
 		if (!reviews.has("")) reviews.set("", review.status);
 	}));
-	const { missing, ask } = compareRights(needs, reviews);
-	const denied = [];
-	await eachLimited(ask, AT_ONCE, async (need) => {
-		if (!await mayI(client, need)) denied.push(need);
-	});
-	return {
-		missing: [...missing, ...denied],
-		needs
-	};
+	return reviews;
 }
 async function mayI(client, need) {
 	const body = {
@@ -31605,21 +31732,74 @@ function placedAt(findings, objects) {
 // src/preflight/autoscaling.ts
 function autoscalingRules(input) {
 	const workloads = workloadsOf$1(input);
-	return [...workloads.flatMap((workload) => [
-		...replicasRules(input, workload),
-		...driftRules(input, workload),
-		...budgetRules$1(input, workload)
-	]), ...unreadRules(input, workloads)];
+	return [
+		...workloads.flatMap((workload) => [
+			...replicasRules(input, workload),
+			...driftRules(input, workload),
+			...otherColorRules(input, workload)
+		]),
+		...nobodyRules(input),
+		...unreadRules$1(input, workloads)
+	];
 }
 const KEDA = "keda.sh";
+function isScaler(object) {
+	return object.kind === "HorizontalPodAutoscaler" || object.kind === "ScaledObject" && groupOf(object) === KEDA;
+}
+function scaledBy(scaler) {
+	const target = valueAt$1(scaler, ["spec", "scaleTargetRef"]);
+	const name = valueAt$1(target, ["name"]);
+	return (valueAt$1(target, ["kind"]) ?? "Deployment") === "Deployment" && typeof name === "string" ? name : void 0;
+}
 function scalersOf({ objects, lists }, { metadata }) {
 	const found = new Map();
 	for (const object of [...lists.autoscalers ?? [], ...objects.map((released) => released.object)]) {
-		if (!(object.kind === "HorizontalPodAutoscaler" || object.kind === "ScaledObject" && groupOf(object) === KEDA) || object.metadata.namespace !== metadata.namespace) continue;
-		const target = valueAt$1(object, ["spec", "scaleTargetRef"]);
-		if ((valueAt$1(target, ["kind"]) ?? "Deployment") === "Deployment" && valueAt$1(target, ["name"]) === metadata.name) found.set(keyOf$2(refOf$1(object)), object);
+		if (!isScaler(object) || object.metadata.namespace !== metadata.namespace) continue;
+		if (scaledBy(object) === metadata.name) found.set(keyOf$2(refOf$1(object)), object);
 	}
 	return [...found.values()];
+}
+function nobodyRules({ objects, lists, live }) {
+	const { deployments } = lists;
+	if (deployments === void 0) return [];
+	return objects.flatMap((released) => {
+		const { object } = released;
+		const name = isScaler(object) ? scaledBy(object) : void 0;
+		const { namespace } = object.metadata;
+		if (name === void 0 || namespace === void 0) return [];
+		const key = keyOf$2({
+			apiVersion: "apps/v1",
+			kind: "Deployment",
+			name,
+			namespace
+		});
+		if ([...deployments, ...objects.map((each) => each.object)].some((each) => keyOf$2(refOf$1(each)) === key) || live.has(key)) return [];
+		const here = objects.flatMap((each) => each.object.kind === "Deployment" ? title(each.object) : []);
+		return [findingAt(released, [
+			"spec",
+			"scaleTargetRef",
+			"name"
+		], {
+			id: "hpa-target",
+			severity: "error",
+			reason: `${title(object)} scales Deployment/${name}, which is neither in the release nor in the cluster: nothing follows the load`,
+			mend: `correct scaleTargetRef${here.length === 0 ? "" : ` (the release has ${here.join(", ")})`}`
+		})];
+	});
+}
+function otherColorRules({ pods, lists, objects }, { manifest, released }) {
+	if (pods !== "separate") return [];
+	const { name, namespace } = refOf$1(manifest);
+	const brought = new Set(objects.map(({ object }) => keyOf$2(refOf$1(object))));
+	return (lists.autoscalers ?? []).filter((scaler) => {
+		const target = scaledBy(scaler);
+		return target !== void 0 && target !== name && twinsOf(name).includes(target) && scaler.metadata.namespace === namespace && !brought.has(keyOf$2(refOf$1(scaler)));
+	}).map((scaler) => findingAt(released, ["metadata", "name"], {
+		id: "hpa-target",
+		severity: "error",
+		reason: `${title(scaler)} scales Deployment/${scaledBy(scaler) ?? ""}, and this release serves from ${title(manifest)}: the new pods do not follow the load`,
+		mend: `bring ${title(scaler)} with the release, so that it follows the color`
+	}));
 }
 function minimumOf(scaler) {
 	const minimum = valueAt$1(scaler, ["spec", scaler.kind === "ScaledObject" ? "minReplicaCount" : "minReplicas"]);
@@ -31648,10 +31828,41 @@ function driftRules(input, workload) {
 		mend: "keep waits short, or hold the autoscaler still (minReplicas equal to maxReplicas) meanwhile"
 	})];
 }
-function budgetRules$1(input, workload) {
-	const { manifest, released, template, replicas } = workload;
+function unreadRules$1({ lists }, workloads) {
+	if (!workloads.some(({ stepped }) => stepped)) return [];
+	if (lists.autoscalers !== void 0) return [];
+	return [notVerified("the HorizontalPodAutoscalers", "replicas of the manifest are applied as they are, even where an autoscaler outside of the release set them", "grant list on horizontalpodautoscalers")];
+}
+// src/preflight/budgets.ts
+function budgetRules$1(input) {
+	const workloads = workloadsOf$1(input);
+	return [...workloads.flatMap((workload) => {
+		const budgets = budgetsOf(input, workload);
+		return [...bothSides(input, workload, budgets), ...budgets.flatMap((budget) => blocking$1(input, workload, budget))];
+	}), ...unreadRules(input, workloads)];
+}
+function budgetsOf({ objects, lists }, { manifest, template }) {
+	const found = new Map();
+	for (const object of lists.disruptionBudgets ?? []) found.set(keyOf$2(refOf$1(object)), {
+		object,
+		live: true,
+		released: void 0
+	});
+	for (const released of objects) {
+		const { object } = released;
+		const key = keyOf$2(refOf$1(object));
+		if (object.kind === "PodDisruptionBudget") found.set(key, {
+			object,
+			live: found.has(key),
+			released
+		});
+	}
+	return [...found.values()].filter(({ object }) => object.metadata.namespace === manifest.metadata.namespace && selectorPicks(budgetSelector(object), template));
+}
+function bothSides(input, workload, all) {
+	const { manifest, released, replicas } = workload;
+	const budgets = all.filter(({ live }) => live);
 	if (!isStrict(input, workload)) return [];
-	const budgets = (input.lists.disruptionBudgets ?? []).filter((budget) => budget.metadata.namespace === manifest.metadata.namespace && selectorPicks(budgetSelector(budget), template));
 	const findings = [];
 	const [budget] = budgets;
 	if (budget !== void 0) {
@@ -31660,17 +31871,47 @@ function budgetRules$1(input, workload) {
 		findings.push(findingAt(released, [], {
 			id: "pdb-both-sides",
 			severity: "warning",
-			reason: `${title(budget)} (${budgetText(budget)}) counts ${pods} while they run side by side: draining nodes may take more of the serving ones than it is meant to allow`,
+			reason: `${title(budget.object)} (${budgetText(budget.object)}) counts ${pods} while they run side by side: draining nodes may take more of the serving ones than it is meant to allow`,
 			mend: "do not drain nodes during the rollout, and keep waits short"
 		}));
 	}
 	if (budgets.length > 1) findings.push(findingAt(released, [], {
 		id: "pdb-overlap",
 		severity: "warning",
-		reason: `${budgets.map(title).join(" and ")} select the same pods of ${title(manifest)}: every eviction of them fails`,
+		reason: `${budgets.map(({ object }) => title(object)).join(" and ")} select the same pods of ${title(manifest)}: every eviction of them fails`,
 		mend: "keep one budget per workload"
 	}));
 	return findings;
+}
+function blocking$1(input, workload, { object, released }) {
+	const { manifest } = workload;
+	const replicas = Math.max(workload.replicas, ...scalersOf(input, manifest).map(minimumOf));
+	const by = blockingField(object, replicas);
+	if (replicas === 0 || by === void 0 && (released !== void 0 || !letsNoneGo(object))) return [];
+	const rest = {
+		id: "pdb-blocking",
+		severity: "warning",
+		reason: `${title(object)} (${budgetText(object)}) lets none of the ${replicas} pods of ${title(manifest)} go${by === void 0 ? " now, and all of them are healthy" : ""}: no node that has one can be drained, and a drain that began hangs`,
+		mend: replicas === 1 ? "use two or more replicas, and let one be missing: maxUnavailable: 1" : "let at least one be missing: maxUnavailable: 1"
+	};
+	return [released === void 0 ? {
+		...rest,
+		object: refOf$1(object)
+	} : findingAt(released, ["spec", ...by === void 0 ? [] : [by]], rest)];
+}
+function blockingField(budget, replicas) {
+	const least = podsOf$1(valueAt$1(budget, ["spec", "minAvailable"]), replicas);
+	if (least !== void 0 && least >= replicas) return "minAvailable";
+	return podsOf$1(valueAt$1(budget, ["spec", "maxUnavailable"]), replicas) === 0 ? "maxUnavailable" : void 0;
+}
+function podsOf$1(value, replicas) {
+	if (typeof value === "number") return value;
+	return typeof value === "string" && isPercent(value) ? resolveIntOrPercent(value, replicas, "up") : void 0;
+}
+function letsNoneGo(budget) {
+	const count = (field) => Number(valueAt$1(budget, ["status", field]) ?? NaN);
+	const expected = count("expectedPods");
+	return expected > 0 && count("currentHealthy") >= expected && count("disruptionsAllowed") === 0;
 }
 function budgetSelector(budget) {
 	const selector = valueAt$1(budget, ["spec", "selector"]);
@@ -31684,11 +31925,9 @@ function budgetText(budget) {
 	return "no limit named";
 }
 function unreadRules({ lists, strategy }, workloads) {
-	if (!workloads.some(({ stepped }) => stepped)) return [];
-	const findings = [];
-	if (lists.autoscalers === void 0) findings.push(notVerified("the HorizontalPodAutoscalers", "replicas of the manifest are applied as they are, even where an autoscaler outside of the release set them", "grant list on horizontalpodautoscalers"));
-	if (lists.disruptionBudgets === void 0 && (strategy === "canary" || strategy === "blue-green")) findings.push(notVerified("the PodDisruptionBudgets", "it is not known whether one counts the pods of both versions", "grant list on poddisruptionbudgets"));
-	return findings;
+	const strict = strategy === "canary" || strategy === "blue-green";
+	if (lists.disruptionBudgets !== void 0 || !strict || !workloads.some(({ stepped }) => stepped)) return [];
+	return [notVerified("the PodDisruptionBudgets", "it is not known whether one counts the pods of both versions", "grant list on poddisruptionbudgets")];
 }
 // src/preflight/quantity.ts
 const SUFFIXES = new Map([
@@ -31823,6 +32062,165 @@ function perPod(template, resource) {
 function amountOf(container, side, what) {
 	const resources = mapOf(container["resources"]);
 	return valueAt$1(resources, [side, what]) ?? (side === "requests" ? valueAt$1(resources, ["limits", what]) : void 0);
+}
+// src/preflight/balancers.ts
+const NETWORK_BALANCER = "service.beta.kubernetes.io/aws-load-balancer-nlb-target-type";
+function registersPods(input, { metadata }) {
+	const { annotations = {}, name, namespace } = metadata;
+	if (annotations["cloud.google.com/neg"] !== void 0) return "the annotation cloud.google.com/neg";
+	if (annotations[NETWORK_BALANCER] === "ip") return `the annotation ${NETWORK_BALANCER}`;
+	const ingress = [...input.objects.map(({ object }) => object).filter(({ kind }) => kind === "Ingress"), ...input.lists.ingresses ?? []].find((each) => each.metadata.namespace === namespace && each.metadata.annotations?.["alb.ingress.kubernetes.io/target-type"] === "ip" && leadsTo(each["spec"], name ?? ""));
+	return ingress === void 0 ? void 0 : title(ingress);
+}
+const BACKENDS = [
+	"service",
+	"services",
+	"backend",
+	"backends",
+	"backendRefs",
+	"destination",
+	"upstreams"
+];
+function leadsTo(spec, name) {
+	if (Array.isArray(spec)) return spec.some((item) => leadsTo(item, name));
+	if (typeof spec !== "object" || spec === null) return false;
+	return Object.entries(spec).some(([key, value]) => BACKENDS.includes(key) && [value].flat().some((backend) => isNamed(backend, name)) || leadsTo(value, name));
+}
+function isNamed(backend, name) {
+	if (typeof backend !== "object" || backend === null) return backend === name;
+	const { name: own, serviceName, host, service } = backend;
+	return [
+		own,
+		serviceName,
+		service
+	].includes(name) || host === name || String(host).startsWith(`${name}.`);
+}
+// src/preflight/drain.ts
+const GRACE_SECONDS = 30;
+const LEAST_LEFT_SECONDS = 5;
+const WAYS = {
+	service: {
+		needed: 2,
+		good: 5,
+		who: "nodes follow a change of endpoints within 1 to 2 s"
+	},
+	router: {
+		needed: 3,
+		good: 5,
+		who: "a gateway or ingress controller follows within 2 to 3 s"
+	},
+	balancer: {
+		needed: 20,
+		good: 20,
+		who: "a cloud load balancer follows within 10 to 30 s"
+	}
+};
+const MEASURED = "measured in a rolling update of 3 pods at 100 requests/s: 79 of 649 requests refused without, none of 1,046 with 5 s";
+function drainRules(input) {
+	return workloadsOf$1(input).flatMap((workload) => {
+		const serving = servingContainers(input, workload);
+		const way = wayOf$1(input, workload);
+		return [...serving.flatMap((container) => waitRules(input, workload, container, way)), ...lastingContainers(workload.template).flatMap((container) => [...budgetRules(workload, container), ...versionRules(input, workload, container)])];
+	});
+}
+function wayOf$1(input, workload) {
+	const services = trafficOf$2(input, workload);
+	if (services.some(({ wanted }) => registersPods(input, wanted) !== void 0 || isWatchedFromOutside(wanted.spec))) return WAYS.balancer;
+	const { namespace } = workload.manifest.metadata;
+	const objects = [
+		...input.objects.map(({ object }) => object),
+		...input.lists.ingresses ?? [],
+		...input.routes ?? []
+	].filter(({ kind, metadata }) => kind !== "Service" && metadata.namespace === namespace);
+	return services.some(({ name }) => objects.some((object) => leadsTo(object["spec"], name))) ? WAYS.router : WAYS.service;
+}
+function isWatchedFromOutside({ type, externalTrafficPolicy }) {
+	return type === "LoadBalancer" && externalTrafficPolicy === "Local";
+}
+function waitRules(input, workload, container, way) {
+	const { manifest, released } = workload;
+	const { name } = container;
+	const hook = valueAt$1(container.lifecycle, ["preStop"]);
+	const sleep = sleepOf(container);
+	const at = containerPath(manifest, name);
+	const mend = drainAdvice(input, way.good, graceOf(workload));
+	if (hook !== void 0 && hook !== null && sleep === void 0) return [];
+	if (sleep === void 0 || sleep === 0) return [findingAt(released, at, {
+		id: "prestop-missing",
+		severity: "warning",
+		reason: `container ${name} of ${title(manifest)} ${sleep === 0 ? "sleeps 0 s in its preStop hook" : "has no preStop hook"}, so it ends at once, but requests still arrive: ${way.who} (${MEASURED})`,
+		mend
+	})];
+	if (sleep >= way.needed) return [];
+	return [findingAt(released, [
+		...at,
+		"lifecycle",
+		"preStop"
+	], {
+		id: "prestop-short",
+		severity: "warning",
+		reason: `container ${name} of ${title(manifest)} sleeps ${sleep} s in its preStop hook, but ${way.who}: requests that come after it are refused`,
+		mend
+	})];
+}
+function sleepOf(container) {
+	const action = valueAt$1(container.lifecycle, [
+		"preStop",
+		"sleep",
+		"seconds"
+	]);
+	if (typeof action === "number") return action;
+	const command = valueAt$1(container.lifecycle, [
+		"preStop",
+		"exec",
+		"command"
+	]);
+	const text = Array.isArray(command) ? command.filter((word) => typeof word === "string").join(" ") : "";
+	const seconds = /(?:^|[\s/])sleep (\d+(?:\.\d+)?)s?(?:\s|;|&|$)/.exec(text)?.[1];
+	return seconds === void 0 ? void 0 : Number(seconds);
+}
+function graceOf({ template }) {
+	return template.spec.terminationGracePeriodSeconds ?? GRACE_SECONDS;
+}
+function servesSleepAction({ serverVersion }) {
+	return serverVersion === void 0 || serverVersion.major > 1 || serverVersion.minor >= 30;
+}
+function drainAdvice(input, seconds, grace) {
+	const how = servesSleepAction(input) ? `lifecycle.preStop.sleep.seconds: ${seconds}` : `lifecycle.preStop.exec.command: ["sleep", "${seconds}"]`;
+	const more = seconds < WAYS.balancer.good ? `, ${WAYS.balancer.good} behind a cloud load balancer` : "";
+	const left = grace - seconds;
+	return `set ${how}${more}, and let the server finish its requests when it gets SIGTERM; ${left > 0 ? `of the ${grace} s until it is killed ${left} s are left for requests` : `raise terminationGracePeriodSeconds (${grace} s now) to more than ${seconds} plus the longest request`}`;
+}
+function budgetRules(workload, container) {
+	const { manifest, released } = workload;
+	const [sleep, grace] = [sleepOf(container), graceOf(workload)];
+	if (sleep === void 0 || grace - sleep >= LEAST_LEFT_SECONDS || sleep === 0) return [];
+	const none = sleep >= grace;
+	const so = none ? "nothing is left for its requests, and the last of them are cut off" : `${grace - sleep} s are left for its requests, and those that take longer are cut off`;
+	return [findingAt(released, [
+		...containerPath(manifest, container.name),
+		"lifecycle",
+		"preStop"
+	], {
+		id: "prestop-budget",
+		severity: none ? "error" : "warning",
+		reason: `container ${container.name} of ${title(manifest)} sleeps ${sleep} s in its preStop hook, ${none ? "but" : "and"} is killed after ${grace} s (terminationGracePeriodSeconds): ${so}`,
+		mend: `set terminationGracePeriodSeconds to more than ${sleep} plus the longest request`
+	})];
+}
+function versionRules(input, { manifest, released }, container) {
+	const { serverVersion } = input;
+	if (valueAt$1(container.lifecycle, ["preStop", "sleep"]) === void 0 || serverVersion === void 0 || servesSleepAction(input)) return [];
+	return [findingAt(released, [
+		...containerPath(manifest, container.name),
+		"lifecycle",
+		"preStop"
+	], {
+		id: "prestop-version",
+		severity: "error",
+		reason: `the preStop sleep action of container ${container.name} needs Kubernetes 1.30, and this cluster is ${serverVersion.major}.${serverVersion.minor}`,
+		mend: `use exec.command: ["sleep", "${sleepOf(container) ?? WAYS.service.good}"] instead`
+	})];
 }
 // src/preflight/selectors.ts
 const IMMUTABLE = new Set([
@@ -32135,98 +32533,92 @@ function pathOf(field) {
 		return index === void 0 || index === "" ? [] : [/^\d+$/.test(index) ? Number(index) : `[${index}]`];
 	});
 }
+// src/preflight/images.ts
+const MOVING = [
+	"latest",
+	"main",
+	"master",
+	"trunk",
+	"head",
+	"develop",
+	"dev",
+	"edge",
+	"nightly",
+	"stable",
+	"staging"
+];
+function imageRules(input) {
+	return [...templatesOf(input).flatMap(({ released, object, template: { spec } }) => ["containers", "initContainers"].flatMap((field) => (spec[field] ?? []).flatMap((container, index) => {
+		return containerRules(released, object, container, [
+			...templatePathOf(object) ?? [],
+			"spec",
+			field,
+			index
+		]);
+	}))), ...sameRules(input)];
+}
+function movingTag(image) {
+	const reference = parseReference(image);
+	if (reference === void 0 || reference.digest !== void 0) return void 0;
+	const { tag = "latest" } = reference;
+	return MOVING.includes(tag.toLowerCase()) ? tag : void 0;
+}
+function containerRules(released, object, { name, image, ...rest }, path) {
+	const tag = image === void 0 ? void 0 : movingTag(image);
+	if (image === void 0 || tag === void 0) return [];
+	const named = parseReference(image)?.tag !== void 0;
+	const latest = findingAt(released, [...path, "image"], {
+		id: "image-latest",
+		severity: "warning",
+		reason: `container ${name} of ${title(object)} has the image ${image}${named ? "" : ", without a tag, which means latest"}: the tag ${tag} moves, so pods of one release may run different images, and going back may bring the new one again`,
+		mend: "name a version that stays, best with its digest (repository:tag@sha256:…)"
+	});
+	const policy = rest["imagePullPolicy"] ?? (tag === "latest" ? "Always" : "IfNotPresent");
+	if (policy !== "IfNotPresent" && policy !== "Never") return [latest];
+	const said = rest["imagePullPolicy"] === void 0 ? ", the default" : "";
+	return [latest, findingAt(released, [...path, rest["imagePullPolicy"] === void 0 ? "image" : "imagePullPolicy"], {
+		id: "pull-policy",
+		severity: "warning",
+		reason: `container ${name} of ${title(object)} has the image ${image} and imagePullPolicy ${policy}${said}: a node that has an older image of that tag goes on with it`,
+		mend: "name a version that stays, or set imagePullPolicy to Always"
+	})];
+}
+function sameRules(input) {
+	const workloads = workloadsOf$1(input);
+	const moving = workloads.filter(({ unchanged, manifest }) => unchanged && imagesOf$1(manifest.spec.template).some((image) => movingTag(image)));
+	if (moving.length > 0) return moving.map(sameTag);
+	const [first, ...others] = workloads;
+	if (first === void 0 || !workloads.every(({ unchanged }) => unchanged)) return [];
+	const whose = others.length === 0 ? title(first.manifest) : `all ${workloads.length} Deployments`;
+	return [findingAt(first.released, [], {
+		id: "image-same",
+		severity: "info",
+		reason: `the pods of ${whose} are what runs already, images included: there are no steps, and no pod is replaced`,
+		mend: "nothing, if that is meant; else name the new image"
+	})];
+}
+function sameTag({ manifest, released }) {
+	const image = imagesOf$1(manifest.spec.template).find((each) => movingTag(each)) ?? "";
+	return findingAt(released, [
+		"spec",
+		"template",
+		"spec"
+	], {
+		id: "image-same",
+		severity: "warning",
+		reason: `the pods of ${title(manifest)} do not change, so none is replaced: what was pushed as ${image} since does not come, except to pods that start anew for another reason`,
+		mend: "name the image by a version or digest that is new"
+	});
+}
 // src/preflight/pods.ts
-const DRAIN_SECONDS = 5;
-const GRACE_SECONDS = 30;
+const DEADLINE_SECONDS = 600;
 function podRules(input) {
 	return workloadsOf$1(input).flatMap((workload) => [
-		...trafficRules(input, workload),
-		...budgetRules(input, workload),
 		...unavailableRules(input, workload),
-		...singleRules(input, workload)
+		...singleRules(input, workload),
+		...deadlineRules(input, workload),
+		...historyRules(workload)
 	]);
-}
-function servingContainers(template, services) {
-	if (services.length === 0) return [];
-	const all = lastingContainers(template);
-	const targets = services.flatMap(({ wanted }) => targetPorts(wanted, template));
-	const behind = all.filter(({ ports }) => (ports ?? []).some((port) => targets.some(({ target, declared }) => declared && target === port.containerPort)));
-	if (behind.length > 0) return behind;
-	const open = all.filter(({ ports }) => (ports ?? []).length > 0);
-	return open.length > 0 ? open : all.slice(0, 1);
-}
-function trafficRules(input, workload) {
-	const { manifest, template, released } = workload;
-	return servingContainers(template, trafficOf$2(input, workload)).flatMap((container) => {
-		const findings = [];
-		const at = containerPath(manifest, container.name);
-		if (container.readinessProbe === void 0) findings.push(findingAt(released, at, {
-			id: "probe-missing",
-			severity: isStrict(input, workload) ? "error" : "warning",
-			reason: `container ${container.name} of ${title(manifest)} has no readinessProbe, so it counts as ready, and gets requests, as soon as its process runs`,
-			mend: "add a readinessProbe that asks the port that serves"
-		}));
-		const sleep = drainSeconds(container);
-		if (sleep === void 0 || sleep < DRAIN_SECONDS) findings.push(findingAt(released, at, {
-			id: "prestop-missing",
-			severity: sleep === void 0 || sleep < 1 ? "warning" : "info",
-			reason: `container ${container.name} of ${title(manifest)} ${sleep === void 0 ? "has no preStop hook" : `sleeps only ${sleep} s before it ends`}, but requests still arrive for some seconds after a pod was told to end: they are refused`,
-			mend: drainAdvice(input)
-		}));
-		return findings;
-	});
-}
-function drainSeconds(container) {
-	const hook = valueAt$1(container.lifecycle, ["preStop"]);
-	if (hook === void 0 || hook === null) return void 0;
-	return sleepOf(container) ?? DRAIN_SECONDS;
-}
-function sleepOf(container) {
-	const action = valueAt$1(container.lifecycle, [
-		"preStop",
-		"sleep",
-		"seconds"
-	]);
-	if (typeof action === "number") return action;
-	const command = valueAt$1(container.lifecycle, [
-		"preStop",
-		"exec",
-		"command"
-	]);
-	const text = Array.isArray(command) ? command.filter((word) => typeof word === "string").join(" ") : "";
-	const seconds = /(?:^|[\s/])sleep (\d+(?:\.\d+)?)s?(?:\s|;|&|$)/.exec(text)?.[1];
-	return seconds === void 0 ? void 0 : Number(seconds);
-}
-function servesSleepAction({ serverVersion }) {
-	return serverVersion === void 0 || serverVersion.major > 1 || serverVersion.minor >= 30;
-}
-function drainAdvice(input) {
-	return `add ${servesSleepAction(input) ? `lifecycle.preStop.sleep.seconds: ${DRAIN_SECONDS}` : `lifecycle.preStop.exec.command: ["sleep", "${DRAIN_SECONDS}"]`}, more behind a cloud load balancer, and let the server finish its requests when it gets SIGTERM`;
-}
-function budgetRules(input, { template, released, manifest }) {
-	const grace = template.spec.terminationGracePeriodSeconds ?? GRACE_SECONDS;
-	return lastingContainers(template).flatMap((container) => {
-		const findings = [];
-		const at = [
-			...containerPath(manifest, container.name),
-			"lifecycle",
-			"preStop"
-		];
-		const sleep = sleepOf(container);
-		if (sleep !== void 0 && sleep >= grace) findings.push(findingAt(released, at, {
-			id: "prestop-budget",
-			severity: "error",
-			reason: `container ${container.name} of ${title(manifest)} sleeps ${sleep} s in its preStop hook, but is killed after ${grace} s (terminationGracePeriodSeconds): its last requests are cut off`,
-			mend: `set terminationGracePeriodSeconds to more than ${sleep} plus the longest request`
-		}));
-		if (valueAt$1(container.lifecycle, ["preStop", "sleep"]) !== void 0 && input.serverVersion !== void 0 && !servesSleepAction(input)) findings.push(findingAt(released, at, {
-			id: "prestop-version",
-			severity: "error",
-			reason: `the preStop sleep action of container ${container.name} needs Kubernetes 1.30, and this cluster is ${input.serverVersion.major}.${input.serverVersion.minor}`,
-			mend: `use exec.command: ["sleep", "${sleep ?? DRAIN_SECONDS}"] instead`
-		}));
-		return findings;
-	});
 }
 function unavailableRules(input, { manifest, released, replicas, stepped }) {
 	const { strategy } = input;
@@ -32259,6 +32651,137 @@ function singleRules(input, workload) {
 		reason: `${title(manifest)} has one replica: when its pod or node goes, nobody answers${share}`,
 		mend: "set replicas to 2 or more"
 	})];
+}
+function deadlineRules(input, { manifest, released }) {
+	const { progressDeadlineSeconds, minReadySeconds = 0 } = manifest.spec;
+	const deadline = progressDeadlineSeconds ?? DEADLINE_SECONDS;
+	const at = ["spec", progressDeadlineSeconds === void 0 ? "minReadySeconds" : "progressDeadlineSeconds"];
+	if (deadline <= minReadySeconds) {
+		const answer = input.dryRuns?.get(keyOf$2(refOf$1(manifest)));
+		if (answer?.kind === "ok" || answer?.message.includes("progressDeadlineSeconds") === true) return [];
+		return [findingAt(released, at, {
+			id: "deadline",
+			severity: "error",
+			reason: `progressDeadlineSeconds of ${title(manifest)} is ${deadline}${progressDeadlineSeconds === void 0 ? " (default)" : ""} and minReadySeconds ${minReadySeconds}: Kubernetes refuses a deadline that no pod can keep`,
+			mend: `set progressDeadlineSeconds to more than ${minReadySeconds}, or minReadySeconds to less`
+		})];
+	}
+	if (progressDeadlineSeconds === void 0 || deadline * 1e3 <= input.timeoutMs) return [];
+	return [findingAt(released, at, {
+		id: "deadline",
+		severity: "info",
+		reason: `progressDeadlineSeconds of ${title(manifest)} is ${deadline}, and a step ends after ${durationText(input.timeoutMs)} (timeout): Kubernetes never gets to say that the rollout does not progress`,
+		mend: "nothing, if the timeout is meant; else raise the timeout, or lower the deadline"
+	})];
+}
+function historyRules({ manifest, released }) {
+	if (manifest.spec.revisionHistoryLimit !== 0) return [];
+	return [findingAt(released, ["spec", "revisionHistoryLimit"], {
+		id: "history-zero",
+		severity: "warning",
+		reason: `${title(manifest)} keeps no old ReplicaSet (revisionHistoryLimit 0): kubectl rollout undo has nothing to go back to, and the way back by hand is closed when it is needed`,
+		mend: "leave it out (10), or set it to 1 or more; rollback of Headgate works without, from its own record"
+	})];
+}
+// src/preflight/probes.ts
+const PERIOD_SECONDS = 10;
+const FAILURES = 3;
+function probeRules(input) {
+	return workloadsOf$1(input).flatMap((workload) => [...servingContainers(input, workload).flatMap((container) => [...missingProbe(input, workload, container), ...sameProbe(workload, container)]), ...lastingContainers(workload.template).flatMap((container) => portRules$1(workload, container))]);
+}
+function missingProbe(input, workload, container) {
+	const { manifest, released } = workload;
+	const { name, livenessProbe, readinessProbe } = container;
+	if (readinessProbe !== void 0) return [];
+	const other = livenessProbe === void 0 ? "" : "; its livenessProbe restarts it when it hangs, and keeps no request away from it";
+	return [findingAt(released, containerPath(manifest, name), {
+		id: "probe-missing",
+		severity: isStrict(input, workload) ? "error" : "warning",
+		reason: `container ${name} of ${title(manifest)} has no readinessProbe, so it counts as ready, and gets requests, as soon as its process runs${other}`,
+		mend: livenessProbe === void 0 ? "add a readinessProbe that asks the port that serves" : "add a readinessProbe that asks the port that serves, and let the livenessProbe be more patient than it"
+	})];
+}
+function sameProbe({ manifest, released }, container) {
+	const { name, livenessProbe: liveness, readinessProbe: readiness } = container;
+	if (liveness === void 0 || readiness === void 0) return [];
+	const [killed, out] = [patienceOf(liveness), patienceOf(readiness)];
+	if (killed > out || !jsonEquals(handlerOf(liveness, container), handlerOf(readiness, container))) return [];
+	return [findingAt(released, [...containerPath(manifest, name), "livenessProbe"], {
+		id: "probe-same",
+		severity: "warning",
+		reason: `livenessProbe and readinessProbe of container ${name} of ${title(manifest)} ask the same, and the first gives up after ${killed} s, the second after ${out} s: a pod that is only busy is killed, with its requests, instead of getting none for a while`,
+		mend: `let the livenessProbe wait longer than ${out} s (failureThreshold times periodSeconds), ask something that needs no other service, or leave it out`
+	})];
+}
+function patienceOf({ failureThreshold = FAILURES, periodSeconds = PERIOD_SECONDS }) {
+	return failureThreshold * periodSeconds;
+}
+function handlerOf(probe, container) {
+	const { httpGet, tcpSocket, exec } = probe;
+	if (httpGet !== void 0) return {
+		path: "/",
+		scheme: "HTTP",
+		...httpGet,
+		port: portOf(httpGet.port, container) ?? httpGet.port
+	};
+	if (tcpSocket !== void 0) return {
+		...tcpSocket,
+		port: portOf(tcpSocket.port, container) ?? tcpSocket.port
+	};
+	return {
+		exec: exec?.command ?? null,
+		grpc: grpcOf(probe["grpc"])
+	};
+}
+function grpcOf(grpc) {
+	return grpc === void 0 ? null : {
+		port: valueAt$1(grpc, ["port"]),
+		service: valueAt$1(grpc, ["service"]) ?? ""
+	};
+}
+function portOf(port, { ports }) {
+	return typeof port === "number" ? port : (ports ?? []).find(({ name }) => name === port)?.containerPort;
+}
+const PROBES = [
+	{
+		field: "readinessProbe",
+		so: "so the pod never becomes ready"
+	},
+	{
+		field: "startupProbe",
+		so: "so the pod never counts as started, and never becomes ready"
+	},
+	{
+		field: "livenessProbe",
+		so: "so it is never carried out, and a pod that hangs stays"
+	}
+];
+const HANDLERS = [
+	"httpGet",
+	"tcpSocket",
+	"grpc"
+];
+function portRules$1({ manifest, released }, container) {
+	const open = container.ports ?? [];
+	return PROBES.flatMap(({ field, so }) => HANDLERS.flatMap((handler) => {
+		const port = valueAt$1(container[field], [handler, "port"]);
+		if (typeof port !== "number" && typeof port !== "string") return [];
+		const named = typeof port === "string" && !/^\d+$/.test(port);
+		if ((named ? open.some(({ name }) => name === port) : open.some((each) => each.containerPort === +port)) || !named && open.length === 0) return [];
+		const declares = open.length === 0 ? "no port" : open.map((each) => [each.name, each.containerPort].filter((part) => part !== void 0).join(" ")).join(", ");
+		const asks = `the ${field} of container ${container.name} of ${title(manifest)} asks port ${port}`;
+		return [findingAt(released, [
+			...containerPath(manifest, container.name),
+			field,
+			handler,
+			"port"
+		], {
+			id: "probe-port",
+			severity: named ? "error" : "info",
+			reason: named ? `${asks} by name, and the container declares ${declares}: it cannot be found, ${so}` : `${asks}, and the container declares ${declares}: that works when the process listens there`,
+			mend: named ? `name a port of this container ${port}, or write the number` : "correct the number, or declare it"
+		})];
+	}));
 }
 // src/preflight/services.ts
 function serviceRules(input) {
@@ -32369,19 +32892,6 @@ function endpointRules(input, workload, service) {
 		mend: "set externalTrafficPolicy to Cluster, or use strategy rolling or canary"
 	}));
 	return findings;
-}
-const NETWORK_BALANCER = "service.beta.kubernetes.io/aws-load-balancer-nlb-target-type";
-function registersPods(input, { metadata }) {
-	const { annotations = {}, name, namespace } = metadata;
-	if (annotations["cloud.google.com/neg"] !== void 0) return "the annotation cloud.google.com/neg";
-	if (annotations[NETWORK_BALANCER] === "ip") return `the annotation ${NETWORK_BALANCER}`;
-	const ingress = (input.lists.ingresses ?? []).find((each) => each.metadata.namespace === namespace && each.metadata.annotations?.["alb.ingress.kubernetes.io/target-type"] === "ip" && leadsTo(each["spec"], name ?? ""));
-	return ingress === void 0 ? void 0 : title(ingress);
-}
-function leadsTo(spec, name) {
-	if (Array.isArray(spec)) return spec.some((item) => leadsTo(item, name));
-	if (typeof spec !== "object" || spec === null) return false;
-	return Object.entries(spec).some(([key, value]) => key === "service" && value.name === name || leadsTo(value, name));
 }
 function sharedRules(input, workload, service) {
 	const { live } = service;
@@ -32602,7 +33112,8 @@ function claimOf(input, manifest, name) {
 		kind: "PersistentVolumeClaim",
 		name
 	});
-	return input.live.get(key) ?? input.lists.volumeClaims?.find((claim) => keyOf$2(refOf$1(claim)) === key) ?? input.objects.find(({ object }) => keyOf$2(refOf$1(object)) === key)?.object;
+	const named = input.named?.get(key);
+	return input.live.get(key) ?? (named === "missing" ? void 0 : named) ?? input.objects.find(({ object }) => keyOf$2(refOf$1(object)) === key)?.object;
 }
 // src/preflight/rules.ts
 const FAMILIES = [
@@ -32611,10 +33122,16 @@ const FAMILIES = [
 	serviceRules,
 	stateRules,
 	managerRules,
+	probeRules,
+	drainRules,
 	podRules,
+	imageRules,
+	namedRules,
 	sharingRules,
 	autoscalingRules,
-	capacityRules
+	budgetRules$1,
+	capacityRules,
+	limitRules
 ];
 const ACCEPTABLE = [
 	"service-selector",
@@ -32624,14 +33141,25 @@ const ACCEPTABLE = [
 	"service-balancer",
 	"publish-not-ready",
 	"probe-missing",
+	"probe-same",
+	"probe-port",
 	"prestop-missing",
+	"prestop-short",
 	"prestop-budget",
 	"max-unavailable",
 	"replicas-one",
+	"deadline",
+	"history-zero",
+	"image-latest",
+	"image-same",
+	"pull-policy",
+	"config-missing",
 	"hpa-owns-replicas",
 	"hpa-drift",
+	"hpa-target",
 	"pdb-both-sides",
 	"pdb-overlap",
+	"pdb-blocking",
 	"shared-config-changed",
 	"stable-down",
 	"colors-left",
@@ -32640,6 +33168,7 @@ const ACCEPTABLE = [
 	"strategy-recreate",
 	"read-write-once",
 	"quota",
+	"limitrange",
 	"pod-security",
 	"server-warning",
 	"not-verified",
@@ -32694,16 +33223,22 @@ function runRules(input) {
 	return [...once.values()].toSorted((a, b) => ORDER[a.severity] - ORDER[b.severity]);
 }
 function applyAcceptance(findings, accept) {
-	for (const id of accept) {
-		if (isOneOf(ACCEPTABLE, id)) continue;
-		if (isOneOf(FINAL, id)) throw refuse("accept", `finding "${id}" cannot be accepted: the rollout could not go on with it`, { next: `Mend it, and remove ${id} from accept.` });
-		const near = nearest(id, [...ACCEPTABLE, ...FINAL]);
-		throw refuse("accept", `accept: there is no finding "${id}"${near === void 0 ? "" : `; did you mean ${near}?`}`, { next: `The findings that can be accepted: ${ACCEPTABLE.join(", ")}.` });
-	}
-	return findings.map((finding) => finding.severity === "error" && accept.includes(finding.id) ? {
-		...finding,
-		accepted: true
-	} : finding);
+	for (const id of accept) if (!isOneOf(ACCEPTABLE, id)) throw notAcceptable(id);
+	return findings.map((finding) => {
+		if (finding.severity !== "info" && accept.includes(finding.id)) return {
+			...finding,
+			accepted: true
+		};
+		return finding.severity === "error" && isOneOf(ACCEPTABLE, finding.id) ? {
+			...finding,
+			acceptable: true
+		} : finding;
+	});
+}
+function notAcceptable(id) {
+	if (isOneOf(FINAL, id)) return refuse("accept", `finding "${id}" cannot be accepted: the rollout could not go on with it`, { next: `Mend it, and remove ${id} from accept.` });
+	const near = nearest(id, [...ACCEPTABLE, ...FINAL]);
+	return refuse("accept", `accept: there is no finding "${id}"${near === void 0 ? "" : `; did you mean ${near}?`}`, { next: `The findings that can be accepted: ${ACCEPTABLE.join(", ")}.` });
 }
 function isOneOf(ids, id) {
 	return ids.some((known) => known === id);
@@ -33099,7 +33634,7 @@ function leaseFinding({ app, namespace, holder, expiresInMs }) {
 // src/commands/under-way.ts
 function deployDecision({ settings, source }, release, record) {
 	const { full, supersede, strategy, pods } = settings;
-	const way = wayOf$1({
+	const way = wayOf$2({
 		strategy,
 		pods,
 		steps: settings.steps.map(stepText)
@@ -33220,14 +33755,14 @@ function asBefore(live, before) {
 async function preflight(session, release, record, known) {
 	const { deps, world } = session;
 	const { client, settings, reporter, clock, source } = deps;
-	const seen = await survey({
+	const [seen, version] = await Promise.all([survey({
 		client,
 		clock: deps.clock,
 		world,
 		release,
 		settings,
 		command: settings.command
-	});
+	}), serverVersion(client, release)]);
 	if (known?.rest !== void 0) wentBack(session, release, seen, known.rest);
 	const { strategy, steps, pods, capacity, timeoutMs, takeOver } = settings;
 	const plain = Object.keys(settings.workloads);
@@ -33243,10 +33778,12 @@ async function preflight(session, release, record, known) {
 		objects: release.objects,
 		live: seen.live,
 		lists: seen.lists,
+		named: seen.named,
+		routes: seen.routes.found.flatMap(({ routes }) => routes.map(({ object }) => object)),
 		dryRuns: seen.dryRuns,
 		record,
 		active: release.active,
-		serverVersion: await serverVersion(client, release),
+		serverVersion: version,
 		now: clock.now()
 	};
 	const draft = draftRollout({
@@ -33353,7 +33890,7 @@ function refusal(findings) {
 		...first.object === void 0 ? {} : { object: first.object },
 		...first.place === void 0 ? {} : { place: first.place },
 		done: "nothing was touched",
-		next: first.mend
+		next: mendText(first)
 	});
 	return failure;
 }
@@ -49530,10 +50067,10 @@ var Console = class {
 		}
 	}
 	annotate(finding) {
-		const { id, object, reason, mend, place } = finding;
+		const { id, object, reason, place } = finding;
 		if (finding.severity === "info" || finding.accepted === true) return;
 		const subject = object === void 0 || reason.includes(nameOf$2(object)) ? "" : `${nameOf$2(object)}: `;
-		this.annotations.raise(finding.severity, id, `${subject}${reason} → ${mend}`, place);
+		this.annotations.raise(finding.severity, id, `${subject}${reason} → ${mendText(finding)}`, place);
 	}
 	fact(text, level) {
 		const lines = cleanLines(text);
@@ -49546,12 +50083,12 @@ var Console = class {
 	}
 	finding(finding) {
 		this.phase?.findings.push(finding);
-		const { severity, object, place, reason, mend } = finding;
+		const { severity, object, place, reason } = finding;
 		const word = finding.accepted === true ? `${severity}, accepted` : severity;
 		const color = severity === "error" && finding.accepted !== true ? "red" : severity === "info" ? "dim" : "yellow";
 		const subject = object === void 0 ? "" : `  ${nameOf$2(object)}`;
 		this.lines([`${word}: ${finding.id}${subject}${at(place)}`], color);
-		this.lines([`  ${oneLine$1(reason)}`, `  → ${oneLine$1(mend)}`]);
+		this.lines([`  ${oneLine$1(reason)}`, `  → ${oneLine$1(mendText(finding))}`]);
 		if (this.options.github && this.phase === void 0) this.annotate(finding);
 	}
 	failure(failure) {
@@ -49728,7 +50265,7 @@ function placeJson({ file, line, column }) {
 		...column === void 0 ? {} : { column }
 	};
 }
-function findingJson({ id, severity, object, place, reason, mend, accepted }) {
+function findingJson({ id, severity, object, place, reason, mend, acceptable, accepted }) {
 	return {
 		id,
 		severity,
@@ -49736,6 +50273,7 @@ function findingJson({ id, severity, object, place, reason, mend, accepted }) {
 		...place === void 0 ? {} : { place: placeJson(place) },
 		reason,
 		mend,
+		...acceptable === true ? { acceptable } : {},
 		accepted: accepted === true
 	};
 }

@@ -47,7 +47,7 @@ describe('a selector', () => {
     ['m{a=b}', 5, 'the value of the label a must stand in quotes'],
     ['m{a="b}', 5, 'the value of the label a must stand in quotes'],
     ['m{__name__="x"}', 3, 'the name of the metric stands before the {, not in __name__'],
-    ['m{a=~"(b"}', 6, 'the pattern of the label a: a ( has no )'],
+    ['m{a=~"(b"}', 6, 'the pattern of the label a: Invalid regular expression: /^(?:(b)$/s: Unterminated group'],
     [
       String.raw`m{a=~"\d"}`,
       6,
