@@ -72,7 +72,7 @@ function updatesJson(updates: Updates): NonNullable<Report['updates']> {
     timeline: timeline.map(({ at, failed: lost, answers }) => ({
       at: isoTime(at),
       failed: lost,
-      answers: Object.entries(answers).map(([version, own]) => ({ version, requests: own })),
+      answers: [...answers].map(([version, own]) => ({ version, requests: own })),
     })),
   }
 }

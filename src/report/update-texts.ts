@@ -91,14 +91,14 @@ export function mermaidUpdates(updates: Updates): string {
   if (first === undefined || last === undefined || first === last) return ''
   const names = versions
     .map(({ version }) => version)
-    .filter((name) => timeline.some(({ answers }) => answers[name] !== undefined))
+    .filter((name) => timeline.some(({ answers }) => answers.has(name)))
   // A chart has no legend: the title names the lines in their order.
   const lines = [...names.slice(0, 3), ...(failed > 0 ? [undefined] : [])]
   const stretches = filled(updates)
   const share = (name: string | undefined): number[] =>
     stretches.map(({ failed: lost, answers }) => {
-      const all = lost + Object.values(answers).reduce((sum, count) => sum + count, 0)
-      return Math.round((100 * (name === undefined ? lost : (answers[name] ?? 0))) / Math.max(1, all))
+      const all = lost + [...answers.values()].reduce((sum, count) => sum + count, 0)
+      return Math.round((100 * (name === undefined ? lost : (answers.get(name) ?? 0))) / Math.max(1, all))
     })
   const title = lines.map((name) =>
     name === undefined ? 'failed' : plain(name === UNKNOWN ? 'unknown version' : name),

@@ -49,8 +49,8 @@ export interface Stretch {
   /** ms since 1970 */
   at: number
   failed: number
-  /** good answers by version */
-  answers: Record<string, number>
+  /** good answers by version; a map, because an app may call its version anything */
+  answers: ReadonlyMap<string, number>
 }
 
 export interface Updates {
@@ -207,13 +207,13 @@ function longest(windows: readonly Downtime[]): Downtime[] {
 
 function timelineOf(samples: readonly Sample[], names: readonly string[], stretchMs: number): Stretch[] {
   const from = samples[0]?.at ?? 0
-  const stretches = new Map<number, Stretch>()
+  const stretches = new Map<number, { at: number; failed: number; answers: Map<string, number> }>()
   for (const sample of samples) {
     const at = from + Math.floor((sample.at - from) / stretchMs) * stretchMs
-    const stretch = stretches.get(at) ?? { at, failed: 0, answers: {} }
+    const stretch = stretches.get(at) ?? { at, failed: 0, answers: new Map<string, number>() }
     const name = nameOf(sample, names)
     if (isFailed(sample)) stretch.failed++
-    else stretch.answers[name] = (stretch.answers[name] ?? 0) + 1
+    else stretch.answers.set(name, (stretch.answers.get(name) ?? 0) + 1)
     stretches.set(at, stretch)
   }
   return [...stretches.values()]

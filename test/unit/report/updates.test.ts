@@ -68,6 +68,18 @@ describe('figures of the update checker', () => {
     expect(versions.at(-1)).toMatchObject({ version: 'others', requests: 90 })
   })
 
+  it('count a version of any name', () => {
+    const { timeline, versions } = figures([good(0, '__proto__'), good(0, '__proto__'), good(0, 'constructor')])
+    expect(versions.map(({ version, requests }) => [version, requests])).toEqual([
+      ['__proto__', 2],
+      ['constructor', 1],
+    ])
+    expect([...(timeline[0]?.answers ?? [])]).toEqual([
+      ['__proto__', 2],
+      ['constructor', 1],
+    ])
+  })
+
   it('name the three slowest answers', () => {
     const { slowest } = figures([good(0, OLD, 3), good(1, OLD, 90), error(2, NEW), good(3, NEW, 40), silence(4)])
     expect(slowest).toEqual([
@@ -103,7 +115,7 @@ describe('figures of the update checker', () => {
           expect(timeline.length).toBeLessThanOrEqual(40)
           expect(stretchMs).toBeGreaterThanOrEqual(1_000)
           expect(timeline.reduce((sum, each) => sum + each.failed, 0)).toBe(failed)
-          const answers = timeline.flatMap((each) => Object.values(each.answers)).reduce((sum, each) => sum + each, 0)
+          const answers = timeline.flatMap((each) => [...each.answers.values()]).reduce((sum, each) => sum + each, 0)
           expect(answers + failed).toBe(requests)
           expect(downtimeMs).toBeLessThanOrEqual(at * 1_000 + 1_001)
         },
@@ -174,7 +186,7 @@ describe('what is told of them', () => {
   })
 
   it('names that an app chose break neither chart nor table', () => {
-    const evil = '"]\n line | [9] <b>@octocat'
+    const evil = '__proto__"]\n line | [9] <b>@octocat'
     const text = updateSection(figures([good(0, evil), good(1, OLD)], 2))
     expect(text).not.toContain('<b>')
     expect(text).not.toMatch(/@octocat/)
