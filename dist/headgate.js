@@ -13890,11 +13890,11 @@ function timelineOf(samples, names, stretchMs) {
 		const stretch = stretches.get(at) ?? {
 			at,
 			failed: 0,
-			answers: {}
+			answers: new Map()
 		};
 		const name = nameOf$1(sample, names);
 		if (isFailed(sample)) stretch.failed++;
-		else stretch.answers[name] = (stretch.answers[name] ?? 0) + 1;
+		else stretch.answers.set(name, (stretch.answers.get(name) ?? 0) + 1);
 		stretches.set(at, stretch);
 	}
 	return [...stretches.values()];
@@ -13982,11 +13982,11 @@ function mermaidUpdates(updates) {
 	const { timeline, versions, failed } = updates;
 	const [first, last] = [timeline[0], timeline.at(-1)];
 	if (first === void 0 || last === void 0 || first === last) return "";
-	const lines = [...versions.map(({ version }) => version).filter((name) => timeline.some(({ answers }) => answers[name] !== void 0)).slice(0, 3), ...failed > 0 ? [void 0] : []];
+	const lines = [...versions.map(({ version }) => version).filter((name) => timeline.some(({ answers }) => answers.has(name))).slice(0, 3), ...failed > 0 ? [void 0] : []];
 	const stretches = filled$1(updates);
 	const share = (name) => stretches.map(({ failed: lost, answers }) => {
-		const all = lost + Object.values(answers).reduce((sum, count) => sum + count, 0);
-		return Math.round(100 * (name === void 0 ? lost : answers[name] ?? 0) / Math.max(1, all));
+		const all = lost + [...answers.values()].reduce((sum, count) => sum + count, 0);
+		return Math.round(100 * (name === void 0 ? lost : answers.get(name) ?? 0) / Math.max(1, all));
 	});
 	return [
 		"xychart-beta",
@@ -30260,6 +30260,22 @@ function isDefaulted(ranges, resource) {
 	];
 	return ranges.flatMap((range) => listOf$1(valueAt$1(range, ["spec", "limits"]))).some((limit) => valueAt$1(limit, ["type"]) === "Container" && fields.some((field) => valueAt$1(limit, [field, demand?.what ?? ""]) !== void 0));
 }
+// src/preflight/needs.ts
+function each(scope, ...verbs) {
+	return verbs.map((verb) => ({
+		verb,
+		...scope
+	}));
+}
+function namespacesOf$1({ namespace, objects }) {
+	return [...new Set([namespace, ...objects.flatMap(({ metadata }) => metadata.namespace ?? [])])];
+}
+function optional$2(needs) {
+	return needs.map((need) => ({
+		...need,
+		optional: true
+	}));
+}
 // src/manifests/pod-names.ts
 const ENV_FROM = [{
 	kind: "ConfigMap",
@@ -30658,12 +30674,6 @@ function once(needs) {
 		return name === void 0 || !found.has(needText(wide));
 	});
 }
-function each(scope, ...verbs) {
-	return verbs.map((verb) => ({
-		verb,
-		...scope
-	}));
-}
 function homeNeeds({ app, namespace, objects }, acts) {
 	const maps = {
 		group: "",
@@ -30694,9 +30704,6 @@ function homeNeeds({ app, namespace, objects }, acts) {
 		}, "get", "list", "watch", "patch"),
 		...each(lease, "create")
 	];
-}
-function namespacesOf$1({ namespace, objects }) {
-	return [...new Set([namespace, ...objects.flatMap(({ metadata }) => metadata.namespace ?? [])])];
 }
 function deploymentsOf({ objects }) {
 	return objects.filter((object) => object.kind === "Deployment" && groupOf(object) === "apps");
@@ -30820,12 +30827,6 @@ function routeNeeds({ routing, keeps, namespace, resourceOf }, acts) {
 			namespace
 		}, "create", "patch", "delete")
 	];
-}
-function optional$2(needs) {
-	return needs.map((need) => ({
-		...need,
-		optional: true
-	}));
 }
 function objectNeeds(input) {
 	return input.objects.flatMap((object) => {
@@ -33754,7 +33755,7 @@ function asBefore(live, before) {
 // src/commands/preflight.ts
 async function preflight(session, release, record, known) {
 	const { deps, world } = session;
-	const { client, settings, reporter, clock, source } = deps;
+	const { client, settings, reporter, clock } = deps;
 	const [seen, version] = await Promise.all([survey({
 		client,
 		clock: deps.clock,
@@ -33786,19 +33787,7 @@ async function preflight(session, release, record, known) {
 		serverVersion: version,
 		now: clock.now()
 	};
-	const draft = draftRollout({
-		release,
-		settings,
-		source,
-		command: "deploy",
-		before: record,
-		world,
-		live: seen.live,
-		dryRuns: seen.dryRuns,
-		...seen.routes.found[0] === void 0 ? {} : { routes: seen.routes.found[0] },
-		settleMs: deps.settleMs,
-		now: clock.now()
-	});
+	const draft = draftOf(session, release, record, seen);
 	const previews = strategy === "blue-green" ? previewFindings(draft.record.services, release.objects) : [];
 	const routes = strategy === "canary" ? routesOf(release, settings, seen, draft, known?.rest !== void 0) : [];
 	const checks = await checksOf$2(deps, world, settings, draft);
@@ -33828,6 +33817,23 @@ async function preflight(session, release, record, known) {
 		findings,
 		plan: renderPlan(plan)
 	};
+}
+function draftOf({ deps, world }, release, before, seen) {
+	const { settings, source, clock, settleMs } = deps;
+	const [routes] = seen.routes.found;
+	return draftRollout({
+		release,
+		settings,
+		source,
+		command: "deploy",
+		before,
+		world,
+		live: seen.live,
+		dryRuns: seen.dryRuns,
+		...routes === void 0 ? {} : { routes },
+		settleMs,
+		now: clock.now()
+	});
 }
 async function checksOf$2(deps, world, { steps, checks }, { record }) {
 	const moved = record.workloads.filter(({ mode }) => mode === "steps");
@@ -50237,7 +50243,7 @@ function updatesJson(updates) {
 		timeline: timeline.map(({ at, failed: lost, answers }) => ({
 			at: isoTime(at),
 			failed: lost,
-			answers: Object.entries(answers).map(([version, own]) => ({
+			answers: [...answers].map(([version, own]) => ({
 				version,
 				requests: own
 			}))

@@ -43,7 +43,7 @@ export async function preflight(
   known?: UnderWay,
 ): Promise<Look> {
   const { deps, world } = session
-  const { client, settings, reporter, clock, source } = deps
+  const { client, settings, reporter, clock } = deps
   const [seen, version] = await Promise.all([
     survey({ client, clock: deps.clock, world, release, settings, command: settings.command }),
     serverVersion(client, release),
@@ -71,19 +71,7 @@ export async function preflight(
     serverVersion: version,
     now: clock.now(),
   }
-  const draft = draftRollout({
-    release,
-    settings,
-    source,
-    command: 'deploy',
-    before: record,
-    world,
-    live: seen.live,
-    dryRuns: seen.dryRuns,
-    ...(seen.routes.found[0] === undefined ? {} : { routes: seen.routes.found[0] }),
-    settleMs: deps.settleMs,
-    now: clock.now(),
-  })
+  const draft = draftOf(session, release, record, seen)
   const previews = strategy === 'blue-green' ? previewFindings(draft.record.services, release.objects) : []
   const routes = strategy === 'canary' ? routesOf(release, settings, seen, draft, known?.rest !== undefined) : []
   const checks = await checksOf(deps, world, settings, draft)
@@ -101,6 +89,29 @@ export async function preflight(
   for (const finding of findings) reporter.emit({ kind: 'finding', finding })
   reporter.emit({ kind: 'plan', plan })
   return { seen, findings, plan: renderPlan(plan) }
+}
+
+function draftOf(
+  { deps, world }: ReadSession,
+  release: Release,
+  before: RolloutRecord | undefined,
+  seen: Survey,
+): Draft {
+  const { settings, source, clock, settleMs } = deps
+  const [routes] = seen.routes.found
+  return draftRollout({
+    release,
+    settings,
+    source,
+    command: 'deploy',
+    before,
+    world,
+    live: seen.live,
+    dryRuns: seen.dryRuns,
+    ...(routes === undefined ? {} : { routes }),
+    settleMs,
+    now: clock.now(),
+  })
 }
 
 /** What checks will ask, tried; only where workloads go through steps. */

@@ -1,59 +1,15 @@
-import type { Check } from '../checks/spec.ts'
 import { groupOf } from '../manifests/workload.ts'
-import type { Command } from '../rollout/settings.ts'
-import type { Route, Router } from '../routers/router.ts'
 import { type KubeObject, refOf } from '../shared/objects.ts'
-import type { Step, Strategy } from '../strategies/step.ts'
 import type { Finding } from './finding.ts'
 import type { ReleaseObject } from './input.ts'
 import { leavesOut } from './limits.ts'
+import { each, namespacesOf, type Need, type NeedsInput, optional, type ResourceName, type Scope } from './needs.ts'
 import { namedOutside } from './named.ts'
 import { ruleText, rulesOf } from './role.ts'
 import { pollNeeds, stepNeeds } from './step-rights.ts'
 import { templatesOf, twinsOf } from './subject.ts'
 
 export { roleFor } from './role.ts'
-
-/** One right; `namespace` is absent for cluster-scoped resources. */
-export interface Need {
-  verb: string
-  group: string
-  resource: string
-  subresource?: string
-  name?: string
-  namespace?: string
-  /** only sharpens findings and reports: without it the command works */
-  optional?: true
-}
-
-/** How an API server calls a kind, from discovery. */
-export interface ResourceName {
-  group: string
-  resource: string
-  namespaced: boolean
-}
-
-export interface NeedsInput {
-  commands: readonly Command[]
-  app: string
-  /** home of record and lease */
-  namespace: string
-  strategy: Strategy
-  pods: 'in-place' | 'separate'
-  prune: boolean
-  /** `check` and `job` steps need rights of their own */
-  steps?: readonly Step[]
-  checks?: Record<string, Check>
-  /** the router of a canary, and the routes that it leads by */
-  routing?: { router: Router; routes: Route[] }
-  /** older versions stay reachable: Deployments of their own */
-  keeps?: boolean
-  /** the update checker asks a Service through the API server */
-  polls?: boolean
-  objects: readonly KubeObject[]
-  /** from discovery; undefined falls back to the common plural */
-  resourceOf?: (apiVersion: string, kind: string) => ResourceName | undefined
-}
 
 /** `status` of a SelfSubjectRulesReview. */
 export interface RulesReview {
@@ -151,12 +107,6 @@ function once(needs: readonly Need[]): Need[] {
   })
 }
 
-type Scope = Omit<Need, 'verb'>
-
-export function each(scope: Scope, ...verbs: string[]): Need[] {
-  return verbs.map((verb) => ({ verb, ...scope }))
-}
-
 /** Record, payloads and lease. Payload names carry a number, so that their rights cannot be narrowed to names. */
 function homeNeeds({ app, namespace, objects }: NeedsInput, acts: boolean): Need[] {
   const maps = { group: '', resource: 'configmaps', namespace }
@@ -171,10 +121,6 @@ function homeNeeds({ app, namespace, objects }: NeedsInput, acts: boolean): Need
     ...each({ ...lease, name }, 'get', 'list', 'watch', 'patch'),
     ...each(lease, 'create'),
   ]
-}
-
-export function namespacesOf({ namespace, objects }: NeedsInput): string[] {
-  return [...new Set([namespace, ...objects.flatMap(({ metadata }) => metadata.namespace ?? [])])]
 }
 
 function deploymentsOf({ objects }: NeedsInput): KubeObject[] {
@@ -256,10 +202,6 @@ function routeNeeds({ routing, keeps, namespace, resourceOf }: NeedsInput, acts:
     ...each({ group: 'apps', resource: 'replicasets', namespace }, 'patch'),
     ...each({ group: '', resource: 'services', namespace }, 'create', 'patch', 'delete'),
   ]
-}
-
-export function optional(needs: Need[]): Need[] {
-  return needs.map((need) => ({ ...need, optional: true }))
 }
 
 /** Applying the objects themselves. Server-side apply patches, and creates what is new; a dry run needs the same. */

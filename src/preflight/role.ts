@@ -1,4 +1,4 @@
-import type { Need } from './rights.ts'
+import type { Need } from './needs.ts'
 
 /** One rule of a Role. */
 export interface PolicyRule {

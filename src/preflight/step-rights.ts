@@ -1,5 +1,5 @@
 import { type Check, checksAsked } from '../checks/spec.ts'
-import { each, type Need, type NeedsInput, namespacesOf, optional } from './rights.ts'
+import { each, type Need, type NeedsInput, namespacesOf, optional } from './needs.ts'
 
 /** Checks ask pods or Services through the API server; Jobs of steps come and go with a number in their name. */
 export function stepNeeds(input: NeedsInput): Need[] {

@@ -1,6 +1,7 @@
 import { type FieldChange as Change, diff } from '../kubernetes/diff.ts'
 import type { Finding } from '../preflight/finding.ts'
-import { type Need, roleFor } from '../preflight/rights.ts'
+import type { Need } from '../preflight/needs.ts'
+import { roleFor } from '../preflight/rights.ts'
 import type { FieldChange, Plan, PlannedObject, PlannedStep } from '../report/plan.ts'
 import { stringifyJson } from '../shared/json.ts'
 import { type Json, keyOf, refOf, type Service } from '../shared/objects.ts'

@@ -1,11 +1,10 @@
 import { load, loadAll } from 'js-yaml'
 import { describe, expect, it } from 'vitest'
 import { checkOf } from '../../../src/input/checks.ts'
+import type { Need, NeedsInput } from '../../../src/preflight/needs.ts'
 import {
   compareRights,
-  type Need,
   neededRights,
-  type NeedsInput,
   needText,
   rightsFindings,
   roleFor,
