@@ -3,6 +3,7 @@ import { sameContent } from '../kubernetes/diff.ts'
 import { valueAt } from '../manifests/workload.ts'
 import { type ChecksLook, lookAtChecks, plannedShares } from '../preflight/checks.ts'
 import type { Finding } from '../preflight/finding.ts'
+import type { PreflightInput } from '../preflight/input.ts'
 import { previewFindings } from '../preflight/preview.ts'
 import { placedAt, routeFindings } from '../preflight/routes.ts'
 import { rightsFindings } from '../preflight/rights.ts'
@@ -49,28 +50,7 @@ export async function preflight(
     serverVersion(client, release),
   ])
   if (known?.rest !== undefined) wentBack(session, release, seen, known.rest)
-  const { strategy, steps, pods, capacity, timeoutMs, takeOver } = settings
-  const plain = Object.keys(settings.workloads)
-  const input = {
-    app: release.app,
-    strategy,
-    steps,
-    pods,
-    capacity,
-    plain,
-    timeoutMs,
-    takeOver,
-    objects: release.objects,
-    live: seen.live,
-    lists: seen.lists,
-    named: seen.named,
-    routes: seen.routes.found.flatMap(({ routes }) => routes.map(({ object }) => object)),
-    dryRuns: seen.dryRuns,
-    record,
-    active: release.active,
-    serverVersion: version,
-    now: clock.now(),
-  }
+  const { strategy } = settings
   const draft = draftOf(session, release, record, seen)
   const previews = strategy === 'blue-green' ? previewFindings(draft.record.services, release.objects) : []
   const routes = strategy === 'canary' ? routesOf(release, settings, seen, draft, known?.rest !== undefined) : []
@@ -81,7 +61,7 @@ export async function preflight(
     ...(known?.findings ?? []),
     ...previews,
     ...routes,
-    ...runRules(input),
+    ...runRules(inputOf(session, release, record, seen, version)),
   ]
   const findings = applyAcceptance(found, settings.accept)
   const planned = planOf(release, seen, draft, findings)
@@ -125,6 +105,37 @@ async function checksOf(deps: Deps, world: World, { steps, checks }: Settings, {
     return (canary ?? 0) / Math.max(1, (stable ?? 0) + (canary ?? 0))
   }
   return lookAtChecks(askerBefore(deps, world, record), steps, checks, plannedShares(steps, shareAt))
+}
+
+/** What the rules look at. */
+function inputOf(
+  { deps }: ReadSession,
+  release: Release,
+  record: RolloutRecord | undefined,
+  { live, lists, named, routes, dryRuns }: Survey,
+  version: PreflightInput['serverVersion'],
+): PreflightInput {
+  const { strategy, steps, pods, capacity, timeoutMs, takeOver, workloads } = deps.settings
+  return {
+    app: release.app,
+    strategy,
+    steps,
+    pods,
+    capacity,
+    plain: Object.keys(workloads),
+    timeoutMs,
+    takeOver,
+    objects: release.objects,
+    live,
+    lists,
+    named,
+    routes: routes.found.flatMap((found) => found.routes.map(({ object }) => object)),
+    dryRuns,
+    record,
+    active: release.active,
+    serverVersion: version,
+    now: deps.clock.now(),
+  }
 }
 
 /** Findings about the router of a canary, at the workloads that go through steps. */

@@ -3,10 +3,11 @@ import { lastingContainers, listOf, mapOf, resolvedSurge, resolvedUnavailable, v
 import { MAX_PAYLOAD_BYTES } from '../rollout/codec.ts'
 import { stringifyJson } from '../shared/json.ts'
 import type { Container, KubeObject, PodTemplate } from '../shared/objects.ts'
+import { canaryName, previewName } from '../strategies/services.ts'
 import type { Finding } from './finding.ts'
 import type { PreflightInput } from './input.ts'
 import { parseQuantity } from './quantity.ts'
-import { countText, findingAt, notVerified, title, type Workload, workloadsOf } from './subject.ts'
+import { countText, findingAt, notVerified, title, trafficOf, type Workload, workloadsOf } from './subject.ts'
 
 export function capacityRules(input: PreflightInput): Finding[] {
   return [...recordRules(input), ...quotaRules(input)]
@@ -71,11 +72,46 @@ function quotaRules(input: PreflightInput): Finding[] {
             'grant list on resourcequotas',
           ),
         ]
-  return workloads.flatMap((workload) =>
+  const pods = workloads.flatMap((workload) =>
     quotas
       .filter((quota) => quota.metadata.namespace === workload.manifest.metadata.namespace)
       .flatMap((quota) => quotaRule(input, workload, quota)),
   )
+  return [...pods, ...quotas.flatMap((quota) => serviceQuota(input, quota))]
+}
+
+/** quota: no room for the Services that lead to the new version alone; they come in the middle of the rollout. */
+function serviceQuota(input: PreflightInput, quota: KubeObject): Finding[] {
+  const nameOf = ownService(input)
+  if (nameOf === undefined) return []
+  const { namespace } = quota.metadata
+  const workloads = workloadsOf(input).filter(
+    ({ stepped, manifest }) => stepped && manifest.metadata.namespace === namespace,
+  )
+  const beside = new Set(workloads.flatMap((workload) => trafficOf(input, workload)).map(({ name }) => nameOf(name)))
+  const live = (input.lists.services ?? []).filter(({ metadata }) => metadata.namespace === namespace)
+  const wanted = [...beside].filter((name) => live.every(({ metadata }) => metadata.name !== name))
+  const [first] = workloads
+  if (first === undefined || wanted.length === 0) return []
+  return ['services', 'count/services'].flatMap((resource): Finding[] => {
+    const hard = parseQuantity(valueAt(quota, ['status', 'hard', resource]))
+    const used = parseQuantity(valueAt(quota, ['status', 'used', resource]))
+    if (hard === undefined || used === undefined || hard - used >= wanted.length) return []
+    return [
+      findingAt(first.released, [], {
+        id: 'quota',
+        severity: 'error',
+        reason: `the rollout makes ${wanted.map((name) => `Service/${name}`).join(', ')} to lead to the new version alone, and ${title(quota)} has no room: ${resource} ${used} of ${hard} used`,
+        mend: 'raise the quota, or remove a Service that nobody needs',
+      }),
+    ]
+  })
+}
+
+/** How the Service is called that a rollout makes beside another; undefined when it makes none. */
+function ownService({ strategy, routes = [] }: PreflightInput): ((name: string) => string) | undefined {
+  if (strategy === 'blue-green') return previewName
+  return strategy === 'canary' && routes.length > 0 ? canaryName : undefined
 }
 
 function quotaRule(input: PreflightInput, workload: Workload, quota: KubeObject): Finding[] {

@@ -113,7 +113,7 @@ function portRules({ manifest, released }: Workload, container: Container): Find
             ? `${asks} by name, and the container declares ${declares}: it cannot be found, ${so}`
             : `${asks}, and the container declares ${declares}: that works when the process listens there`,
           mend: named
-            ? `name a port of this container ${port}, or write the number`
+            ? 'declare a port of that name in this container, or write the number'
             : 'correct the number, or declare it',
         }),
       ]

@@ -13,6 +13,7 @@ import {
 import { registersPods } from './balancers.ts'
 import type { Finding } from './finding.ts'
 import type { PreflightInput } from './input.ts'
+import { routePortRules } from './route-ports.ts'
 import {
   findingOn,
   isStrict,
@@ -38,6 +39,7 @@ export function serviceRules(input: PreflightInput): Finding[] {
       ...sharedRules(input, workload, service),
     ]),
   )
+  findings.push(...routePortRules(input))
   if (input.lists.services === undefined && workloads.some(({ stepped }) => stepped))
     findings.push(
       notVerified(

@@ -75,14 +75,18 @@ export function findingTable(findings: readonly Finding[]): string {
   if (findings.length === 0) return ''
   const lines = byWeight(findings).map(
     (finding) =>
-      `| ${findingIcon(finding)} | ${code(finding.id)} | ${finding.object === undefined ? '' : code(nameOf(finding.object))}${placeOf(finding)} | ${md(finding.reason)} | ${md(mendText(finding))} |`,
+      `| ${findingIcon(finding)} | ${code(finding.id)} | ${finding.object === undefined ? '' : code(nameOf(finding.object))}${placeOf(finding)} | ${md(finding.reason)} | ${md(finding.mend)}${accepting(finding, code)} |`,
   )
   return ['| | Finding | Object | What is | What would be right |', '|---|---|---|---|---|', ...lines].join('\n')
 }
 
 /** What would be right and, for an error that may pass by name, the line of the config file that lets it. */
-export function mendText({ id, mend, acceptable, accepted }: Finding): string {
-  return acceptable === true && accepted !== true ? `${mend}, or accept: [${id}]` : mend
+export function mendText(finding: Finding): string {
+  return finding.mend + accepting(finding, (text) => text)
+}
+
+function accepting({ id, acceptable, accepted }: Finding, show: (text: string) => string): string {
+  return acceptable === true && accepted !== true ? `, or ${show(`accept: [${id}]`)}` : ''
 }
 
 /** Errors first, then warnings; otherwise in the order they were found. */

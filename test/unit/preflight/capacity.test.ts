@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { extraPods } from '../../../src/preflight/capacity.ts'
 import { parseQuantity } from '../../../src/preflight/quantity.ts'
 import { workloadsOf } from '../../../src/preflight/subject.ts'
+import { APP_LABEL } from '../../../src/strategies/services.ts'
 import type { KubeObject } from '../../../src/shared/objects.ts'
 import {
   container,
@@ -109,6 +110,33 @@ describe('room', () => {
     ['without a limit', { lists: { quotas: [object('v1', 'ResourceQuota', 'q')] } }, []],
     ['not read', { lists: { quotas: undefined } }, ['not-verified info']],
     ['not read, and nothing comes beside', { lists: { quotas: undefined }, strategy: 'recreate' }, []],
+    [
+      'a Service for the new version',
+      room({ services: '1' }, { services: '1' }, { strategy: 'blue-green' }),
+      ['quota error'],
+    ],
+    [
+      'room for the Service',
+      room({ 'count/services': '2' }, { 'count/services': '1' }, { strategy: 'blue-green' }),
+      [],
+    ],
+    [
+      'a canary through a router makes a Service',
+      room({ 'count/services': 1 }, { 'count/services': 1 }, { routes: [object('x/v1', 'Route', 'web')] }),
+      ['quota error'],
+    ],
+    [
+      'the Service is there',
+      room(
+        { services: '2' },
+        { services: '2' },
+        {
+          strategy: 'blue-green',
+          live: [running(), service(), service({ metadata: { name: 'web-preview', labels: { [APP_LABEL]: 'web' } } })],
+        },
+      ),
+      [],
+    ],
     ['of other things', room({ services: '1', 'count/secrets': '0' }, { services: '1' }), []],
     ['that cannot be read as a number', room({ pods: 'many' }, {}), []],
     [

@@ -125,6 +125,13 @@ describe('the log', () => {
     ])
   })
 
+  it('says how an error may be accepted, in log and annotation', () => {
+    const finding = { id: 'quota', severity: 'error', reason: 'r', mend: 'm', acceptable: true } as const
+    const log = setUp()
+    log.emit({ kind: 'finding', finding })
+    expect(log.lines()).toContain('  → m, or accept: [quota]')
+  })
+
   it('prints a failure as one block, once, and the sentence of the result last', () => {
     const { emit, lines } = setUp()
     emit({ kind: 'phase', title: 'Step 1 of 4: 25%' })

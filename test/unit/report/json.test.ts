@@ -33,7 +33,7 @@ const VIEWS: Record<string, ReportView> = {
   bare: view({
     record: record({ timeline: [] }),
     failure: { kind: 'failed', code: 'x', message: 'y', place: { file: 'a' } },
-    findings: [{ id: 'a', severity: 'info', reason: 'r', mend: 'm', accepted: true }],
+    findings: [{ id: 'a', severity: 'info', reason: 'r', mend: 'm', acceptable: true, accepted: true }],
   }),
 }
 

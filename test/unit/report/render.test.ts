@@ -286,6 +286,14 @@ describe('the summary', () => {
     expect(text).toContain('`a.yaml`')
   })
 
+  it('ends an error that may be accepted with the line that does it', () => {
+    const error = { id: 'quota', severity: 'error', reason: 'r', mend: 'm' } as const
+    const text = (more: object): string => renderSummary(view({ findings: [{ ...error, ...more }] }))
+    expect(text({ acceptable: true })).toContain('| m, or `accept: [quota]` |')
+    expect(text({ acceptable: true, accepted: true })).toContain('| m |')
+    expect(text({})).toContain('| m |')
+  })
+
   it('has a timeline only when something happened', () => {
     expect(renderSummary(view({ record: record({ timeline: [] }) }))).not.toContain('Timeline')
   })
