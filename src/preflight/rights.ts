@@ -246,7 +246,10 @@ function findingNeeds(input: NeedsInput): Need[] {
     { group: '', resource: 'resourcequotas' },
   ]
   if (input.strategy === 'blue-green') lists.push({ group: 'networking.k8s.io', resource: 'ingresses' })
-  const objects = input.objects.map((object) => ({ object }))
+  // A manifest that names no namespace goes into the one of the release.
+  const objects = input.objects.map((object) => ({
+    object: { ...object, metadata: { namespace: input.namespace, ...object.metadata } },
+  }))
   if (hasGaps(objects)) lists.push({ group: '', resource: 'limitranges' })
   const named = namedOutside(objects).flatMap(({ kind, name, namespace }) => {
     const { group, resource } = commonName({ apiVersion: 'v1', kind, metadata: {} })

@@ -11,7 +11,7 @@ import {
   type RulesReview,
 } from '../../../src/preflight/rights.ts'
 import { rulesOf, ruleText } from '../../../src/preflight/role.ts'
-import { deployment, object, service } from './release.ts'
+import { container, deployment, object, service } from './release.ts'
 
 function needs(change: Partial<NeedsInput> = {}): Need[] {
   return neededRights({
@@ -54,6 +54,40 @@ describe('needed rights', () => {
     expect(proxies({})).toEqual([{ ...need, optional: true }])
     expect(proxies({ steps: [{ kind: 'check', names: ['home'] }] })).toEqual([need])
     expect(proxies({ commands: ['plan'] })).toEqual([])
+  })
+
+  it('look for what pods name and the release does not bring, by name, and need not be there', () => {
+    const naming = deployment({
+      metadata: { namespace: null },
+      spec: {
+        template: {
+          spec: {
+            serviceAccountName: 'runner',
+            imagePullSecrets: [{ name: 'reg' }],
+            containers: [container({ envFrom: [{ secretRef: { name: 'db' } }, { configMapRef: { name: 'own' } }] })],
+            volumes: [{ name: 'v', persistentVolumeClaim: { claimName: 'data' } }],
+          },
+        },
+      },
+    })
+    const all = needs({ objects: [naming, service(), object('v1', 'ConfigMap', 'own')] })
+    const named = all.filter(({ verb, name, optional }) => verb === 'get' && name !== undefined && optional === true)
+    expect(named.map(needText)).toEqual([
+      'get secrets db in namespace shop',
+      'get persistentvolumeclaims data in namespace shop',
+      'get secrets reg in namespace shop',
+      'get serviceaccounts runner in namespace shop',
+    ])
+  })
+
+  it.each<[string, object, boolean]>([
+    ['leaves limits out', { requests: { cpu: '1', memory: '1Mi' } }, true],
+    ['names everything', { limits: { cpu: '1', memory: '1Mi' } }, false],
+  ])('list LimitRanges only where a container %s', (_, resources, listed) => {
+    const app = { ...container({ resources: null }), resources: { ...resources } }
+    const objects = [deployment({ spec: { template: { spec: { containers: [app] } } } }), service()]
+    expect(texts({ objects }).includes('list limitranges in namespace shop')).toBe(listed)
+    expect(texts({ objects, commands: ['status'] })).not.toContain('list limitranges in namespace shop')
   })
 
   it('lock, record and move for deploy', () => {
