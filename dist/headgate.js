@@ -13613,11 +13613,14 @@ function findingTable(findings) {
 	return [
 		"| | Finding | Object | What is | What would be right |",
 		"|---|---|---|---|---|",
-		...byWeight(findings).map((finding) => `| ${findingIcon(finding)} | ${code(finding.id)} | ${finding.object === void 0 ? "" : code(nameOf$2(finding.object))}${placeOf(finding)} | ${md(finding.reason)} | ${md(mendText(finding))} |`)
+		...byWeight(findings).map((finding) => `| ${findingIcon(finding)} | ${code(finding.id)} | ${finding.object === void 0 ? "" : code(nameOf$2(finding.object))}${placeOf(finding)} | ${md(finding.reason)} | ${md(finding.mend)}${accepting(finding, code)} |`)
 	].join("\n");
 }
-function mendText({ id, mend, acceptable, accepted }) {
-	return acceptable === true && accepted !== true ? `${mend}, or accept: [${id}]` : mend;
+function mendText(finding) {
+	return finding.mend + accepting(finding, (text) => text);
+}
+function accepting({ id, acceptable, accepted }, show) {
+	return acceptable === true && accepted !== true ? `, or ${show(`accept: [${id}]`)}` : "";
 }
 function byWeight(findings) {
 	const weight = {
@@ -18329,7 +18332,7 @@ const alb = {
 	settleMs: 3e4,
 	registersPods: true,
 	mine: ({ object }) => classOf$1(object).includes("alb") || Object.keys(annotationsOf$1(object)).some((key) => key.startsWith(PREFIX$1)),
-	leadsTo: ({ object }, service) => actionsOf(object).some(({ groups }) => groups.some((group) => field(group, "serviceName") === service)) || backendsOf(object).includes(service),
+	leadsTo: ({ object }, service) => actionsOf(object).some(({ groups }) => groups.some((group) => field(group, "serviceName") === service)) || backendsOf$1(object).includes(service),
 	problems: problems$1,
 	wanted: ({ object }, split) => [edited$2(object, split)],
 	verify: () => ({ kind: "unknown" })
@@ -18341,7 +18344,7 @@ function classOf$1(object) {
 	const named = mapAt(object, "spec")["ingressClassName"];
 	return typeof named === "string" ? named : annotationsOf$1(object)[LEGACY_CLASS$1] ?? "";
 }
-function backendsOf(object) {
+function backendsOf$1(object) {
 	const spec = mapAt(object, "spec");
 	return [...mapsIn(spec["rules"]).flatMap((rule) => mapsIn(mapAt(rule, "http")["paths"])).map((path) => mapAt(path, "backend")), mapAt(spec, "defaultBackend")].map((backend) => textOf(mapAt(backend, "service")["name"])).filter((name) => name !== "");
 }
@@ -18356,7 +18359,7 @@ function mapField(map, name) {
 	return isMap$1(value) ? value : {};
 }
 function actionsOf(object) {
-	const used = new Set(backendsOf(object));
+	const used = new Set(backendsOf$1(object));
 	return Object.entries(annotationsOf$1(object)).flatMap(([key, text]) => {
 		if (!key.startsWith(ACTIONS) || !used.has(key.slice(ACTIONS.length))) return [];
 		const action = read$3(text);
@@ -18422,7 +18425,7 @@ function parted$1(group, groups, side, percent) {
 function problems$1(route, split) {
 	const { object } = route;
 	const found = targetProblems(route, split);
-	const direct = split.sides.filter(({ stable }) => backendsOf(object).includes(stable) && !actionsOf(object).some(({ groups }) => groups.some((group) => field(group, "serviceName") === stable)));
+	const direct = split.sides.filter(({ stable }) => backendsOf$1(object).includes(stable) && !actionsOf(object).some(({ groups }) => groups.some((group) => field(group, "serviceName") === stable)));
 	for (const { stable } of direct) found.push({
 		reason: `Service/${stable} is a backend itself: to put an action in its place would delete its target group at once and cut connections off`,
 		mend: `write an action with one target group (${ACTIONS}<name>, port use-annotation) that forwards to ${stable}, let it settle, then deploy`
@@ -30882,7 +30885,13 @@ function findingNeeds(input) {
 		group: "networking.k8s.io",
 		resource: "ingresses"
 	});
-	const objects = input.objects.map((object) => ({ object }));
+	const objects = input.objects.map((object) => ({ object: {
+		...object,
+		metadata: {
+			namespace: input.namespace,
+			...object.metadata
+		}
+	} }));
 	if (hasGaps(objects)) lists.push({
 		group: "",
 		resource: "limitranges"
@@ -32007,7 +32016,41 @@ function quotaRules(input) {
 	const workloads = workloadsOf$1(input).filter((workload) => extraPods(input, workload) > 0);
 	const { quotas } = input.lists;
 	if (quotas === void 0) return workloads.length === 0 ? [] : [notVerified("the ResourceQuotas", "it is not known whether there is room for the extra pods", "grant list on resourcequotas")];
-	return workloads.flatMap((workload) => quotas.filter((quota) => quota.metadata.namespace === workload.manifest.metadata.namespace).flatMap((quota) => quotaRule(input, workload, quota)));
+	return [...workloads.flatMap((workload) => quotas.filter((quota) => quota.metadata.namespace === workload.manifest.metadata.namespace).flatMap((quota) => quotaRule(input, workload, quota))), ...quotas.flatMap((quota) => serviceQuota(input, quota))];
+}
+function serviceQuota(input, quota) {
+	const nameOf = ownService(input);
+	if (nameOf === void 0) return [];
+	const { namespace } = quota.metadata;
+	const workloads = workloadsOf$1(input).filter(({ stepped, manifest }) => stepped && manifest.metadata.namespace === namespace);
+	const beside = new Set(workloads.flatMap((workload) => trafficOf$2(input, workload)).map(({ name }) => nameOf(name)));
+	const live = (input.lists.services ?? []).filter(({ metadata }) => metadata.namespace === namespace);
+	const wanted = [...beside].filter((name) => live.every(({ metadata }) => metadata.name !== name));
+	const [first] = workloads;
+	if (first === void 0 || wanted.length === 0) return [];
+	return ["services", "count/services"].flatMap((resource) => {
+		const hard = parseQuantity(valueAt$1(quota, [
+			"status",
+			"hard",
+			resource
+		]));
+		const used = parseQuantity(valueAt$1(quota, [
+			"status",
+			"used",
+			resource
+		]));
+		if (hard === void 0 || used === void 0 || hard - used >= wanted.length) return [];
+		return [findingAt(first.released, [], {
+			id: "quota",
+			severity: "error",
+			reason: `the rollout makes ${wanted.map((name) => `Service/${name}`).join(", ")} to lead to the new version alone, and ${title(quota)} has no room: ${resource} ${used} of ${hard} used`,
+			mend: "raise the quota, or remove a Service that nobody needs"
+		})];
+	});
+}
+function ownService({ strategy, routes = [] }) {
+	if (strategy === "blue-green") return previewName;
+	return strategy === "canary" && routes.length > 0 ? canaryName : void 0;
 }
 function quotaRule(input, workload, quota) {
 	const extra = extraPods(input, workload);
@@ -32780,9 +32823,83 @@ function portRules$1({ manifest, released }, container) {
 			id: "probe-port",
 			severity: named ? "error" : "info",
 			reason: named ? `${asks} by name, and the container declares ${declares}: it cannot be found, ${so}` : `${asks}, and the container declares ${declares}: that works when the process listens there`,
-			mend: named ? `name a port of this container ${port}, or write the number` : "correct the number, or declare it"
+			mend: named ? "declare a port of that name in this container, or write the number" : "correct the number, or declare it"
 		})];
 	}));
+}
+// src/preflight/route-ports.ts
+function routePortRules(input) {
+	const services = servicesOf$1(input);
+	return input.objects.flatMap((released) => {
+		const { object } = released;
+		return backendsOf(object).flatMap(({ service, port, path }) => {
+			const found = services.find(({ name, wanted }) => name === service && wanted.metadata.namespace === object.metadata.namespace);
+			const ports = found?.wanted.spec.ports ?? [];
+			if (found === void 0 || found.wanted.spec.type === "ExternalName") return [];
+			if (ports.some((each) => typeof port === "number" ? each.port === port : each.name === port)) return [];
+			const has = ports.map((each) => [each.name, each.port].filter((part) => part !== void 0).join(" ")).join(", ");
+			return [findingAt(released, path, {
+				id: "service-port",
+				severity: "error",
+				reason: `${title(object)} leads to port ${port} of Service/${service}, which has ${has === "" ? "none" : has}: its requests are answered with an error`,
+				mend: "name a port of the Service, not of its pods"
+			})];
+		});
+	});
+}
+function backendsOf(object) {
+	switch (groupKindOf(object)) {
+		case "networking.k8s.io/Ingress": return ingressBackends(object);
+		case "gateway.networking.k8s.io/HTTPRoute":
+		case "gateway.networking.k8s.io/GRPCRoute":
+		case "gateway.networking.k8s.io/TCPRoute":
+		case "gateway.networking.k8s.io/TLSRoute": return routeBackends(object);
+		default: return [];
+	}
+}
+function ingressBackends(object) {
+	const backend = (path) => {
+		const service = valueAt$1(object, [...path, "service"]);
+		const field = valueAt$1(service, ["port", "number"]) === void 0 ? "name" : "number";
+		return named$3(service, valueAt$1(service, ["port", field]), [
+			...path,
+			"service",
+			"port",
+			field
+		]);
+	};
+	const rules = listOf$1(valueAt$1(object, ["spec", "rules"])).flatMap((rule, index) => listOf$1(valueAt$1(rule, ["http", "paths"])).flatMap((_, at) => backend([
+		"spec",
+		"rules",
+		index,
+		"http",
+		"paths",
+		at,
+		"backend"
+	])));
+	return [...backend(["spec", "defaultBackend"]), ...rules];
+}
+function routeBackends(object) {
+	return listOf$1(valueAt$1(object, ["spec", "rules"])).flatMap((rule, index) => listOf$1(valueAt$1(rule, ["backendRefs"])).flatMap((ref, at) => {
+		if ((valueAt$1(ref, ["kind"]) ?? "Service") !== "Service" || valueAt$1(ref, ["namespace"]) !== void 0) return [];
+		return named$3(ref, valueAt$1(ref, ["port"]), [
+			"spec",
+			"rules",
+			index,
+			"backendRefs",
+			at,
+			"port"
+		]);
+	}));
+}
+function named$3(backend, port, path) {
+	const service = valueAt$1(backend, ["name"]);
+	if (typeof service !== "string" || typeof port !== "number" && typeof port !== "string") return [];
+	return port === "use-annotation" ? [] : [{
+		service,
+		port,
+		path
+	}];
 }
 // src/preflight/services.ts
 function serviceRules(input) {
@@ -32792,6 +32909,7 @@ function serviceRules(input) {
 		...endpointRules(input, workload, service),
 		...sharedRules(input, workload, service)
 	]));
+	findings.push(...routePortRules(input));
 	if (input.lists.services === void 0 && workloads.some(({ stepped }) => stepped)) findings.push(notVerified("the Services of the namespace", "those outside of the release are not known: they do not take part, and may lose requests", "grant list on services"));
 	return findings;
 }
@@ -33755,7 +33873,7 @@ function asBefore(live, before) {
 // src/commands/preflight.ts
 async function preflight(session, release, record, known) {
 	const { deps, world } = session;
-	const { client, settings, reporter, clock } = deps;
+	const { client, settings, reporter } = deps;
 	const [seen, version] = await Promise.all([survey({
 		client,
 		clock: deps.clock,
@@ -33765,28 +33883,7 @@ async function preflight(session, release, record, known) {
 		command: settings.command
 	}), serverVersion(client, release)]);
 	if (known?.rest !== void 0) wentBack(session, release, seen, known.rest);
-	const { strategy, steps, pods, capacity, timeoutMs, takeOver } = settings;
-	const plain = Object.keys(settings.workloads);
-	const input = {
-		app: release.app,
-		strategy,
-		steps,
-		pods,
-		capacity,
-		plain,
-		timeoutMs,
-		takeOver,
-		objects: release.objects,
-		live: seen.live,
-		lists: seen.lists,
-		named: seen.named,
-		routes: seen.routes.found.flatMap(({ routes }) => routes.map(({ object }) => object)),
-		dryRuns: seen.dryRuns,
-		record,
-		active: release.active,
-		serverVersion: version,
-		now: clock.now()
-	};
+	const { strategy } = settings;
 	const draft = draftOf(session, release, record, seen);
 	const previews = strategy === "blue-green" ? previewFindings(draft.record.services, release.objects) : [];
 	const routes = strategy === "canary" ? routesOf(release, settings, seen, draft, known?.rest !== void 0) : [];
@@ -33797,7 +33894,7 @@ async function preflight(session, release, record, known) {
 		...known?.findings ?? [],
 		...previews,
 		...routes,
-		...runRules(input)
+		...runRules(inputOf(session, release, record, seen, version))
 	], settings.accept);
 	const planned = planOf(release, seen, draft, findings);
 	const plan = withKnown({
@@ -33848,6 +33945,29 @@ async function checksOf$2(deps, world, { steps, checks }, { record }) {
 		return (canary ?? 0) / Math.max(1, (stable ?? 0) + (canary ?? 0));
 	};
 	return lookAtChecks(askerBefore(deps, world, record), steps, checks, plannedShares(steps, shareAt));
+}
+function inputOf({ deps }, release, record, { live, lists, named, routes, dryRuns }, version) {
+	const { strategy, steps, pods, capacity, timeoutMs, takeOver, workloads } = deps.settings;
+	return {
+		app: release.app,
+		strategy,
+		steps,
+		pods,
+		capacity,
+		plain: Object.keys(workloads),
+		timeoutMs,
+		takeOver,
+		objects: release.objects,
+		live,
+		lists,
+		named,
+		routes: routes.found.flatMap((found) => found.routes.map(({ object }) => object)),
+		dryRuns,
+		record,
+		active: release.active,
+		serverVersion: version,
+		now: deps.clock.now()
+	};
 }
 function routesOf({ app, objects, namespace }, { traffic, steps }, { routes, lists }, { record, payload }, resting) {
 	if (record.workloads.every(({ mode }) => mode !== "steps")) return [];

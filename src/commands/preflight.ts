@@ -44,7 +44,7 @@ export async function preflight(
   known?: UnderWay,
 ): Promise<Look> {
   const { deps, world } = session
-  const { client, settings, reporter, clock } = deps
+  const { client, settings, reporter } = deps
   const [seen, version] = await Promise.all([
     survey({ client, clock: deps.clock, world, release, settings, command: settings.command }),
     serverVersion(client, release),

@@ -66,6 +66,7 @@ const REFUSED: [string, FatalRow][] = [
     'because its service account is not there',
     {
       podSpec: { serviceAccountName: 'ghost' },
+      options: { accept: ['config-missing'] },
       code: 'service-account',
       grace: 10_000,
       says: new RegExp(`${WHO}error looking up service account shop/ghost: serviceaccount "ghost" not found$`),

@@ -70,6 +70,8 @@ describe.runIf(ownCluster).concurrent('a release whose image', () => {
         await stage.usersCome()
         stage.guard(6, { names: [APP, `${APP}-blue`] })
         stage.checkout(tag, more)
+        // Preflight sees it as well, and would refuse
+        stage.configure({ accept: ['config-missing'] })
 
         const begun = Date.now()
         const run = stage.start(inputs)
