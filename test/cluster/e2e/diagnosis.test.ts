@@ -129,6 +129,7 @@ const FATAL: Symptom[] = [
   },
   {
     what: 'missing Secret',
+    given: seen,
     more: { container: { envFrom: [{ secretRef: { name: 'nowhere' } }] } },
     shows: waits(/CreateContainerConfigError/, '0.2.0'),
     grace: 8_000,
@@ -138,6 +139,7 @@ const FATAL: Symptom[] = [
   },
   {
     what: 'missing volume',
+    given: seen,
     more: { podSpec: { volumes: [{ name: 'settings', configMap: { name: 'nowhere' } }] } },
     shows: hasEvent('configmap "nowhere" not found'),
     grace: 8_000,
@@ -146,6 +148,11 @@ const FATAL: Symptom[] = [
     next: /create what the volume refers to/,
   },
 ]
+
+/** Preflight sees it as well, and would refuse. */
+function seen(stage: Stage): Promise<void> {
+  return Promise.resolve(stage.configure({ accept: ['config-missing'] }))
+}
 
 /** Milliseconds since 1970 when the API first shows it. */
 async function appears(stage: Stage, { what, shows }: Pick<Symptom, 'what' | 'shows'>): Promise<number> {
