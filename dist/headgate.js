@@ -15292,22 +15292,11 @@ function dropPreviewMove(view) {
 		};
 	}
 }
-// src/strategies/routes.ts
-const REFUSED_AFTER_MS = 1e4;
-const TAKEN_BACK_MS = 3e4;
-function routesAt(view, to) {
-	if (view.routing === void 0) return void 0;
-	return routeMove({
-		...view,
-		routing: view.routing
-	}, to) === void 0 ? void 0 : {
-		kind: "route",
-		to
-	};
-}
-function routeMove(asked, to) {
-	return to === "before" || to === "after" ? endMove(asked, asked.routing[to]) : shareMove(asked, to);
-}
+// src/strategies/route-writes.ts
+const NOTHING$1 = {
+	percent: 0,
+	mirror: 0
+};
 function liveOf({ live }, object) {
 	return live.get(keyOf$2(refOf$1(object))) ?? {
 		live: void 0,
@@ -15320,10 +15309,6 @@ function wantedAt({ router, split }, route, share) {
 		...split,
 		...share
 	});
-}
-function madeFor(routing, route) {
-	const key = keyOf$2(refOf$1(route.object));
-	return allObjects(routing.router, route, routing.split).filter((object) => keyOf$2(refOf$1(object)) !== key);
 }
 function writtenAt(object, rollout) {
 	try {
@@ -15349,6 +15334,29 @@ function hasMore(live, wanted, rollout) {
 	const { generation = 0, managedFields = [] } = live.metadata;
 	const written = writtenAt(live, rollout)?.generation;
 	return (live["status"] === void 0 || managedFields.some(({ subresource }) => subresource === "status")) && written !== void 0 && generation > written && !jsonEquals(live["spec"], wanted["spec"]);
+}
+function isSameAs(object) {
+	return (other) => keyOf$2(refOf$1(other)) === keyOf$2(refOf$1(object));
+}
+// src/strategies/routes.ts
+const REFUSED_AFTER_MS = 1e4;
+const TAKEN_BACK_MS = 3e4;
+function routesAt(view, to) {
+	if (view.routing === void 0) return void 0;
+	return routeMove({
+		...view,
+		routing: view.routing
+	}, to) === void 0 ? void 0 : {
+		kind: "route",
+		to
+	};
+}
+function routeMove(asked, to) {
+	return to === "before" || to === "after" ? endMove(asked, asked.routing[to]) : shareMove(asked, to);
+}
+function madeFor(routing, route) {
+	const key = keyOf$2(refOf$1(route.object));
+	return allObjects(routing.router, route, routing.split).filter((object) => keyOf$2(refOf$1(object)) !== key);
 }
 function shareMove(asked, to) {
 	const { routing, now } = asked;
@@ -15401,10 +15409,6 @@ function changesOf(routing, route, live, wanted) {
 	const annotation = pointer("metadata", "annotations", "");
 	return operations.filter(({ op, path }) => op !== "remove" || !path.startsWith(annotation) || own.includes(path));
 }
-const NOTHING$1 = {
-	percent: 0,
-	mirror: 0
-};
 function createMove$1({ routing, rollout, sentence }, route, wanted) {
 	const object = wantedAt(routing, route, NOTHING$1).find(isSameAs(wanted)) ?? wanted;
 	const own = {
@@ -15485,7 +15489,7 @@ function driftOf$1(asked, route, wanted) {
 	const { live } = liveOf(routing, wanted);
 	const object = refOf$1(wanted);
 	const edited = keyOf$2(object) === keyOf$2(refOf$1(route.object));
-	if (live === void 0) return edited || routing.begun ? {
+	if (live === void 0) return edited || routing.begun && wasAsked(asked, route, wanted) ? {
 		kind: "drift",
 		object,
 		text: "it was deleted"
@@ -15503,6 +15507,10 @@ function driftOf$1(asked, route, wanted) {
 		object,
 		text
 	};
+}
+function wasAsked({ routing, rollout }, route, wanted) {
+	const at = shareOf$1(liveOf(routing, route.object).live, rollout);
+	return at === void 0 || wantedAt(routing, route, at).some(isSameAs(wanted));
 }
 function verified({ routing, now }, wanted) {
 	const { live, changedAt } = liveOf(routing, wanted);
@@ -15576,7 +15584,7 @@ function restoreRoute(asked, route, end) {
 	const theirs = isForeign(asked, route, live, end);
 	const content = theirs ? [] : changesOf(routing, route, live, end);
 	if (traces.length === 0 && content.length === 0) return void 0;
-	const text = theirs ? `left as ${lastWriter(live)} has written it meanwhile: nothing in it leads to the new version` : isAsBefore(end, endOf(routing.before, route)) ? "as it was before the rollout" : "as before the rollout, but for the rules of kept versions";
+	const text = theirs ? `left as ${lastWriter(live)} has written it meanwhile: nothing in it leads to the new version` : `${isAsBefore(end, endOf(routing.before, route)) ? "as it was before the rollout" : "as before the rollout, but for the rules of kept versions"}${lostBy(asked, route, live)}`;
 	return {
 		kind: "write",
 		write: {
@@ -15586,6 +15594,12 @@ function restoreRoute(asked, route, end) {
 		},
 		text
 	};
+}
+function lostBy({ routing, rollout }, route, live) {
+	const share = shareOf$1(live, rollout);
+	const [last] = share === void 0 ? [] : wantedAt(routing, route, share).filter(isSameAs(route.object));
+	if (share === void 0 || last === void 0 || isWrittenFor(live, last, share, rollout)) return "";
+	return `; what ${lastWriter(live)} had changed in it meanwhile is gone: apply that again`;
 }
 function isForeign({ routing, rollout }, route, live, end) {
 	if (isAsBefore(live, end) || isAsBefore(live, endOf(routing.before, route))) return false;
@@ -15600,9 +15614,6 @@ function isForeign({ routing, rollout }, route, live, end) {
 		}
 	});
 	return ![...routing.split.sides.map(({ canary }) => canary), ...madeFor(routing, route).map(({ metadata }) => metadata.name ?? "")].some((name) => text.includes(name));
-}
-function isSameAs(object) {
-	return (other) => keyOf$2(refOf$1(other)) === keyOf$2(refOf$1(object));
 }
 function traceOperations(live, before) {
 	const { annotations = {}, labels = {} } = live.metadata;
@@ -18799,11 +18810,11 @@ function weightProblems$3(rule, split, object) {
 	const own = refs.filter((ref) => split.sides.some(({ stable }) => isService$1(ref, stable, object)));
 	const found = [];
 	if (own.length > 1) found.push({
-		reason: "one rule leads to several Services that this rollout moves",
+		reason: "one rule leads more than once to Services that this rollout moves",
 		mend: "give each Service a rule of its own"
 	});
 	if (refs.some((ref) => split.sides.some(({ canary }) => isService$1(ref, canary, object)))) found.push(alreadyThere(split));
-	if (refs.length > 1 && own.some((ref) => weightOf$2(ref) === 0)) found.push({
+	if (own.some((ref) => weightOf$2(ref) === 0)) found.push({
 		reason: "the Service has the weight 0 in a rule, so that it gets no requests to share",
 		mend: "give it a weight"
 	});
@@ -23151,6 +23162,10 @@ async function failed$1(engine, failure) {
 	if (record.onFailure === "stop" || staysDown || noWayBack) return stopped(engine, failure);
 	return goBack(engine, failure);
 }
+function backText({ routes }) {
+	const { gone } = routes;
+	return `users are on the stable version, as before the rollout${gone.length === 0 ? "" : `, but ${gone.join(", ")} is gone: nobody comes that way until it is applied again`}`;
+}
 async function goBack(engine, failure, budgetMs) {
 	const { book, reporter } = engine.o;
 	const because = failure === void 0 ? {} : { failure };
@@ -23163,7 +23178,7 @@ async function goBack(engine, failure, budgetMs) {
 			text: failure?.message ?? "on request"
 		});
 		await undo(engine, budgetMs);
-		const done = "users are on the stable version, as before the rollout";
+		const done = backText(engine);
 		await book.save({
 			phase: "aborted",
 			...failure === void 0 ? {} : { failure: {
@@ -24379,7 +24394,17 @@ function servicesBehind(world, { active }, manifest) {
 		name: active[`${namespace}/${name}`] ?? name
 	});
 	const labels = deployment?.spec.template.metadata?.labels ?? {};
-	return world.services(namespace).filter((service) => takesPart(service, labels));
+	return world.services(namespace).filter((service) => takesPart(unpinned$1(service), labels));
+}
+function unpinned$1(service) {
+	const { [HASH_LABEL]: _pin, ...selector } = service.spec.selector ?? {};
+	return {
+		...service,
+		spec: {
+			...service.spec,
+			selector
+		}
+	};
 }
 function draftServices({ world, release }, manifest) {
 	const { name = "", namespace = "" } = manifest.metadata;
@@ -25206,6 +25231,9 @@ var Routes = class {
 	get live() {
 		return (this.#traffic === void 0 ? [] : routeObjects(this.#traffic)).flatMap((object) => this.#o.world.object(refOf$1(object)) ?? []);
 	}
+	get gone() {
+		return [...(this.#traffic?.before ?? new Map()).values()].map(refOf$1).flatMap((ref) => this.#o.world.object(ref) === void 0 ? [nameOf$2(ref)] : []);
+	}
 	before(key) {
 		return this.#traffic?.before.get(key);
 	}
@@ -25591,7 +25619,7 @@ var Engine = class {
 			code: "drift",
 			message: `${nameOf$2(move.object)} is no longer what rollout ${rollout} made of it: ${move.text}`,
 			object: move.object,
-			next: `abort puts the stable version back; or find who wrote it, stop that, and deploy again`
+			next: `find who wrote it, stop that, and deploy again`
 		});
 	}
 	#waits(moves) {
@@ -29691,7 +29719,7 @@ async function askHolder(deps, app, namespace, rollout) {
 	};
 	const onWait = (holder) => reporter.emit({
 		kind: "waiting",
-		text: `the run ${holder} to answer; silent for 30 s, it has died`
+		text: `the run ${holder} to answer; after 30 s of silence it counts as dead`
 	});
 	const asked = await ask(client, {
 		namespace,
@@ -33852,11 +33880,32 @@ function wentBack({ world }, release, seen, { record, payload }) {
 		seen.live.set(key, asBefore(live, was));
 		world.put(asBefore(live, was));
 	}
+	seen.routes = {
+		...seen.routes,
+		found: routesBefore(seen.routes.found, payload)
+	};
 	const services = [...new Set((seen.lists.services ?? []).map(({ metadata }) => metadata.namespace ?? ""))];
 	seen.lists = {
 		...seen.lists,
 		services: services.flatMap((namespace) => world.services(namespace))
 	};
+}
+function routesBefore(found, { routes: before }) {
+	if (before === void 0) return found;
+	return found.flatMap(({ router, routes }) => {
+		const own = routes.flatMap((route) => {
+			const was = before[keyOf$2(refOf$1(route.object))];
+			if (was !== void 0) return [{
+				...route,
+				object: asBefore(route.object, was.object)
+			}];
+			return route.object.metadata.labels?.["headgate.dev/app"] === void 0 ? [route] : [];
+		});
+		return own.length === 0 ? [] : [{
+			router,
+			routes: own
+		}];
+	});
 }
 function asBefore(live, before) {
 	const { resourceVersion: _, ...metadata } = before.metadata;
@@ -34535,6 +34584,7 @@ async function statusLines(client, record, now, cluster) {
 		lines.push(...await workloadLines(client, record, workload, now));
 	}
 	for (const service of record.services) lines.push(await serviceLine(client, record, service));
+	if (record.phase === "paused" || record.phase === "stopped") lines.push(...await canaryLines(client, record));
 	if (!over) lines.push(...await routeLines(client, record));
 	for (const { id, until, deployments } of record.kept ?? []) lines.push(info(`version ${id} is kept until ${until.slice(0, 16)}Z: ${deployments.map((name) => `Deployment/${name}`).join(", ")}`));
 	const next = nextCommand(record);
@@ -34586,6 +34636,27 @@ async function serviceLine(client, record, service) {
 	const workload = record.workloads.find((each) => each.name === service.workload);
 	const version = pin === workload?.stableHash ? workload.stableVersion : workload?.newVersion;
 	return info(`Service/${name}: pinned to ${version === void 0 ? pin : `${version} (${pin})`}`);
+}
+async function canaryLines(client, { services, traffic, plan, step }) {
+	const led = services.filter(({ namespace, name }) => traffic?.services.includes(`${namespace}/${name}`) === true);
+	const first = plan.findIndex(({ kind }) => kind === "weight" || kind === "mirror");
+	if (first < 0 || step <= first) return [];
+	return (await Promise.all(led.map(async ({ namespace, name, selector }) => {
+		const ref = {
+			apiVersion: "v1",
+			kind: "Service",
+			name: canaryName(name),
+			namespace
+		};
+		const live = await client.get(ref);
+		const { [HASH_LABEL]: hash, ...own } = live?.spec.selector ?? {};
+		if (hash !== void 0 && jsonEquals(own, selector)) return [];
+		const what = live === void 0 ? "does not exist" : `was changed by ${lastWriter(live)}`;
+		return [{
+			text: `DRIFT: ${nameOf$2(ref)} ${what}: requests to the new version are not answered. promote and abort both repair it`,
+			level: "warning"
+		}];
+	}))).flat();
 }
 async function routeLines(client, record) {
 	const payload = await readPayload(client, record, record.rollout).catch(() => void 0);
@@ -41056,6 +41127,7 @@ function trafficProblems(values) {
 		...matchProblems(values)
 	];
 }
+const LONGEST_SETTLE_MS = 6e5;
 const OF_ROUTER = [
 	"routes",
 	"match",
@@ -41066,8 +41138,16 @@ const OF_ROUTER = [
 	"keep-versions"
 ];
 function routerProblems(values) {
-	const { router = "auto", weights, "annotations-prefix": prefix } = values;
+	const { router = "auto", weights, match, settle, "annotations-prefix": prefix } = values;
 	const found = [];
+	if (Array.isArray(match) && match.length === 0) found.push({
+		path: ["match"],
+		message: "names nobody; leave it out, or say who sees the new version"
+	});
+	if (settle !== void 0 && (parseDuration(settle) ?? 0) > LONGEST_SETTLE_MS) found.push({
+		path: ["settle"],
+		message: `${settle} is waited after each change of the route; at most 10m`
+	});
 	if (prefix !== void 0 && router !== "nginx" && router !== "auto") found.push({
 		path: ["annotations-prefix"],
 		message: `has no meaning with router: ${router}`

@@ -52,7 +52,7 @@ async function askHolder(
   const which = rollout === undefined ? {} : { rollout }
   const request = { command, ...which, full: settings.full, by: holderOf(deps), at } as const
   const onWait = (holder: string): void =>
-    reporter.emit({ kind: 'waiting', text: `the run ${holder} to answer; silent for 30 s, it has died` })
+    reporter.emit({ kind: 'waiting', text: `the run ${holder} to answer; after 30 s of silence it counts as dead` })
   const asked = await ask(client, { namespace, app, request, timeoutMs: PATIENCE_MS, clock, signal: cancel, onWait })
   if (asked.outcome === 'answered') return { answer: asked.answer.message }
   return asked.outcome === 'expired' ? { expired: asked.expired } : {}

@@ -1,3 +1,6 @@
+import type { FoundRoutes } from '../rollout/find-routes.ts'
+import type { Route } from '../routers/router.ts'
+import { APP_LABEL } from '../strategies/services.ts'
 import { actingRun } from '../kubernetes/acting.ts'
 import { afterAbort } from '../kubernetes/after-abort.ts'
 import type { Finding } from '../preflight/finding.ts'
@@ -118,8 +121,22 @@ export function wentBack(
     seen.live.set(key, asBefore(live, was))
     world.put(asBefore(live, was))
   }
+  seen.routes = { ...seen.routes, found: routesBefore(seen.routes.found, payload) }
   const services = [...new Set((seen.lists.services ?? []).map(({ metadata }) => metadata.namespace ?? ''))]
   seen.lists = { ...seen.lists, services: services.flatMap((namespace): Service[] => world.services(namespace)) }
+}
+
+/** The routes without the share that rests on them, and without what was made for it. */
+function routesBefore(found: FoundRoutes[], { routes: before }: Payload): FoundRoutes[] {
+  if (before === undefined) return found
+  return found.flatMap(({ router, routes }): FoundRoutes[] => {
+    const own = routes.flatMap((route): Route[] => {
+      const was = before[keyOf(refOf(route.object))]
+      if (was !== undefined) return [{ ...route, object: asBefore(route.object, was.object) }]
+      return route.object.metadata.labels?.[APP_LABEL] === undefined ? [route] : []
+    })
+    return own.length === 0 ? [] : [{ router, routes: own }]
+  })
 }
 
 /** The content of before, with the status of now. Without a version of its own it takes the place of any other. */

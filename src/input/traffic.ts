@@ -84,12 +84,18 @@ export function trafficProblems(values: TrafficValues): TrafficProblem[] {
   return [...routerProblems(values), ...stickyProblems(values), ...keepProblems(values), ...matchProblems(values)]
 }
 
+const LONGEST_SETTLE_MS = 600_000
+
 /** Keys that say something to a router only. */
 const OF_ROUTER = ['routes', 'match', 'sticky', 'pods', 'on-drift', 'settle', 'keep-versions'] as const
 
 function routerProblems(values: TrafficValues): TrafficProblem[] {
-  const { router = 'auto', weights, 'annotations-prefix': prefix } = values
+  const { router = 'auto', weights, match, settle, 'annotations-prefix': prefix } = values
   const found: TrafficProblem[] = []
+  if (Array.isArray(match) && match.length === 0)
+    found.push({ path: ['match'], message: 'names nobody; leave it out, or say who sees the new version' })
+  if (settle !== undefined && (parseDuration(settle) ?? 0) > LONGEST_SETTLE_MS)
+    found.push({ path: ['settle'], message: `${settle} is waited after each change of the route; at most 10m` })
   if (prefix !== undefined && router !== 'nginx' && router !== 'auto')
     found.push({ path: ['annotations-prefix'], message: `has no meaning with router: ${router}` })
   if (weights !== undefined && router !== 'generic')

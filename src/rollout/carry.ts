@@ -96,6 +96,13 @@ async function failed(engine: Engine, failure: Failure): Promise<Ended> {
   return goBack(engine, failure)
 }
 
+function backText({ routes }: Engine): string {
+  const { gone } = routes
+  const lost =
+    gone.length === 0 ? '' : `, but ${gone.join(', ')} is gone: nobody comes that way until it is applied again`
+  return `users are on the stable version, as before the rollout${lost}`
+}
+
 /** Back to stable. `failed` is left only where that did not work: then the next run finishes it first. */
 export async function goBack(engine: Engine, failure?: Failure, budgetMs?: number): Promise<Ended> {
   const { book, reporter } = engine.o
@@ -103,7 +110,7 @@ export async function goBack(engine: Engine, failure?: Failure, budgetMs?: numbe
   try {
     await book.save({ phase: 'aborting', ...because }, { kind: 'aborting', text: failure?.message ?? 'on request' })
     await undo(engine, budgetMs)
-    const done = 'users are on the stable version, as before the rollout'
+    const done = backText(engine)
     await book.save(
       { phase: 'aborted', ...(failure === undefined ? {} : { failure: { ...failure, done } }) },
       { kind: 'aborted', text: done },

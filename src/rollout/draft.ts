@@ -6,7 +6,7 @@ import type { DryRunResult } from '../preflight/input.ts'
 import { sameContent } from '../kubernetes/diff.ts'
 import { type Deployment, keyOf, type KubeObject, refOf, type Service } from '../shared/objects.ts'
 import { pairsFor } from '../strategies/pods.ts'
-import { APP_LABEL } from '../strategies/services.ts'
+import { APP_LABEL, HASH_LABEL } from '../strategies/services.ts'
 import { stepText } from '../strategies/step.ts'
 import { hashOf, replicaSetOf, type Versions } from '../strategies/view.ts'
 import type { Payload } from './codec.ts'
@@ -255,7 +255,13 @@ export function servicesBehind(world: World, { active }: Pick<Release, 'active'>
   const { name = '', namespace = '' } = manifest.metadata
   const { deployment } = world.workload({ namespace, name: active[`${namespace}/${name}`] ?? name })
   const labels = deployment?.spec.template.metadata?.labels ?? {}
-  return world.services(namespace).filter((service) => takesPart(service, labels))
+  return world.services(namespace).filter((service) => takesPart(unpinned(service), labels))
+}
+
+/** While a rollout rests the Service is pinned to one version, which no template's labels name. */
+function unpinned(service: Service): Service {
+  const { [HASH_LABEL]: _pin, ...selector } = service.spec.selector ?? {}
+  return { ...service, spec: { ...service.spec, selector } }
 }
 
 function draftServices({ world, release }: DraftInput, manifest: Deployment): ServiceRecord[] {

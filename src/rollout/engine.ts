@@ -278,7 +278,7 @@ export class Engine {
       code: 'drift',
       message: `${nameOf(move.object)} is no longer what rollout ${rollout} made of it: ${move.text}`,
       object: move.object,
-      next: `abort puts the stable version back; or find who wrote it, stop that, and deploy again`,
+      next: `find who wrote it, stop that, and deploy again`,
     })
   }
 

@@ -1,6 +1,7 @@
-import { type KubeObject, keyOf, type ObjectRef, refOf } from '../shared/objects.ts'
+import { type KubeObject, keyOf, nameOf, type ObjectRef, refOf } from '../shared/objects.ts'
 import { done, type Move, wait } from '../strategies/move.ts'
-import { type Asked, routeDrifts, routeMove } from '../strategies/routes.ts'
+import type { Asked } from '../strategies/route-writes.ts'
+import { routeDrifts, routeMove } from '../strategies/routes.ts'
 import { shareAt } from '../strategies/strategy.ts'
 import type { Routing } from '../strategies/view.ts'
 import type { EngineOptions } from './engine.ts'
@@ -36,6 +37,14 @@ export class Routes {
   get live(): KubeObject[] {
     const all = this.#traffic === undefined ? [] : routeObjects(this.#traffic)
     return all.flatMap((object) => this.#o.world.object(refOf(object)) ?? [])
+  }
+
+  /** `Kind/name` of routes that were there before the rollout and are not now. */
+  get gone(): string[] {
+    const before = this.#traffic?.before ?? new Map<string, KubeObject>()
+    return [...before.values()]
+      .map(refOf)
+      .flatMap((ref) => (this.#o.world.object(ref) === undefined ? [nameOf(ref)] : []))
   }
 
   /** A route as it was before the rollout; undefined for what was made for it. */

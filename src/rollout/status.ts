@@ -19,9 +19,10 @@ import {
 } from '../shared/objects.ts'
 import { COLOR } from '../strategies/color.ts'
 import { isHeld, isLocked, lastWriter } from '../strategies/hold.ts'
-import { shareOf } from '../strategies/routes.ts'
+import { shareOf } from '../strategies/route-writes.ts'
 import { hashOf } from '../strategies/view.ts'
-import { HASH_LABEL } from '../strategies/services.ts'
+import { jsonEquals } from '../shared/json.ts'
+import { canaryName, HASH_LABEL } from '../strategies/services.ts'
 import { undoCommand } from './by-hand.ts'
 import { readPayload } from './book.ts'
 import type { RolloutRecord, ServiceRecord, WorkloadRecord } from './record.ts'
@@ -67,6 +68,7 @@ export async function statusLines(
     lines.push(...(await workloadLines(client, record, workload, now)))
   }
   for (const service of record.services) lines.push(await serviceLine(client, record, service))
+  if (record.phase === 'paused' || record.phase === 'stopped') lines.push(...(await canaryLines(client, record)))
   if (!over) lines.push(...(await routeLines(client, record)))
   for (const { id, until, deployments } of record.kept ?? [])
     lines.push(
@@ -119,6 +121,25 @@ async function serviceLine(client: Client, record: RolloutRecord, service: Servi
   // There are two sets, and only the old one's hash is known from the start.
   const version = pin === workload?.stableHash ? workload.stableVersion : workload?.newVersion
   return info(`Service/${name}: pinned to ${version === undefined ? pin : `${version} (${pin})`}`)
+}
+
+/** The Services that a share of the requests depends on while it rests, where something is wrong with one. */
+async function canaryLines(client: Client, { services, traffic, plan, step }: RolloutRecord): Promise<StatusLine[]> {
+  const led = services.filter(({ namespace, name }) => traffic?.services.includes(`${namespace}/${name}`) === true)
+  const first = plan.findIndex(({ kind }) => kind === 'weight' || kind === 'mirror')
+  if (first < 0 || step <= first) return []
+  const lines = await Promise.all(
+    led.map(async ({ namespace, name, selector }): Promise<StatusLine[]> => {
+      const ref = { apiVersion: 'v1', kind: 'Service', name: canaryName(name), namespace }
+      const live = await client.get<Service>(ref)
+      const { [HASH_LABEL]: hash, ...own } = live?.spec.selector ?? {}
+      if (hash !== undefined && jsonEquals(own, selector)) return []
+      const what = live === undefined ? 'does not exist' : `was changed by ${lastWriter(live)}`
+      const text = `DRIFT: ${nameOf(ref)} ${what}: requests to the new version are not answered. promote and abort both repair it`
+      return [{ text, level: 'warning' }]
+    }),
+  )
+  return lines.flat()
 }
 
 /** The share that each route gives the new version, and whether it is as this rollout wrote it. */

@@ -52,12 +52,12 @@ function weightProblems(rule: JsonMap, split: Split, object: KubeObject): Proble
   const found: Problem[] = []
   if (own.length > 1)
     found.push({
-      reason: 'one rule leads to several Services that this rollout moves',
+      reason: 'one rule leads more than once to Services that this rollout moves',
       mend: 'give each Service a rule of its own',
     })
   if (refs.some((ref) => split.sides.some(({ canary }) => isService(ref, canary, object))))
     found.push(alreadyThere(split))
-  if (refs.length > 1 && own.some((ref) => weightOf(ref) === 0))
+  if (own.some((ref) => weightOf(ref) === 0))
     found.push({
       reason: 'the Service has the weight 0 in a rule, so that it gets no requests to share',
       mend: 'give it a weight',

@@ -1,26 +1,18 @@
 import { allObjects, changes, isAsBefore, isAsWanted, type Route } from '../routers/router.ts'
 import { type JsonPatchOperation, pointer } from '../shared/json-patch.ts'
-import { jsonEquals, parseJson, stringifyJson } from '../shared/json.ts'
+import { stringifyJson } from '../shared/json.ts'
 import { keyOf, type KubeObject, nameOf, refOf } from '../shared/objects.ts'
 import { SENTENCE, SPLIT } from './annotations.ts'
 import { lastWriter } from './hold.ts'
 import { type Move, type RouteGoal, wait } from './move.ts'
 import { APP_LABEL } from './services.ts'
-import type { RouteObject, Routing, Share, WorkloadView } from './view.ts'
+import type { Routing, Share, WorkloadView } from './view.ts'
+import { type Asked, isSameAs, isWrittenFor, liveOf, NOTHING, shareOf, wantedAt } from './route-writes.ts'
 
 /** A router that says no may mean not yet: its Service or Gateway is a moment old. */
 const REFUSED_AFTER_MS = 10_000
 /** Longest wait for a router's word on the way back, and at the end. */
 const TAKEN_BACK_MS = 30_000
-
-/** What is known of one rollout on its routes. */
-export interface Asked {
-  routing: Routing
-  rollout: number
-  app: string
-  sentence: string
-  now: number
-}
 
 /** Asks for the routes to be so; undefined when they are and every proxy has it, or when there are none. */
 export function routesAt(view: WorkloadView, to: RouteGoal): Move | undefined {
@@ -33,56 +25,10 @@ export function routeMove(asked: Asked, to: RouteGoal): Move | undefined {
   return to === 'before' || to === 'after' ? endMove(asked, asked.routing[to]) : shareMove(asked, to)
 }
 
-function liveOf({ live }: Routing, object: KubeObject): RouteObject {
-  return live.get(keyOf(refOf(object))) ?? { live: undefined, changedAt: 0, own: false }
-}
-
-function wantedAt({ router, split }: Routing, route: Route, share: Share): KubeObject[] {
-  return router.wanted(route, { ...split, ...share })
-}
-
 /** Objects that exist only for the rollout, in the order in which they are written. */
 function madeFor(routing: Routing, route: Route): KubeObject[] {
   const key = keyOf(refOf(route.object))
   return allObjects(routing.router, route, routing.split).filter((object) => keyOf(refOf(object)) !== key)
-}
-
-/** What a write of this rollout has left at an object. */
-interface Written extends Share {
-  rollout: number
-  /** of the object by that write; the server counts changes of the spec */
-  generation?: number
-}
-
-function writtenAt(object: KubeObject | undefined, rollout: number): Written | undefined {
-  try {
-    const value = parseJson(object?.metadata.annotations?.[SPLIT] ?? '') as Written
-    return value.rollout === rollout ? value : undefined
-  } catch {
-    return undefined
-  }
-}
-
-/** The share that an object was written for by this rollout. */
-export function shareOf(object: KubeObject | undefined, rollout: number): Share | undefined {
-  const written = writtenAt(object, rollout)
-  return written === undefined ? undefined : { percent: written.percent, mirror: written.mirror }
-}
-
-/** It is for this share, and nobody has put anything more into it since. */
-function isWrittenFor(live: KubeObject | undefined, wanted: KubeObject, share: Share, rollout: number): boolean {
-  const written = shareOf(live, rollout)
-  if (live === undefined || written?.percent !== share.percent || written.mirror !== share.mirror) return false
-  return isAsWanted(live, wanted) && !hasMore(live, wanted, rollout)
-}
-
-/** More than what was written, and not by the server's defaults: its spec was changed since. */
-function hasMore(live: KubeObject, wanted: KubeObject, rollout: number): boolean {
-  const { generation = 0, managedFields = [] } = live.metadata
-  const written = writtenAt(live, rollout)?.generation
-  // Where the status is none of its own, the server counts its changes as well.
-  const counts = live['status'] === undefined || managedFields.some(({ subresource }) => subresource === 'status')
-  return counts && written !== undefined && generation > written && !jsonEquals(live['spec'], wanted['spec'])
 }
 
 function shareMove(asked: Asked, to: Share): Move | undefined {
@@ -130,8 +76,6 @@ function changesOf(routing: Routing, route: Route, live: KubeObject, wanted: Kub
   const annotation = pointer('metadata', 'annotations', '')
   return operations.filter(({ op, path }) => op !== 'remove' || !path.startsWith(annotation) || own.includes(path))
 }
-
-const NOTHING: Share = { percent: 0, mirror: 0 }
 
 /** A create has no resourceVersion to be guarded by: the late one of a frozen run must give nobody another version. */
 function createMove({ routing, rollout, sentence }: Asked, route: Route, wanted: KubeObject): Move {
@@ -211,7 +155,10 @@ function driftOf(asked: Asked, route: Route, wanted: KubeObject): (Move & { kind
   const { live } = liveOf(routing, wanted)
   const object = refOf(wanted)
   const edited = keyOf(object) === keyOf(refOf(route.object))
-  if (live === undefined) return edited || routing.begun ? { kind: 'drift', object, text: 'it was deleted' } : undefined
+  if (live === undefined) {
+    const gone = edited || (routing.begun && wasAsked(asked, route, wanted))
+    return gone ? { kind: 'drift', object, text: 'it was deleted' } : undefined
+  }
   const text = `its content was changed by ${lastWriter(live)}`
   const share = shareOf(live, rollout)
   if (share !== undefined) {
@@ -224,6 +171,12 @@ function driftOf(asked: Asked, route: Route, wanted: KubeObject): (Move & { kind
     : live.metadata.labels?.[APP_LABEL] === asked.app
   if (untouched && !routing.begun) return undefined
   return { kind: 'drift', object, text }
+}
+
+/** The share that the route stands at already asks for it: a mirror, for one, comes with its own step. */
+function wasAsked({ routing, rollout }: Asked, route: Route, wanted: KubeObject): boolean {
+  const at = shareOf(liveOf(routing, route.object).live, rollout)
+  return at === undefined || wantedAt(routing, route, at).some(isSameAs(wanted))
 }
 
 /** What the router says; a refusal that stays is one. */
@@ -311,10 +264,16 @@ function restoreRoute(asked: Asked, route: Route, end: KubeObject): Move | undef
   if (traces.length === 0 && content.length === 0) return undefined
   const text = theirs
     ? `left as ${lastWriter(live)} has written it meanwhile: nothing in it leads to the new version`
-    : isAsBefore(end, endOf(routing.before, route))
-      ? 'as it was before the rollout'
-      : 'as before the rollout, but for the rules of kept versions'
+    : `${isAsBefore(end, endOf(routing.before, route)) ? 'as it was before the rollout' : 'as before the rollout, but for the rules of kept versions'}${lostBy(asked, route, live)}`
   return { kind: 'write', write: { verb: 'patch', object: live, operations: [...content, ...traces] }, text }
+}
+
+/** What is written over, for people: somebody has changed the route beside its shares. */
+function lostBy({ routing, rollout }: Asked, route: Route, live: KubeObject): string {
+  const share = shareOf(live, rollout)
+  const [last] = share === undefined ? [] : wantedAt(routing, route, share).filter(isSameAs(route.object))
+  if (share === undefined || last === undefined || isWrittenFor(live, last, share, rollout)) return ''
+  return `; what ${lastWriter(live)} had changed in it meanwhile is gone: apply that again`
 }
 
 /** Somebody has written it meanwhile, and it leads to nothing of this rollout: theirs stays. */
@@ -330,10 +289,6 @@ function isForeign({ routing, rollout }: Asked, route: Route, live: KubeObject, 
     ...madeFor(routing, route).map(({ metadata }) => metadata.name ?? ''),
   ]
   return !names.some((name) => text.includes(name))
-}
-
-function isSameAs(object: KubeObject): (other: KubeObject) => boolean {
-  return (other) => keyOf(refOf(other)) === keyOf(refOf(object))
 }
 
 function traceOperations(live: KubeObject, before: KubeObject): JsonPatchOperation[] {

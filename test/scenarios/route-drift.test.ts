@@ -263,3 +263,40 @@ describe('the Service of the new version deleted', () => {
     expect(world.breaches).toEqual([])
   })
 })
+
+describe('what people should know of a route that somebody touched', () => {
+  it('an edit beside the shares is gone after the way back, and is named', async () => {
+    const given = await resting('25%, approve')
+    writeRoute(given, { ...specOf(given.gateway.route), hostnames: ['shop.test', 'extra.test'] }, 'kubectl-patch')
+    const ran = await given.world.run('abort')
+    expect(ran.result, ran.result?.message).toMatchObject({ outcome: 'aborted' })
+    expect(told(ran)).toContain('what kubectl-patch had changed in it meanwhile is gone: apply that again')
+  })
+
+  it('a route that is gone is told by the abort', async () => {
+    const given = await resting('25%, approve')
+    given.world.emulator.delete('httproutes', NAMESPACE, 'shop')
+    const { result } = await given.world.run('abort')
+    expect(result).toMatchObject({ outcome: 'aborted' })
+    expect(given.world.record?.timeline.at(-1)?.text).toContain('HTTPRoute/shop is gone: nobody comes that way')
+  })
+
+  it.each<[string, (given: Routed) => void, RegExp]>([
+    [
+      'gone',
+      ({ world }) => world.emulator.delete('services', NAMESPACE, CANARY),
+      /DRIFT: Service\/echo-version-canary does not exist: requests to the new version are not answered/,
+    ],
+    [
+      'led elsewhere',
+      ({ world }) =>
+        world.emulator.patch('services', NAMESPACE, CANARY, { spec: { selector: { app: 'other' } } }, 'kubectl-patch'),
+      /DRIFT: Service\/echo-version-canary was changed by kubectl-patch/,
+    ],
+  ])('status says that the Service of the new version is %s', async (_name, touch, text) => {
+    const given = await resting('25%, approve')
+    expect(told(await given.world.run('status'))).not.toContain('DRIFT')
+    touch(given)
+    expect(told(await given.world.run('status'))).toMatch(text)
+  })
+})

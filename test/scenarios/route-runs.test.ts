@@ -3,7 +3,16 @@ import type { Transport } from '../../src/kubernetes/transport.ts'
 import type { ReplicaSet } from '../../src/shared/objects.ts'
 import { remains } from '../invariants/remains.ts'
 import { cancelAfter, V1, V2, V3 } from './given.ts'
-import { annotationsOf, expectNothingLost, resting, routed, type Routed, routedCanary, routeObject } from './routed.ts'
+import {
+  annotationsOf,
+  expectNothingLost,
+  resting,
+  routed,
+  type Routed,
+  routedCanary,
+  routeObject,
+  trafficOf,
+} from './routed.ts'
 import { APP, manifestsOf, NAMESPACE, type RunOptions, type World } from './world.ts'
 
 const CANARY = `${APP}-canary`
@@ -136,6 +145,25 @@ describe('another release while a canary rests on a route', () => {
       `rollout 2: 40, ${V1} + ${V3}`,
     ])
     expect((await world.run('promote')).result).toMatchObject({ outcome: 'succeeded' })
+    await expectOver(given, V3)
+  })
+
+  it.each([
+    ['match', '0%, 25%, approve', { match: [[{ kind: 'header' as const, name: 'x-canary', values: ['always'] }]] }],
+    ['sticky', '25%, approve', { sticky: { by: 'bucket' as const, source: 'cookie' as const, name: 'uid' } }],
+    ['0%', '0%, approve', {}],
+    ['a router by name', '25%, approve', { router: 'gateway-api' as const }],
+  ])('comes with %s as well, and its plan knows the route', async (_name, plan, more) => {
+    const traffic = trafficOf(more)
+    const given = await resting(plan, { traffic })
+    const { world } = given
+    const options = routedCanary(plan, { traffic, objects: manifestsOf({ version: V3 }) })
+    const planned = await world.run('plan', options)
+    expect(planned.result, planned.result?.message).toMatchObject({ outcome: 'planned' })
+    expect(planned.result?.plan).toContain('HTTPRoute/shop')
+    const { result } = await world.run('deploy', options)
+    expect(result, result?.message).toMatchObject({ outcome: 'paused' })
+    await world.run('promote', { full: true })
     await expectOver(given, V3)
   })
 

@@ -220,11 +220,17 @@ describe('problems', () => {
       'two Services',
       httpRoute({ backendRefs: [to('web', 1), to('api', 1)] }),
       { sides: both },
-      'one rule leads to several Services that this rollout moves',
+      'one rule leads more than once to Services that this rollout moves',
     ],
     [
       'no weight',
       httpRoute({ backendRefs: [to('web', 0), to('help', 1)] }),
+      {},
+      'the Service has the weight 0 in a rule, so that it gets no requests to share',
+    ],
+    [
+      'no weight, and nothing else',
+      httpRoute({ backendRefs: [to('web', 0)] }),
       {},
       'the Service has the weight 0 in a rule, so that it gets no requests to share',
     ],

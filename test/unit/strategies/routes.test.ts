@@ -1,8 +1,10 @@
 import { describe, expect, it } from 'vitest'
 import { gatewayApi } from '../../../src/routers/gateway-api.ts'
+import { traefik } from '../../../src/routers/traefik.ts'
 import { keyOf, type KubeObject, refOf } from '../../../src/shared/objects.ts'
 import { SPLIT } from '../../../src/strategies/annotations.ts'
-import { type Asked, routeDrifts, routeMove, shareOf } from '../../../src/strategies/routes.ts'
+import { type Asked, shareOf } from '../../../src/strategies/route-writes.ts'
+import { routeDrifts, routeMove } from '../../../src/strategies/routes.ts'
 import type { RouteObject, Routing } from '../../../src/strategies/view.ts'
 import { NOW, said, written } from './views.ts'
 
@@ -98,6 +100,27 @@ describe('a share', () => {
     })
     expect(patch['/metadata/labels']).toEqual({ 'headgate.dev/app': 'shop' })
     expect(Object.keys(patch).filter((path) => path.startsWith('/spec'))).toEqual(['/spec/rules'])
+  })
+
+  it('with a mirror makes what copies requests only then, after a share without one', () => {
+    const apiVersion = 'traefik.io/v1alpha1'
+    const services = [{ name: 'web', port: 80 }]
+    const metadata = { name: 'shop', namespace: 'shop' }
+    const object: KubeObject = { apiVersion, kind: 'TraefikService', metadata, spec: { weighted: { services } } }
+    const { routing, ...rest } = asked({ begun: true })
+    const at = { percent: 0, mirror: 0 }
+    const [stands] = traefik.wanted({ object, related: [] }, { ...routing.split, ...at })
+    const annotations = { [SPLIT]: JSON.stringify({ rollout: 7, ...at, generation: 1 }) }
+    const live = {
+      ...object,
+      ...stands,
+      metadata: { ...metadata, annotations, labels: { 'headgate.dev/app': 'shop' } },
+    }
+    const key = keyOf(refOf(object))
+    const own = { ...routing, router: traefik, routes: [{ object, related: [] }], before: new Map([[key, object]]) }
+    const given = { ...rest, routing: { ...own, live: new Map([[key, { live, changedAt: 0, own: false }]]) } }
+    const move = routeMove(given, { percent: 0, mirror: 20 })
+    expect(said(move)).toBe('write: created, with no share yet')
   })
 
   it('that changes nothing of the spec makes no generation', () => {
