@@ -7,6 +7,7 @@ import type { Config } from './config.ts'
 import { INPUTS, type RawInputs } from './inputs.ts'
 import { isContent } from '../kubernetes/kubeconfig.ts'
 import { hint, refuseProblems } from './problems.ts'
+import { checksAsked } from '../checks/spec.ts'
 import { warmUpOf } from './checks.ts'
 import { readSteps } from './steps.ts'
 import { trafficSettings } from './traffic.ts'
@@ -32,6 +33,7 @@ export function readSettings(raw: RawInputs, config?: Config): SettingsRead {
   const values = new Values(raw, config, commandOf(raw))
   const notices = [...unreadInputs(raw, values.command), ...foreignStrategy(values, config)]
   const settings = settingsOf(raw, values, config)
+  notices.push(...neverAsked(settings))
   if (values.problems.length > 0) throw refuseProblems('input', values.problems)
   const { kubeconfig, context, 'github-token': githubToken } = raw
   return {
@@ -98,7 +100,7 @@ function settingsOf(raw: RawInputs, values: Values, config: Config | undefined):
     manifests: manifestsOf(values),
     images: imagesOf(values),
     workloads: workloadsOf(config),
-    checks: checksOf(values, config, steps),
+    checks: checksOf(values, config, strategy, steps),
     warmUp: warmUpOf(config?.values['warm-up']),
     traffic: trafficOf(values, strategy, config),
     ...updateCheckerOf(values, config),
@@ -110,18 +112,34 @@ function settingsOf(raw: RawInputs, values: Values, config: Config | undefined):
   }
 }
 
+/** Checks that are meant throughout steps, where the strategy has none. */
+function neverAsked({ command, strategy, steps, checks }: Settings): string[] {
+  const names = Object.values(checks).flatMap(({ name, throughout }) => (throughout === undefined ? [] : [name]))
+  if (steps.length > 0 || names.length === 0 || !reads(command, 'steps')) return []
+  return [`${names.join(', ')}: checks are asked throughout steps, and ${strategy} has none: they are not asked`]
+}
+
 /** Checks, and that the steps between which one is asked throughout are steps. */
-function checksOf(values: Values, config: Config | undefined, steps: readonly Step[]): Settings['checks'] {
+function checksOf(
+  values: Values,
+  config: Config | undefined,
+  strategy: Strategy,
+  steps: readonly Step[],
+): Settings['checks'] {
   const checks = config?.checks ?? {}
-  if (!reads(values.command, 'steps')) return checks
+  if (config === undefined || !reads(values.command, 'steps')) return checks
+  for (const check of checksAsked(steps, checks)) {
+    if (check.kind !== 'compare' || strategy === 'canary' || check.most !== undefined || steps.length === 0) continue
+    const message = `checks.${check.name}.compare: after a switch nobody is on the old version to compare with; say most, a share of errors that is bad by itself`
+    values.problems.push({ message, place: config.placeOf(['checks', check.name, 'compare']) })
+  }
   const texts = steps.map(stepText)
   for (const { name, throughout } of Object.values(checks))
     for (const key of ['from', 'until'] as const) {
       const step = throughout?.[key]
       if (step === undefined || texts.includes(step) || values.problems.length > 0) continue
       const message = `checks.${name}.throughout.${key}: no step "${step}"; ${hint(step, texts)}`
-      const place = config?.placeOf(['checks', name, 'throughout', key])
-      values.problems.push({ message, ...(place === undefined ? {} : { place }) })
+      values.problems.push({ message, place: config.placeOf(['checks', name, 'throughout', key]) })
     }
   return checks
 }
