@@ -49007,6 +49007,7 @@ function readSettings(raw, config) {
 	const values = new Values(raw, config, commandOf(raw));
 	const notices = [...unreadInputs(raw, values.command), ...foreignStrategy(values, config)];
 	const settings = settingsOf$1(raw, values, config);
+	notices.push(...neverAsked(settings));
 	if (values.problems.length > 0) throw refuseProblems("input", values.problems);
 	const { kubeconfig, context, "github-token": githubToken } = raw;
 	return {
@@ -49057,7 +49058,7 @@ function settingsOf$1(raw, values, config) {
 		manifests: manifestsOf(values),
 		images: imagesOf(values),
 		workloads: workloadsOf(config),
-		checks: checksOf(values, config, steps),
+		checks: checksOf(values, config, strategy, steps),
 		warmUp: warmUpOf(config?.values["warm-up"]),
 		traffic: trafficOf(values, strategy, config),
 		...updateCheckerOf(values, config),
@@ -49068,23 +49069,39 @@ function settingsOf$1(raw, values, config) {
 		...reporting(values)
 	};
 }
-function checksOf(values, config, steps) {
+function neverAsked({ command, strategy, steps, checks }) {
+	const names = Object.values(checks).flatMap(({ name, throughout }) => throughout === void 0 ? [] : [name]);
+	if (steps.length > 0 || names.length === 0 || !reads(command, "steps")) return [];
+	return [`${names.join(", ")}: checks are asked throughout steps, and ${strategy} has none: they are not asked`];
+}
+function checksOf(values, config, strategy, steps) {
 	const checks = config?.checks ?? {};
-	if (!reads(values.command, "steps")) return checks;
+	if (config === void 0 || !reads(values.command, "steps")) return checks;
+	for (const check of checksAsked(steps, checks)) {
+		if (check.kind !== "compare" || strategy === "canary" || check.most !== void 0 || steps.length === 0) continue;
+		const message = `checks.${check.name}.compare: after a switch nobody is on the old version to compare with; say most, a share of errors that is bad by itself`;
+		values.problems.push({
+			message,
+			place: config.placeOf([
+				"checks",
+				check.name,
+				"compare"
+			])
+		});
+	}
 	const texts = steps.map(stepText);
 	for (const { name, throughout } of Object.values(checks)) for (const key of ["from", "until"]) {
 		const step = throughout?.[key];
 		if (step === void 0 || texts.includes(step) || values.problems.length > 0) continue;
 		const message = `checks.${name}.throughout.${key}: no step "${step}"; ${hint(step, texts)}`;
-		const place = config?.placeOf([
-			"checks",
-			name,
-			"throughout",
-			key
-		]);
 		values.problems.push({
 			message,
-			...place === void 0 ? {} : { place }
+			place: config.placeOf([
+				"checks",
+				name,
+				"throughout",
+				key
+			])
 		});
 	}
 	return checks;
