@@ -22291,7 +22291,8 @@ function countersOf({ samples, pods, notes }, { requests, errors, slow }, aboveS
 	if (isError !== void 0) {
 		if (counted.length === 0) return {
 			kind: "unknown",
-			text: `there is no ${selectorText$2(requests)} yet: no request, or another name`
+			text: `there is no ${selectorText$2(requests)} yet: no request, or another name`,
+			silent: true
 		};
 		metrics.errors = {
 			requests: counted,
@@ -31396,7 +31397,7 @@ async function lookAtCounters(asker, check, shares, shared) {
 	if (read.kind === "unknown") return {
 		findings: [{
 			id: "check-counters",
-			severity: check.source.kind === "pods" ? "error" : "warning",
+			severity: check.source.kind === "pods" && read.silent !== true ? "error" : "warning",
 			reason: `check ${check.name}: the old version's counters cannot be read (${read.text}), so there is nothing to compare with`,
 			mend: `correct checks.${check.name}.compare, or give the app a metrics page`
 		}],

@@ -26,7 +26,8 @@ interface Samples {
   notes: string[]
 }
 
-type Unknown = { kind: 'unknown'; text: string }
+/** `silent`: who was asked answers, but has no such counter; an app that had no request yet is like that */
+type Unknown = { kind: 'unknown'; text: string; silent?: true }
 
 const LIMITS = { lines: 50_000, characters: 5_000_000 }
 /** Pods of one side that are read: more make the figures no better, and the API server carries every page. */
@@ -185,7 +186,11 @@ function countersOf(
   if (isError !== undefined) {
     // An error series that is not there is no error; without the requests' series nothing is known.
     if (counted.length === 0)
-      return { kind: 'unknown', text: `there is no ${selectorText(requests)} yet: no request, or another name` }
+      return {
+        kind: 'unknown',
+        text: `there is no ${selectorText(requests)} yet: no request, or another name`,
+        silent: true,
+      }
     metrics.errors = {
       requests: counted,
       bad: samples.filter(({ name, labels }) => isError(name, labels)).map(counterOf),

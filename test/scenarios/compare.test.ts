@@ -149,6 +149,7 @@ describe('before the start', () => {
 
   it('an app without the counters is refused', async () => {
     const world = await running()
+    busy(world, { rps: 20 }, () => '<html>hello')
     const { result } = await world.run('deploy', comparing(THROUGHOUT, '34%, wait 5m'))
     expect(result).toMatchObject({ outcome: 'refused', exitCode: 2 })
     expect(result?.findings.map(({ id }) => id)).toContain('check-counters')
