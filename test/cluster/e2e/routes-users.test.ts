@@ -55,6 +55,8 @@ describe.runIf(hasTraefik).concurrent('users of a canary', () => {
     onRoute('512 users with an id', HTTP_ROUTE, async (routed, stage) => {
       await routed.runs({ sticky: { cookie: 'uid' } })
       const load = await stage.world.load({ host: routed.host }, { rate: 120, seconds: 200, users: EVERYBODY })
+      // Everybody has met the old version before anybody may meet the new one
+      await load.until(({ sent }) => sent > 1.2 * Object.keys(EVERYBODY).length)
       stage.guard(2 * stage.replicas)
       await routed.deploys('1%, approve, 5%, approve, 25%, approve, 50%, approve, 100%, approve')
       await areLed(routed, 1)
