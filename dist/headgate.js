@@ -14285,6 +14285,7 @@ function processRunner(base, cwd) {
 			late = true;
 			end();
 		}, timeoutMs);
+		if (signal.aborted) end();
 		signal.addEventListener("abort", end, { once: true });
 		child.stdout.on("data", (data) => output.add(data.toString("utf8")));
 		child.stderr.on("data", (data) => output.add(data.toString("utf8")));

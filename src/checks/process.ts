@@ -33,6 +33,7 @@ export function processRunner(
         late = true
         end()
       }, timeoutMs)
+      if (signal.aborted) end()
       signal.addEventListener('abort', end, { once: true })
       child.stdout.on('data', (data: Buffer) => output.add(data.toString('utf8')))
       child.stderr.on('data', (data: Buffer) => output.add(data.toString('utf8')))

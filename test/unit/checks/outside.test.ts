@@ -108,6 +108,12 @@ describe('a process on the runner', () => {
     expect(Date.now() - begun).toBeLessThan(4_000)
   })
 
+  it('that nobody waits for any more ends', async () => {
+    const begun = Date.now()
+    await run({ run: 'sleep 60', env: {}, timeoutMs: 60_000, signal: AbortSignal.abort() })
+    expect(Date.now() - begun).toBeLessThan(4_000)
+  })
+
   it('that the shell does not find says so', async () => {
     expect(await command('no-such-program-here')).toMatchObject({ exitCode: 127 })
   })
