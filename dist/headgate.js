@@ -22295,6 +22295,11 @@ function countersOf({ samples, pods, notes }, { requests, errors, slow }, aboveS
 			text: `there is no ${selectorText$2(requests)} yet: no request, or another name`,
 			silent: true
 		};
+		const strange = errors === void 0 ? void 0 : labelNowhere(errors, requests, samples);
+		if (strange !== void 0) return {
+			kind: "unknown",
+			text: strange
+		};
 		metrics.errors = {
 			requests: counted,
 			bad: samples.filter(({ name, labels }) => isError(name, labels)).map(counterOf),
@@ -22343,6 +22348,15 @@ function countersOf({ samples, pods, notes }, { requests, errors, slow }, aboveS
 		aboveSeconds: taken.le,
 		notes
 	};
+}
+function labelNowhere(errors, requests, samples) {
+	if (errors.name !== requests.name) return void 0;
+	const own = samples.filter(({ name }) => name === requests.name);
+	const missing = errors.matchers.find(({ label }) => !own.some(({ labels }) => labels.has(label)));
+	if (missing === void 0) return void 0;
+	const [first] = own;
+	const known = first === void 0 ? "none" : [...first.labels.keys()].join(", ");
+	return `no sample of ${requests.name} has the label ${missing.label}, by which errors are told apart (it has ${known}): set errors`;
 }
 function counterOf({ name, labels, pod, value }) {
 	return {
@@ -22861,6 +22875,7 @@ async function withMonitors(engine, monitors, steps, passes) {
 			};
 			await engine.o.lease.answer(promoted, `step ${index + 1} is passed`);
 		}
+		engine.checkpoint();
 		if (verdict.kind === "pass") monitors.over(index);
 		if (verdict.kind === "pause") {
 			await book.save({
@@ -23013,7 +23028,9 @@ async function checks(engine, monitors, names, index, approved) {
 			message: `check ${name} is not in the record`
 		});
 		const run = () => check.kind === "compare" ? monitors.compared(check, index) : runCheck(asker, check);
-		const said = await decided$3(engine, askedBy(check), await run(), approved, run);
+		const verdict = await run();
+		engine.checkpoint();
+		const said = await decided$3(engine, askedBy(check), verdict, approved, run);
 		if (said.kind === "pause") return said;
 		texts.push(said.text);
 	}

@@ -191,6 +191,8 @@ function countersOf(
         text: `there is no ${selectorText(requests)} yet: no request, or another name`,
         silent: true,
       }
+    const strange = errors === undefined ? undefined : labelNowhere(errors, requests, samples)
+    if (strange !== undefined) return { kind: 'unknown', text: strange }
     metrics.errors = {
       requests: counted,
       bad: samples.filter(({ name, labels }) => isError(name, labels)).map(counterOf),
@@ -216,6 +218,20 @@ function countersOf(
     pods,
   }
   return { kind: 'read', metrics, aboveSeconds: taken.le, notes }
+}
+
+/**
+ * Errors told apart by a label that no request has are never found, however many there are: without it nothing passes.
+ * Undefined where the errors have a metric of their own, or every label is there.
+ */
+function labelNowhere(errors: Selector, requests: Selector, samples: Samples['samples']): string | undefined {
+  if (errors.name !== requests.name) return undefined
+  const own = samples.filter(({ name }) => name === requests.name)
+  const missing = errors.matchers.find(({ label }) => !own.some(({ labels }) => labels.has(label)))
+  if (missing === undefined) return undefined
+  const [first] = own
+  const known = first === undefined ? 'none' : [...first.labels.keys()].join(', ')
+  return `no sample of ${requests.name} has the label ${missing.label}, by which errors are told apart (it has ${known}): set errors`
 }
 
 function counterOf({ name, labels, pod, value }: PageSample & { pod: string }): {

@@ -66,6 +66,8 @@ async function withMonitors(
       if (promoted.full === true) skip = { approvedUntil: Number.POSITIVE_INFINITY, everything: true }
       await engine.o.lease.answer(promoted, `step ${index + 1} is passed`)
     }
+    // What a check beside the step has found by now must not be lost with it.
+    engine.checkpoint()
     if (verdict.kind === 'pass') monitors.over(index)
     if (verdict.kind === 'pause') {
       await book.save(
@@ -186,7 +188,10 @@ async function checks(
       throw new HeadgateError({ kind: 'failed', code: 'check-unknown', message: `check ${name} is not in the record` })
     const run = (): Promise<CheckVerdict> =>
       check.kind === 'compare' ? monitors.compared(check, index) : runCheck(asker, check)
-    const said = await decided(engine, askedBy(check), await run(), approved, run)
+    const verdict = await run()
+    // Ended with the run, it says nothing of the release.
+    engine.checkpoint()
+    const said = await decided(engine, askedBy(check), verdict, approved, run)
     if (said.kind === 'pause') return said
     texts.push(said.text)
   }

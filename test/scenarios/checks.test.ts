@@ -187,6 +187,28 @@ describe('throughout', () => {
   })
 })
 
+describe('a failure beside the last step', () => {
+  it.each(['50%, check slow', '50%, check slow, approve'])('is not lost: %s', async (plan) => {
+    const world = await running()
+    let bad = false
+    const checks = {
+      rate: checkOf('rate', { ...QUERY, interval: '1s', throughout: true }),
+      slow: checkOf('slow', { command: { run: 'x' } }),
+    }
+    const { result } = await world.run('deploy', {
+      ...canaryOf(V2, { plan, checks }),
+      fetchUrl: () => Promise.resolve(vector(bad ? 1 : 0)),
+      runProcess: async () => {
+        bad = true
+        await world.clock.sleep(10_000)
+        return { exitCode: 0, late: false, lines: [] }
+      },
+    })
+    expect(result).toMatchObject({ outcome: 'aborted', failure: { code: 'check-failed' } })
+    expect(world.serving()).toEqual({ [V1]: 3 })
+  })
+})
+
 describe('other kinds', () => {
   it('a command on the runner is told about the rollout', async () => {
     const world = await running()

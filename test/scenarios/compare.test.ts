@@ -173,6 +173,12 @@ describe('a comparison without enough to compare', () => {
   const page = (text: string) => (): string => text
   it.each([
     ['no requests', { rps: 0.1 }, undefined, /too few to judge/],
+    [
+      'errors under another label',
+      { rps: 20 },
+      page('http_requests_total{status="500"} 500\n'),
+      /has the label code, by which errors are told apart/,
+    ],
     ['no metrics page', { rps: 20 }, page('<html>hello'), /what answers is HTML/],
     ['another metric', { rps: 20 }, page('up 1\n'), /there is no http_requests_total yet/],
     [
