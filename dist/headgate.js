@@ -18121,7 +18121,7 @@ function jobOf(manifest, app, rollout, suffix = "") {
 function isOfRollout(key, rollout) {
 	return new RegExp(`-${rollout}(-c\\d+)?$`).test(key);
 }
-async function runJob(engine, name, suffix = "") {
+async function runJob(engine, name, suffix = "", timeoutMs = engine.o.book.record.timeoutMs) {
 	const { book, client, reporter } = engine.o;
 	const { record } = book;
 	const manifest = book.payload.objects.find((object) => object.kind === "Job" && object.metadata.name === name);
@@ -18141,13 +18141,13 @@ async function runJob(engine, name, suffix = "") {
 			text: `Job/${ref.name} started`
 		});
 	}
-	await awaitJob(engine, ref.name, ref.namespace ?? record.namespace);
+	await awaitJob(engine, ref.name, ref.namespace ?? record.namespace, timeoutMs);
 }
-async function jobVerdict(engine, name) {
+async function jobVerdict(engine, name, timeoutMs) {
 	const { jobs, rollout } = engine.o.book.record;
 	const before = jobs.filter((key) => key.includes(`|${name}-${rollout}-c`)).length;
 	try {
-		await runJob(engine, name, `-c${before + 1}`);
+		await runJob(engine, name, `-c${before + 1}`, timeoutMs);
 		return {
 			kind: "pass",
 			text: `Job/${name}-${rollout}-c${before + 1} succeeded`,
@@ -18164,8 +18164,8 @@ async function jobVerdict(engine, name) {
 		};
 	}
 }
-async function awaitJob(engine, name, namespace) {
-	const { client, wake, book, reporter } = engine.o;
+async function awaitJob(engine, name, namespace, timeoutMs) {
+	const { client, wake, reporter } = engine.o;
 	const stop = new AbortController();
 	const options = {
 		signal: stop.signal,
@@ -18180,7 +18180,7 @@ async function awaitJob(engine, name, namespace) {
 		kind: "Pod"
 	}, namespace, { labelSelector: `job-name=${name}` }, options);
 	const doctor = new Doctor(engine.o, wake.notify);
-	const deadline = engine.now + book.record.timeoutMs;
+	const deadline = engine.now + timeoutMs;
 	try {
 		await Promise.all([jobs.ready, pods.ready]);
 		for (;;) {
@@ -20548,7 +20548,8 @@ function urlTarget(asker, page, url, version, timeoutMs) {
 	return {
 		name: url,
 		version,
-		ask
+		ask,
+		stays: () => true
 	};
 }
 function workloadTargets(asker, workload, page, timeoutMs) {
@@ -20573,24 +20574,32 @@ function workloadTargets(asker, workload, page, timeoutMs) {
 		return [{
 			name: `Service/${name}`,
 			version,
-			ask: () => asker.proxy(target, page.path, options)
+			ask: () => asker.proxy(target, page.path, options),
+			stays: () => true
 		}];
 	}
 	return canary.serving.map((pod) => {
 		const name = pod.metadata.name ?? "";
-		const port = page.port ?? pod.spec.containers[0]?.ports?.[0]?.containerPort ?? 80;
+		const port = podPort(pod, page.port);
 		const target = {
 			kind: "Pod",
 			namespace,
 			name,
 			port
 		};
+		const stays = () => asker.workloads().some(({ canary: now }) => now.serving.some(({ metadata }) => metadata.uid === pod.metadata.uid));
 		return {
 			name: `Pod/${name}`,
 			version,
-			ask: () => asker.proxy(target, page.path, options)
+			ask: () => asker.proxy(target, page.path, options),
+			stays
 		};
 	});
+}
+function podPort(pod, asked) {
+	const ports = pod.spec.containers.flatMap((container) => container.ports ?? []);
+	if (asked === void 0) return pod.spec.containers[0]?.ports?.[0]?.containerPort ?? 80;
+	return ports.find(({ name }) => name === asked)?.containerPort ?? asked;
 }
 function headersOf$1(asker, { headers }) {
 	return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, asker.expand(value)]));
@@ -20612,14 +20621,21 @@ async function askAll(asker, page, timeoutMs, judge, passed) {
 		text: "no serving pod of the new version to ask",
 		lines
 	};
+	let gone = 0;
 	for (const target of targets) {
 		const failure = await askTarget(asker, target, page, judge, lines);
-		if (failure !== void 0) return {
+		if (failure !== void 0 && target.stays()) return {
 			kind: "fail",
 			text: failure,
 			lines
 		};
+		if (failure !== void 0) gone++;
 	}
+	if (gone === targets.length) return {
+		kind: "inconclusive",
+		text: "all pods that were asked went away meanwhile",
+		lines
+	};
 	return {
 		kind: "pass",
 		text: targets.length === 1 ? passed : `${passed}, all ${targets.length} pods`,
@@ -21107,7 +21123,7 @@ async function measure(asker, check) {
 		case "prometheus": return measurePrometheus(asker, check);
 		case "web": return measureWeb(asker, check);
 		case "pods": return measurePods(asker, check);
-		case "job": return asker.runJob(check.job);
+		case "job": return asker.runJob(check.job, check.timeoutMs);
 		case "command": return measureCommand(asker, check);
 	}
 }
@@ -21147,7 +21163,7 @@ async function runCheck(asker, check) {
 				[passed, unknown] = [0, 0];
 				break;
 			case "inconclusive":
-				if (++unknown >= TRIES) return {
+				if (++unknown >= (check.kind === "job" ? 1 : TRIES)) return {
 					kind: "inconclusive",
 					text: timesText$1(last.text, unknown),
 					lines: shown
@@ -21168,7 +21184,7 @@ function timesText$1(text, times) {
 const WINDOW = 20;
 const SLACK_MS = 5;
 const DOUBLE_MS = 5e3;
-const MOST_IN_FLIGHT = 32;
+const MOST_OPEN = 8;
 const QUANTILE = .9;
 async function warmUp(asker, spec) {
 	const pods = podsOf$3(asker, spec, "canary");
@@ -21236,15 +21252,19 @@ async function latencyOfStable(asker, spec) {
 	return all.length < WINDOW / 2 ? void 0 : quantile(all, QUANTILE);
 }
 function send$2(pod, inFlight) {
-	if (inFlight.size >= MOST_IN_FLIGHT) return;
-	const sent = pod.ask().finally(() => inFlight.delete(sent));
+	if (pod.open >= MOST_OPEN) return;
+	pod.open++;
+	const sent = pod.ask().finally(() => {
+		pod.open--;
+		inFlight.delete(sent);
+	});
 	inFlight.add(sent);
 }
 function podsOf$3(asker, spec, which) {
 	return asker.workloads().flatMap((workload) => {
 		return workload[which].serving.map((pod) => {
 			const name = pod.metadata.name ?? "";
-			const port = spec.port ?? pod.spec.containers[0]?.ports?.[0]?.containerPort ?? 80;
+			const port = podPort(pod, spec.port);
 			const target = {
 				kind: "Pod",
 				namespace: workload.namespace,
@@ -21256,6 +21276,7 @@ function podsOf$3(asker, spec, which) {
 				last: [],
 				asked: 0,
 				failed: 0,
+				open: 0,
 				ask: () => askOne(asker, spec, target, warm)
 			};
 			return warm;
@@ -21293,7 +21314,7 @@ function askerOf(engine, beside) {
 		fetchUrl,
 		expand,
 		runCommand,
-		runJob: (name) => jobVerdict(engine, name),
+		runJob: (name, timeoutMs) => jobVerdict(engine, name, timeoutMs),
 		workloads: () => engine.workloads.map((workload) => checkedOf(engine.view(workload), record.strategy)),
 		preview: record.strategy === "blue-green",
 		app: record.app,
@@ -22200,7 +22221,7 @@ async function fromPods(asker, { path, port: asked }, selectors) {
 			kind: "Pod",
 			namespace,
 			name,
-			port: asked ?? pod.spec.containers[0]?.ports?.[0]?.containerPort ?? 80
+			port: podPort(pod, asked)
 		}, path, wanted);
 		if ("text" in page) return void found.notes.push(`Pod/${name} ${path}: ${page.text}`);
 		found.pods.push(name);
@@ -22526,21 +22547,12 @@ var Comparison = class {
 		};
 		const texts = [];
 		for (const metric of metricsOf(this.check)) {
-			const known = state.metrics[metric];
-			const counts = strict ? this.#step[metric] : known?.evidence;
-			if (counts === void 0) continue;
-			const judged = passes(counts, {
-				least: this.check.atLeast,
-				...strict && this.check.strict ? { margin: MARGINS[metric] } : {}
-			});
-			if (!judged.passed) {
-				const why = counts.canary.total === 0 ? ` (${this.#unknown === "" ? "no request came to the new version" : this.#unknown})` : "";
-				return {
-					kind: "inconclusive",
-					text: `${metric}: ${judged.text}${why}`,
-					lines: this.#lines()
-				};
-			}
+			const judged = this.#enough(metric, state.metrics[metric], strict);
+			if (!judged.passed) return {
+				kind: "inconclusive",
+				text: `${metric}: ${judged.text}`,
+				lines: this.#lines()
+			};
 			texts.push(`${metric}: ${judged.text}`);
 		}
 		return {
@@ -22548,6 +22560,24 @@ var Comparison = class {
 			text: texts.join("; "),
 			lines: this.#lines()
 		};
+	}
+	#enough(metric, known, strict) {
+		const step = this.#step[metric];
+		const evidence = known?.evidence ?? step;
+		if (step.canary.total === 0) return {
+			passed: false,
+			text: `too few to judge, nothing since the share changed (${this.#unknown === "" ? "no request came to the new version" : this.#unknown})`
+		};
+		if (evidence.stable.total === 0 && this.check.most === void 0) return {
+			passed: false,
+			text: "too few to judge, no request came to the old version to compare with"
+		};
+		const controlled = strict && step.stable.total > 0;
+		const margin = controlled && this.check.strict ? { margin: MARGINS[metric] } : {};
+		return passes(controlled ? step : evidence, {
+			least: this.check.atLeast,
+			...margin
+		});
 	}
 	#figures() {
 		return metricsOf(this.check).flatMap((metric) => {
@@ -22857,7 +22887,7 @@ async function withMonitors(engine, monitors, steps, passes) {
 			index
 		};
 		await engine.reach(goal, book.record.timeoutMs);
-		if (step.kind === "weight" || step.kind === "switch") engine.shareSince = engine.now;
+		if (step.kind === "weight" || step.kind === "mirror" || step.kind === "switch") engine.shareSince = engine.now;
 		if (!skip.everything) monitors.begin(index);
 		let verdict;
 		try {
@@ -49120,6 +49150,20 @@ function checksOf(values, config, strategy, steps) {
 				name,
 				"throughout",
 				key
+			])
+		});
+	}
+	for (const { name, throughout } of Object.values(checks)) {
+		const [from, until] = [texts.indexOf(throughout?.from ?? ""), texts.lastIndexOf(throughout?.until ?? "")];
+		if (from < 0 || until < 0 || from <= until) continue;
+		const message = `checks.${name}.throughout.until: it stands before "${throughout?.from}", so the check would never be asked`;
+		values.problems.push({
+			message,
+			place: config.placeOf([
+				"checks",
+				name,
+				"throughout",
+				"until"
 			])
 		});
 	}

@@ -85,7 +85,7 @@ export interface Asker {
   expand(text: string): string
   runCommand: RunCommand
   /** runs a Job of the release under a name of its own, and waits for its end */
-  runJob(name: string): Promise<CheckVerdict>
+  runJob(name: string, timeoutMs: number): Promise<CheckVerdict>
   /** those that go through steps */
   workloads(): CheckedWorkload[]
   /** blue/green: the new version is asked through its preview Service */

@@ -154,23 +154,26 @@ export class Comparison {
     if (state === undefined) return { kind: 'inconclusive', text: this.#unknown, lines: this.#lines() }
     const texts: string[] = []
     for (const metric of metricsOf(this.check)) {
-      const known = state.metrics[metric]
-      const counts = strict ? this.#step[metric] : known?.evidence
-      if (counts === undefined) continue
-      const judged = passes(counts, {
-        least: this.check.atLeast,
-        ...(strict && this.check.strict ? { margin: MARGINS[metric] } : {}),
-      })
-      if (!judged.passed) {
-        const why =
-          counts.canary.total === 0
-            ? ` (${this.#unknown === '' ? 'no request came to the new version' : this.#unknown})`
-            : ''
-        return { kind: 'inconclusive', text: `${metric}: ${judged.text}${why}`, lines: this.#lines() }
-      }
+      const judged = this.#enough(metric, state.metrics[metric], strict)
+      if (!judged.passed) return { kind: 'inconclusive', text: `${metric}: ${judged.text}`, lines: this.#lines() }
       texts.push(`${metric}: ${judged.text}`)
     }
     return { kind: 'pass', text: texts.join('; '), lines: this.#lines() }
+  }
+
+  /** Whether there is enough to go on. Where nobody is on the old version any more, what was compared before must do. */
+  #enough(metric: Metric, known: MetricState | undefined, strict: boolean): { passed: boolean; text: string } {
+    const step = this.#step[metric]
+    const evidence = known?.evidence ?? step
+    if (step.canary.total === 0) {
+      const why = this.#unknown === '' ? 'no request came to the new version' : this.#unknown
+      return { passed: false, text: `too few to judge, nothing since the share changed (${why})` }
+    }
+    if (evidence.stable.total === 0 && this.check.most === undefined)
+      return { passed: false, text: 'too few to judge, no request came to the old version to compare with' }
+    const controlled = strict && step.stable.total > 0
+    const margin = controlled && this.check.strict ? { margin: MARGINS[metric] } : {}
+    return passes(controlled ? step : evidence, { least: this.check.atLeast, ...margin })
   }
 
   #figures(): string {

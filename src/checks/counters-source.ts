@@ -6,6 +6,7 @@ import { messageOf } from '../shared/errors.ts'
 import type { Asker, CheckedWorkload } from './asker.ts'
 import { instantQuery } from './prometheus-api.ts'
 import type { CompareCheck, PrometheusSource } from './spec.ts'
+import { podPort } from './targets.ts'
 import { podNames } from './template.ts'
 
 /** All counters of a comparison at one time, of both versions. */
@@ -101,7 +102,7 @@ async function fromPods(
   await Promise.all(
     pods.map(async ({ namespace, pod }) => {
       const name = pod.metadata.name ?? ''
-      const port = asked ?? pod.spec.containers[0]?.ports?.[0]?.containerPort ?? 80
+      const port = podPort(pod, asked)
       const page = await pageOf(asker, { kind: 'Pod', namespace, name, port }, path, wanted)
       if ('text' in page) return void found.notes.push(`Pod/${name} ${path}: ${page.text}`)
       found.pods.push(name)

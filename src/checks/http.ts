@@ -32,10 +32,14 @@ export async function askAll(
   const lines: string[] = []
   const targets = targetsOf(asker, page, timeoutMs)
   if (targets.length === 0) return { kind: 'inconclusive', text: 'no serving pod of the new version to ask', lines }
+  let gone = 0
   for (const target of targets) {
     const failure = await askTarget(asker, target, page, judge, lines)
-    if (failure !== undefined) return { kind: 'fail', text: failure, lines }
+    if (failure !== undefined && target.stays()) return { kind: 'fail', text: failure, lines }
+    if (failure !== undefined) gone++
   }
+  if (gone === targets.length)
+    return { kind: 'inconclusive', text: 'all pods that were asked went away meanwhile', lines }
   return { kind: 'pass', text: targets.length === 1 ? passed : `${passed}, all ${targets.length} pods`, lines }
 }
 

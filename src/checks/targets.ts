@@ -1,3 +1,4 @@
+import type { Pod } from '../shared/objects.ts'
 import type { Answer, Asker, CheckedWorkload } from './asker.ts'
 import type { Page } from './spec.ts'
 
@@ -10,6 +11,8 @@ export interface Target {
   /** version that it is meant to be */
   version: string
   ask: () => Promise<Answer>
+  /** it still serves the new version; what goes away meanwhile says nothing of it */
+  stays: () => boolean
 }
 
 /** Everybody that a page is asked of now; nobody while no pod of the new version serves. */
@@ -22,7 +25,7 @@ export function targetsOf(asker: Asker, page: Page, timeoutMs: number): Target[]
 function urlTarget(asker: Asker, page: Page, url: string, version: string, timeoutMs: number): Target {
   const ask = (): Promise<Answer> =>
     asker.fetchUrl({ url: asker.expand(url), headers: headersOf(asker, page), timeoutMs, signal: asker.signal })
-  return { name: url, version, ask }
+  return { name: url, version, ask, stays: () => true }
 }
 
 function workloadTargets(asker: Asker, workload: CheckedWorkload, page: Page, timeoutMs: number): Target[] {
@@ -34,14 +37,30 @@ function workloadTargets(asker: Asker, workload: CheckedWorkload, page: Page, ti
     if (service === undefined || (asker.preview && page.target === 'pods' && service.preview === undefined)) return []
     const name = page.target === 'service' ? service.name : (service.preview ?? service.name)
     const target = { kind: 'Service' as const, namespace, name, port: page.port ?? service.port ?? 80 }
-    return [{ name: `Service/${name}`, version, ask: () => asker.proxy(target, page.path, options) }]
+    return [
+      {
+        name: `Service/${name}`,
+        version,
+        ask: () => asker.proxy(target, page.path, options),
+        stays: () => true,
+      },
+    ]
   }
   return canary.serving.map((pod) => {
     const name = pod.metadata.name ?? ''
-    const port = page.port ?? pod.spec.containers[0]?.ports?.[0]?.containerPort ?? 80
+    const port = podPort(pod, page.port)
     const target = { kind: 'Pod' as const, namespace, name, port }
-    return { name: `Pod/${name}`, version, ask: () => asker.proxy(target, page.path, options) }
+    const stays = (): boolean =>
+      asker.workloads().some(({ canary: now }) => now.serving.some(({ metadata }) => metadata.uid === pod.metadata.uid))
+    return { name: `Pod/${name}`, version, ask: () => asker.proxy(target, page.path, options), stays }
   })
+}
+
+/** The number of a pod's port: its name is looked up here, for the API server's proxy knows names of Services only. */
+export function podPort(pod: Pod, asked: string | number | undefined): string | number {
+  const ports = pod.spec.containers.flatMap((container) => container.ports ?? [])
+  if (asked === undefined) return pod.spec.containers[0]?.ports?.[0]?.containerPort ?? 80
+  return ports.find(({ name }) => name === asked)?.containerPort ?? asked
 }
 
 /** Secrets in headers are named by the config and read from the environment only here, when they are used. */

@@ -1,7 +1,7 @@
 import { numberText } from './limits.ts'
 import type { Asker, CheckedSide } from './asker.ts'
 import type { WarmUp } from './spec.ts'
-import { headersOf } from './targets.ts'
+import { headersOf, podPort } from './targets.ts'
 import type { CheckVerdict } from './verdict.ts'
 
 /** Last answers of a pod that are looked at. */
@@ -10,7 +10,8 @@ const WINDOW = 20
 const SLACK_MS = 5
 /** The pace doubles after so long, beginning with one request a second. */
 const DOUBLE_MS = 5_000
-const MOST_IN_FLIGHT = 32
+/** Requests to one pod that are not answered yet: more than it could ever take help nobody. */
+const MOST_OPEN = 8
 const QUANTILE = 0.9
 
 interface WarmPod {
@@ -20,6 +21,7 @@ interface WarmPod {
   last: number[]
   asked: number
   failed: number
+  open: number
 }
 
 /**
@@ -91,9 +93,12 @@ async function latencyOfStable(asker: Asker, spec: WarmUp): Promise<number | und
 }
 
 function send(pod: WarmPod, inFlight: Set<Promise<void>>): void {
-  // Pods that do not answer are not sent more than they could ever take.
-  if (inFlight.size >= MOST_IN_FLIGHT) return
-  const sent = pod.ask().finally(() => inFlight.delete(sent))
+  if (pod.open >= MOST_OPEN) return
+  pod.open++
+  const sent = pod.ask().finally(() => {
+    pod.open--
+    inFlight.delete(sent)
+  })
   inFlight.add(sent)
 }
 
@@ -102,9 +107,16 @@ function podsOf(asker: Asker, spec: WarmUp, which: 'stable' | 'canary'): WarmPod
     const side: CheckedSide = workload[which]
     return side.serving.map((pod) => {
       const name = pod.metadata.name ?? ''
-      const port = spec.port ?? pod.spec.containers[0]?.ports?.[0]?.containerPort ?? 80
+      const port = podPort(pod, spec.port)
       const target = { kind: 'Pod' as const, namespace: workload.namespace, name, port }
-      const warm: WarmPod = { name, last: [], asked: 0, failed: 0, ask: () => askOne(asker, spec, target, warm) }
+      const warm: WarmPod = {
+        name,
+        last: [],
+        asked: 0,
+        failed: 0,
+        open: 0,
+        ask: () => askOne(asker, spec, target, warm),
+      }
       return warm
     })
   })

@@ -141,6 +141,12 @@ function checksOf(
       const message = `checks.${name}.throughout.${key}: no step "${step}"; ${hint(step, texts)}`
       values.problems.push({ message, place: config.placeOf(['checks', name, 'throughout', key]) })
     }
+  for (const { name, throughout } of Object.values(checks)) {
+    const [from, until] = [texts.indexOf(throughout?.from ?? ''), texts.lastIndexOf(throughout?.until ?? '')]
+    if (from < 0 || until < 0 || from <= until) continue
+    const message = `checks.${name}.throughout.until: it stands before "${throughout?.from}", so the check would never be asked`
+    values.problems.push({ message, place: config.placeOf(['checks', name, 'throughout', 'until']) })
+  }
   return checks
 }
 

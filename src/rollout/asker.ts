@@ -22,7 +22,7 @@ export function askerOf(engine: Engine, beside?: AbortSignal): Asker {
     fetchUrl,
     expand,
     runCommand,
-    runJob: (name) => jobVerdict(engine, name),
+    runJob: (name, timeoutMs) => jobVerdict(engine, name, timeoutMs),
     workloads: () => engine.workloads.map((workload) => checkedOf(engine.view(workload), record.strategy)),
     preview: record.strategy === 'blue-green',
     app: record.app,

@@ -26,7 +26,12 @@ function isOfRollout(key: string, rollout: number): boolean {
  * Creates `NAME-<rollout>` from the Job in the release and waits for its end. A Job that is there already (the run before
  * died) is waited for, not run again. Throws HeadgateError with the last log lines when it fails or takes too long.
  */
-export async function runJob(engine: Engine, name: string, suffix = ''): Promise<void> {
+export async function runJob(
+  engine: Engine,
+  name: string,
+  suffix = '',
+  timeoutMs = engine.o.book.record.timeoutMs,
+): Promise<void> {
   const { book, client, reporter } = engine.o
   const { record } = book
   const manifest = book.payload.objects.find((object) => object.kind === 'Job' && object.metadata.name === name) as
@@ -47,15 +52,15 @@ export async function runJob(engine: Engine, name: string, suffix = ''): Promise
     await client.create(job, { fieldManager: MOVER })
     reporter.emit({ kind: 'change', text: `Job/${ref.name} started` })
   }
-  await awaitJob(engine, ref.name, ref.namespace ?? record.namespace)
+  await awaitJob(engine, ref.name, ref.namespace ?? record.namespace, timeoutMs)
 }
 
 /** A Job as a check: each time another one, so that an old verdict is not taken for a new one. */
-export async function jobVerdict(engine: Engine, name: string): Promise<CheckVerdict> {
+export async function jobVerdict(engine: Engine, name: string, timeoutMs: number): Promise<CheckVerdict> {
   const { jobs, rollout } = engine.o.book.record
   const before = jobs.filter((key) => key.includes(`|${name}-${rollout}-c`)).length
   try {
-    await runJob(engine, name, `-c${before + 1}`)
+    await runJob(engine, name, `-c${before + 1}`, timeoutMs)
     return { kind: 'pass', text: `Job/${name}-${rollout}-c${before + 1} succeeded`, lines: [] }
   } catch (error) {
     if (!(error instanceof HeadgateError) || error.failure.code !== 'job-failed') throw error
@@ -65,8 +70,8 @@ export async function jobVerdict(engine: Engine, name: string): Promise<CheckVer
   }
 }
 
-async function awaitJob(engine: Engine, name: string, namespace: string): Promise<void> {
-  const { client, wake, book, reporter } = engine.o
+async function awaitJob(engine: Engine, name: string, namespace: string, timeoutMs: number): Promise<void> {
+  const { client, wake, reporter } = engine.o
   const stop = new AbortController()
   const options = { signal: stop.signal, onChange: wake.notify }
   const jobs = LiveList.open<Job>(client, { apiVersion: 'batch/v1', kind: 'Job' }, namespace, { name }, options)
@@ -78,7 +83,7 @@ async function awaitJob(engine: Engine, name: string, namespace: string): Promis
     options,
   )
   const doctor = new Doctor(engine.o, wake.notify)
-  const deadline = engine.now + book.record.timeoutMs
+  const deadline = engine.now + timeoutMs
   try {
     await Promise.all([jobs.ready, pods.ready])
     for (;;) {

@@ -54,7 +54,7 @@ async function withMonitors(
     reporter.emit({ kind: 'phase', title: `Step ${index + 1} of ${steps.length}: ${stepText(step)}` })
     const goal: Goal = { kind: 'step', steps, index }
     await engine.reach(goal, book.record.timeoutMs)
-    if (step.kind === 'weight' || step.kind === 'switch') engine.shareSince = engine.now
+    if (step.kind === 'weight' || step.kind === 'mirror' || step.kind === 'switch') engine.shareSince = engine.now
     if (!skip.everything) monitors.begin(index)
     let verdict: Verdict
     try {

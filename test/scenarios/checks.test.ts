@@ -264,6 +264,28 @@ describe('other kinds', () => {
   })
 })
 
+describe('a job that is late', () => {
+  it('is not started once more, and has the time that its check says', async () => {
+    const world = await running()
+    world.emulator.setBehaviour('gihyodocker/echo-version:slow-job', { runMs: 1_200_000 })
+    const spec = { restartPolicy: 'Never', containers: [{ name: 'task', image: 'gihyodocker/echo-version:slow-job' }] }
+    const smoke = { apiVersion: 'batch/v1', kind: 'Job', metadata: { name: 'smoke' }, spec: { template: { spec } } }
+    const objects = [manifestOf(V2, 'Service'), manifestOf(V2, 'Deployment'), smoke]
+    const late = await world.run('deploy', {
+      ...checked({ job: { name: 'smoke' }, timeout: '2m' }, '50%, check rate'),
+      objects,
+    })
+    expect(late.result).toMatchObject({ outcome: 'paused' })
+    expect(world.emulator.list('jobs', 'shop')).toHaveLength(1)
+    await world.run('abort')
+    const long = await world.run('deploy', {
+      ...checked({ job: { name: 'smoke' }, timeout: '30m' }, '50%, check rate'),
+      objects,
+    })
+    expect(long.result, long.result?.message).toMatchObject({ outcome: 'succeeded' })
+  })
+})
+
 describe('warm-up', () => {
   it('asks the new pods before users come', async () => {
     const world = await running({ judged: BESIDE })

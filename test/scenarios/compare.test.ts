@@ -4,7 +4,7 @@ import { checkOf } from '../../src/input/checks.ts'
 import type { CheckValues } from '../../src/input/checks-schema.ts'
 import type { ReportEvent } from '../../src/report/events.ts'
 import type { KubeObject, Pod } from '../../src/shared/objects.ts'
-import { canaryOf, expectUnharmed, running, V1, V2 } from './given.ts'
+import { BESIDE, blueGreenOf, canaryOf, expectUnharmed, running, V1, V2 } from './given.ts'
 import { NAMESPACE, type RunOptions, type World } from './world.ts'
 
 const IMAGE = 'gihyodocker/echo-version'
@@ -132,6 +132,39 @@ describe('a comparison', () => {
     expect(world.record?.analysis?.['rates']?.metrics.errors?.evidence.canary.total).toBeGreaterThanOrEqual(
       before + 300,
     )
+  })
+})
+
+describe('a comparison when nobody is on the old version any more', () => {
+  it('goes by what was compared before', async () => {
+    const world = await running()
+    busy(world, { rps: 20 })
+    const { result } = await world.run('deploy', comparing(THROUGHOUT, '34%, wait 2m, 100%, wait 2m'))
+    expect(result, result?.message).toMatchObject({ outcome: 'succeeded' })
+  })
+
+  it('after a switch passes below its limit, and fails above it', async () => {
+    for (const [share, outcome] of [
+      [0, 'succeeded'],
+      [0.3, 'aborted'],
+    ] as const) {
+      const world = await running({ judged: BESIDE })
+      busy(world, { rps: 20, errors: { [V2]: share } })
+      const checks = { rates: checkOf('rates', { compare: { most: '5%' }, throughout: { from: 'switch' } }) }
+      const { result } = await world.run('deploy', blueGreenOf(V2, { plan: 'switch, wait 3m', checks }))
+      expect(result, result?.message).toMatchObject({ outcome })
+    }
+  })
+
+  it('does not pass on old figures once the counters are gone', async () => {
+    const world = await running()
+    let gone = false
+    busy(world, { rps: 20 }, () => (gone ? '<html>' : undefined))
+    world.clock.timer(150_000, () => (gone = true))
+    const plan = '34%, wait 2m, 67%, wait 2m, 100%'
+    const { result } = await world.run('deploy', comparing(THROUGHOUT, plan))
+    expect(result, result?.message).toMatchObject({ outcome: 'paused' })
+    expect(world.record?.reason).toContain('nothing since the share changed')
   })
 })
 

@@ -4,6 +4,8 @@ import { warmUpOf } from '../../../src/input/checks.ts'
 import type { WarmUpValues } from '../../../src/input/checks-schema.ts'
 import { askerWith, clock, workload } from './asked.ts'
 
+const podOf = (name: string) => ({ apiVersion: 'v1', kind: 'Pod', metadata: { name }, spec: { containers: [] } })
+
 interface Scene {
   values?: WarmUpValues
   /** ms of the old version's answers; undefined: none */
@@ -61,6 +63,19 @@ describe('a warm-up', () => {
     const hanging = await warmed({ fresh: () => undefined, values: { for: '1m', rate: 100 } })
     expect(hanging).toMatchObject({ kind: 'inconclusive' })
     expect(hanging.most).toBeLessThanOrEqual(32)
+  })
+
+  it('asks each of very many pods', async () => {
+    const pods = Array.from({ length: 60 }, (_, nth) => ({ ...podOf(`web-bbb-${nth}`) }))
+    const many = { ...workload(), canary: { version: '2.0', pods, serving: pods } }
+    const asker = askerWith({
+      workloads: () => [many],
+      proxy: async () => {
+        await clock.sleep(300)
+        return { status: 200, headers: {}, body: '' }
+      },
+    })
+    expect(await clock.run(warmUp(asker, warmUpOf()))).toMatchObject({ kind: 'pass' })
   })
 
   it('without an old version to compare with cannot tell', async () => {

@@ -63,6 +63,11 @@ describe('checks and steps', () => {
     expect(read.settings.checks['a']?.throughout).toEqual({ from: '10%', until: 'wait 1m' })
   })
 
+  it('end after they begin', () => {
+    const { message } = problemOf(() => settings('{pods: {}, throughout: {from: wait 1m, until: 10%}}', canary))
+    expect(message).toContain('checks.a.throughout.until: it stands before "wait 1m"')
+  })
+
   it('that never come are told', () => {
     const { notices } = settings('{pods: {}, throughout: true}', 'strategy: rolling\n')
     expect(notices).toEqual(['a: checks are asked throughout steps, and rolling has none: they are not asked'])
