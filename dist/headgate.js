@@ -14260,6 +14260,7 @@ async function head$1(response, most) {
 // src/checks/process.ts
 const LINE_LENGTH$1 = 500;
 const GRACE_MS = 5e3;
+const DRAIN_MS = 500;
 function processRunner(base, cwd) {
 	return ({ run, env, timeoutMs, signal }) => new Promise((resolve, reject) => {
 		const child = spawn("sh", ["-c", run], {
@@ -14290,14 +14291,22 @@ function processRunner(base, cwd) {
 		child.stdout.on("data", (data) => output.add(data.toString("utf8")));
 		child.stderr.on("data", (data) => output.add(data.toString("utf8")));
 		child.on("error", reject);
-		child.on("close", (code) => {
+		child.on("exit", (exitCode, killedBy) => {
 			clearTimeout(timer);
 			signal.removeEventListener("abort", end);
-			resolve({
-				exitCode: code ?? 1,
-				late,
-				lines: output.lines()
-			});
+			const done = () => {
+				clearTimeout(drained);
+				child.stdout.destroy();
+				child.stderr.destroy();
+				resolve({
+					exitCode,
+					...killedBy === null ? {} : { killedBy },
+					late,
+					lines: output.lines()
+				});
+			};
+			const drained = setTimeout(done, DRAIN_MS);
+			child.on("close", done);
 		});
 	});
 }
@@ -18143,19 +18152,33 @@ async function runJob(engine, name, suffix = "", timeoutMs = engine.o.book.recor
 	}
 	await awaitJob(engine, ref.name, ref.namespace ?? record.namespace, timeoutMs);
 }
+const GONE_MS = 6e4;
 async function jobVerdict(engine, name, timeoutMs) {
 	const { jobs, rollout } = engine.o.book.record;
-	const before = jobs.filter((key) => key.includes(`|${name}-${rollout}-c`)).length;
+	const isOwn = (key) => key.includes(`|${name}-${rollout}-c`);
+	const number = jobs.filter(isOwn).length + 1;
+	const end = (why) => endJobs(engine, {
+		timeoutMs: GONE_MS,
+		why,
+		isMeant: isOwn
+	});
 	try {
-		await runJob(engine, name, `-c${before + 1}`, timeoutMs);
+		await end("another one takes its place");
+		try {
+			await runJob(engine, name, `-c${number}`, timeoutMs);
+		} catch (error) {
+			if (error instanceof HeadgateError && error.failure.kind === "timeout") await end("it is late");
+			throw error;
+		}
 		return {
 			kind: "pass",
-			text: `Job/${name}-${rollout}-c${before + 1} succeeded`,
+			text: `Job/${name}-${rollout}-c${number} succeeded`,
 			lines: []
 		};
 	} catch (error) {
-		if (!(error instanceof HeadgateError) || error.failure.code !== "job-failed") throw error;
-		const { kind, message, evidence = [] } = error.failure;
+		if (!(error instanceof HeadgateError)) throw error;
+		const { kind, code, message, evidence = [] } = error.failure;
+		if (kind !== "timeout" && code !== "job-failed") throw error;
 		const lines = evidence.flatMap((each) => each.lines);
 		return {
 			kind: kind === "timeout" ? "inconclusive" : "fail",
@@ -18203,11 +18226,12 @@ async function awaitJob(engine, name, namespace, timeoutMs) {
 		stop.abort();
 	}
 }
-async function endJobs(engine, timeoutMs) {
+async function endJobs(engine, ending) {
+	const { timeoutMs, why, isMeant = () => true } = ending;
 	const { book, client, reporter } = engine.o;
 	const deadline = engine.now + timeoutMs;
 	const { jobs, rollout } = book.record;
-	for (const key of jobs.filter((job) => isOfRollout(job, rollout))) {
+	for (const key of jobs.filter((job) => isOfRollout(job, rollout) && isMeant(job))) {
 		const [, , namespace = book.record.namespace, name = ""] = key.split("|");
 		const ref = {
 			apiVersion: "batch/v1",
@@ -18220,12 +18244,12 @@ async function endJobs(engine, timeoutMs) {
 		await client.delete(ref, { propagation: "Foreground" });
 		reporter.emit({
 			kind: "change",
-			text: `Job/${name} ended: the rollout goes back`
+			text: `Job/${name} ended: ${why}`
 		});
-		await awaitGone(engine, name, namespace, deadline);
+		await awaitGone(engine, name, namespace, deadline, ending.obey);
 	}
 }
-async function awaitGone(engine, name, namespace, deadline) {
+async function awaitGone(engine, name, namespace, deadline, obey) {
 	const { client, wake, reporter } = engine.o;
 	const stop = new AbortController();
 	const options = {
@@ -18240,7 +18264,7 @@ async function awaitGone(engine, name, namespace, deadline) {
 	try {
 		await pods.ready;
 		while (pods.items().length > 0) {
-			engine.checkpoint(["lost"]);
+			engine.checkpoint(obey);
 			if (engine.now >= deadline) throw new HeadgateError({
 				kind: "timeout",
 				code: "timeout",
@@ -20295,7 +20319,11 @@ async function undo(engine, budgetMs = Number.POSITIVE_INFINITY) {
 		title: "Back to the stable version"
 	});
 	const end = engine.now + budgetMs;
-	await endJobs(engine, Math.min(engine.o.book.record.timeoutMs, budgetMs));
+	await endJobs(engine, {
+		timeoutMs: Math.min(engine.o.book.record.timeoutMs, budgetMs),
+		why: "the rollout goes back",
+		obey: ["lost"]
+	});
 	await restoreConfiguration(engine);
 	await goBack$1(engine, end);
 	for (const workload of engine.workloads) {
@@ -20480,7 +20508,7 @@ const NOT_RUN = [126, 127];
 async function measureCommand(asker, check) {
 	const { run, timeoutMs } = check;
 	try {
-		const { exitCode, late, lines } = await asker.runCommand({
+		const { exitCode, killedBy, late, lines } = await asker.runCommand({
 			run,
 			env: environmentOf(asker),
 			timeoutMs,
@@ -20489,6 +20517,11 @@ async function measureCommand(asker, check) {
 		if (late) return {
 			kind: "inconclusive",
 			text: `it did not end within ${Math.round(timeoutMs / 1e3)} s and was ended`,
+			lines
+		};
+		if (exitCode === null) return {
+			kind: "inconclusive",
+			text: `it was ended by ${killedBy ?? "a signal"}, not by itself`,
 			lines
 		};
 		if (exitCode === 0) return {
@@ -21142,6 +21175,11 @@ async function runCheck(asker, check) {
 	};
 	for (let round = 0; round < most; round++) {
 		if (round > 0) await asker.sleep(check.intervalMs);
+		if (asker.signal.aborted) return {
+			kind: "inconclusive",
+			text: "it was ended with the run",
+			lines
+		};
 		last = await measure(asker, check);
 		lines.push(...last.lines);
 		const shown = lines.slice(-50);
@@ -21170,6 +21208,11 @@ async function runCheck(asker, check) {
 				};
 				[passed, failed] = [0, 0];
 		}
+		if (last.kind !== "fail" && asker.hurried()) return {
+			kind: "inconclusive",
+			text: `${last.text}, asked ${round + 1} times`,
+			lines: shown
+		};
 	}
 	return {
 		kind: "fail",
@@ -21196,7 +21239,7 @@ async function warmUp(asker, spec) {
 	const limit = await latencyOfStable(asker, spec);
 	const begun = asker.now();
 	const inFlight = new Set();
-	while (asker.now() - begun < spec.forMs) {
+	while (asker.now() - begun < spec.forMs && !asker.signal.aborted && !asker.hurried()) {
 		for (const pod of pods) send$2(pod, inFlight);
 		await asker.sleep(paceMs(asker.now() - begun, spec.rate));
 		if (limit !== void 0 && pods.every((pod) => isWarm(pod, spec, limit))) break;
@@ -21304,12 +21347,13 @@ function quantile(values, share) {
 	return sorted[Math.max(0, Math.ceil(sorted.length * share) - 1)];
 }
 // src/rollout/asker.ts
-function askerOf(engine, beside) {
-	const { client, clock, cancel, fetchUrl, expand, runCommand, book } = engine.o;
+function askerOf(engine, signal) {
+	const { client, clock, fetchUrl, expand, runCommand, book } = engine.o;
 	const { record } = book;
 	return {
 		now: () => clock.now(),
-		sleep: (ms) => beside === void 0 ? engine.pause(ms) : clock.sleep(ms, beside),
+		sleep: (ms) => clock.sleep(ms, signal),
+		hurried: () => engine.requested("promote") !== void 0,
 		proxy: (target, path, options) => client.proxy(target, path, options),
 		fetchUrl,
 		expand,
@@ -21321,7 +21365,7 @@ function askerOf(engine, beside) {
 		namespace: record.namespace,
 		rollout: record.rollout,
 		sinceShare: () => engine.shareSince,
-		signal: beside ?? cancel
+		signal
 	};
 }
 function askerBefore(deps, world, record) {
@@ -21330,6 +21374,7 @@ function askerBefore(deps, world, record) {
 	return {
 		now: () => clock.now(),
 		sleep: (ms) => clock.sleep(ms, cancel),
+		hurried: () => false,
 		proxy: (target, path, options) => client.proxy(target, path, options),
 		fetchUrl,
 		expand,
@@ -22417,8 +22462,8 @@ var Comparison = class {
 	#aboveSeconds;
 	#before;
 	#quiet = {
-		errors: [],
-		slow: []
+		errors: new Map(),
+		slow: new Map()
 	};
 	#step = freshStep();
 	#unknown = "nothing has been read yet";
@@ -22442,16 +22487,16 @@ var Comparison = class {
 		const before = this.#before;
 		this.#before = read;
 		if (before === void 0) return;
-		for (const metric of metricsOf(this.check)) {
-			const difference = differenceBetween(before, read, metric, armsOf(this.#asker));
-			if (difference !== void 0) this.#quiet[metric].push(difference.pods.stable);
+		for (const metric of metricsOf(this.check)) for (const { workload, pods } of this.#differences(before, read, metric)) {
+			const intervals = this.#quiet[metric].get(workload) ?? [];
+			this.#quiet[metric].set(workload, [...intervals, pods.stable]);
 		}
 	}
 	fix() {
 		if (this.#state !== void 0) return;
 		const metrics = {};
 		for (const metric of metricsOf(this.check)) {
-			const dispersion = dispersionOf(this.#quiet[metric]).phi;
+			const dispersion = Math.max(1, ...[...this.#quiet[metric].values()].map((quiet) => dispersionOf(quiet).phi));
 			metrics[metric] = {
 				dispersion,
 				evidence: noEvidence(this.#rule(metric, dispersion))
@@ -22482,24 +22527,22 @@ var Comparison = class {
 			text: "the first reading",
 			lines: []
 		};
-		for (const metric of metricsOf(this.check)) this.#add(before, read, metric, state);
+		for (const metric of metricsOf(this.check)) for (const difference of this.#differences(before, read, metric)) this.#add(metric, difference);
 		return this.#failure() ?? {
 			kind: "pass",
 			text: this.#figures(),
 			lines: this.#lines()
 		};
 	}
-	#add(before, read, metric, state) {
-		const known = state.metrics[metric];
-		const difference = differenceBetween(before, read, metric, armsOf(this.#asker));
-		if (known === void 0 || difference === void 0) return;
-		const { canary, stable } = difference;
+	#add(metric, { workload, canary, stable, odd }) {
+		const known = this.#state?.metrics[metric];
+		if (known === void 0) return;
 		const evidence = addStratum(known.evidence, {
 			canary,
 			stable
 		}, this.#rule(metric, known.dispersion));
 		this.#state = {
-			...state,
+			...this.#state,
 			metrics: {
 				...this.#state?.metrics,
 				[metric]: {
@@ -22508,12 +22551,23 @@ var Comparison = class {
 				}
 			}
 		};
-		const step = this.#step[metric];
-		this.#step[metric] = {
-			canary: sumCounts(step.canary, canary),
-			stable: sumCounts(step.stable, stable)
+		const step = this.#step[metric].get(workload) ?? {
+			canary: NOTHING,
+			stable: NOTHING
 		};
-		for (const odd of difference.odd) this.#note(oddityText(odd));
+		this.#step[metric].set(workload, sumSides(step, {
+			canary,
+			stable
+		}));
+		for (const each of odd) this.#note(oddityText(each));
+	}
+	#differences(before, after, metric) {
+		const [from, to] = [before.metrics[metric], after.metrics[metric]];
+		if (from === void 0 || to === void 0) return [];
+		return this.#asker.workloads().map((workload) => ({
+			workload: `${workload.namespace}/${workload.name}`,
+			...differenceOf(from, to, armsOf(workload))
+		}));
 	}
 	#note(text) {
 		if (!this.#odd.includes(text)) this.#odd.push(text);
@@ -22562,7 +22616,11 @@ var Comparison = class {
 		};
 	}
 	#enough(metric, known, strict) {
-		const step = this.#step[metric];
+		const steps = [...this.#step[metric].values()];
+		const step = steps.reduce(sumSides, {
+			canary: NOTHING,
+			stable: NOTHING
+		});
 		const evidence = known?.evidence ?? step;
 		if (step.canary.total === 0) return {
 			passed: false,
@@ -22572,12 +22630,17 @@ var Comparison = class {
 			passed: false,
 			text: "too few to judge, no request came to the old version to compare with"
 		};
-		const controlled = strict && step.stable.total > 0;
-		const margin = controlled && this.check.strict ? { margin: MARGINS[metric] } : {};
-		return passes(controlled ? step : evidence, {
-			least: this.check.atLeast,
-			...margin
-		});
+		if (!strict || step.stable.total === 0) return passes(evidence, { least: this.check.atLeast });
+		const all = passes(step, { least: this.check.atLeast });
+		if (!all.passed || !this.check.strict) return all;
+		const shown = steps.filter(({ canary, stable }) => canary.total + stable.total > 0).map((each) => passes(each, {
+			least: 1,
+			margin: MARGINS[metric]
+		}));
+		return shown.find(({ passed }) => !passed) ?? {
+			passed: true,
+			text: shown.map(({ text }) => text).join("; ")
+		};
 	}
 	#figures() {
 		return metricsOf(this.check).flatMap((metric) => {
@@ -22628,30 +22691,23 @@ function ruleOf({ falseAlarms, tolerated, most }, metric, shared, dispersion) {
 }
 function freshStep() {
 	return {
-		errors: {
-			canary: NOTHING,
-			stable: NOTHING
-		},
-		slow: {
-			canary: NOTHING,
-			stable: NOTHING
-		}
+		errors: new Map(),
+		slow: new Map()
+	};
+}
+function sumSides(a, b) {
+	return {
+		canary: sumCounts(a.canary, b.canary),
+		stable: sumCounts(a.stable, b.stable)
 	};
 }
 function metricsOf({ errors, slow }) {
 	return [...errors === void 0 ? [] : ["errors"], ...slow === void 0 ? [] : ["slow"]];
 }
-function differenceBetween(before, after, metric, armOf) {
-	const [from, to] = [before.metrics[metric], after.metrics[metric]];
-	return from === void 0 || to === void 0 ? void 0 : differenceOf(from, to, armOf);
-}
-function armsOf(asker) {
-	const workloads = asker.workloads();
+function armsOf({ stable, canary }) {
 	const arms = new Map();
-	for (const { stable, canary } of workloads) {
-		for (const { metadata } of stable.pods) arms.set(metadata.name ?? "", "stable");
-		for (const { metadata } of canary.pods) arms.set(metadata.name ?? "", "canary");
-	}
+	for (const { metadata } of stable.pods) arms.set(metadata.name ?? "", "stable");
+	for (const { metadata } of canary.pods) arms.set(metadata.name ?? "", "canary");
 	return (pod) => arms.get(pod);
 }
 function timesText(evidence) {
@@ -22685,6 +22741,534 @@ function checksAsked(steps, checks) {
 	const named = new Set(steps.flatMap((step) => step.kind === "check" ? step.names : []));
 	return Object.values(checks).filter(({ name, throughout }) => throughout !== void 0 || named.has(name));
 }
+// src/rollout/judge.ts
+const CLOCKS_DIFFER = 1e4;
+var Judge = class {
+	#engine;
+	#since;
+	#doctor;
+	constructor(engine, since) {
+		this.#engine = engine;
+		this.#since = since - CLOCKS_DIFFER;
+		this.#doctor = new Doctor(engine.o, engine.o.wake.notify);
+	}
+	look(which) {
+		return together$1(this.#patients(which).map((patient) => this.#doctor.look(patient)));
+	}
+	async examine(which) {
+		const all = [];
+		for (const patient of this.#patients(which)) all.push(await this.#doctor.examine(patient));
+		return together$1(all);
+	}
+	#patients(which) {
+		return this.#engine.workloads.map((workload) => {
+			const view = this.#engine.view(workload);
+			const { pods, replicaSet, hash } = sideOf$4(view, which);
+			const { deployment, ended = [] } = which === "next" && view.separate !== void 0 ? view.separate : view;
+			const evicted = ended.filter((pod) => hash !== void 0 && hashOf$1(pod) === hash);
+			const draining = [...view.pods, ...view.separate?.pods ?? []].some(isTerminating);
+			return {
+				pods: [...pods, ...evicted],
+				replicaSet,
+				deployment,
+				draining
+			};
+		});
+	}
+	wakeAt(deadline, waits, diagnosis) {
+		const { now, workloads } = this.#engine;
+		const moments = [...waits.map((move) => move.wakeAt ?? deadline), diagnosis.nextCheckAt ?? deadline];
+		for (const workload of workloads) {
+			const { pods, versions, separate } = this.#engine.view(workload);
+			for (const pod of [...pods, ...separate?.pods ?? []]) for (const { minReadySeconds } of [versions.nextFields, versions.stableFields]) moments.push(servingAt(pod, minReadySeconds) ?? deadline);
+		}
+		return Math.min(...moments.filter((at) => at > now), deadline);
+	}
+	async bad(symptom, all) {
+		const others = all.filter(({ key }) => key !== symptom.key);
+		return new HeadgateError(await gatherEvidence(this.#engine.o.client, symptom, this.#since, others));
+	}
+	timeout(what, limitMs, diagnosis) {
+		return this.#late(`timed out after ${Math.round(limitMs / 1e3)}s waiting for ${what}`, diagnosis);
+	}
+	inVain(what, diagnosis) {
+		return this.#late(`waited in vain for ${what}`, diagnosis);
+	}
+	async #late(message, { symptoms }) {
+		const [worst, ...others] = symptoms;
+		const known = worst === void 0 ? void 0 : await gatherEvidence(this.#engine.o.client, worst, this.#since, others);
+		return new HeadgateError({
+			kind: "timeout",
+			code: "timeout",
+			message: known === void 0 ? message : `${message}: ${known.message}`,
+			...known?.object === void 0 ? {} : { object: known.object },
+			...known?.evidence === void 0 ? {} : { evidence: known.evidence },
+			next: known?.next ?? "look at the pods and their events, or raise the input timeout if the release just needs longer"
+		});
+	}
+};
+// src/rollout/routes.ts
+var Routes = class {
+	#o;
+	#clock;
+	constructor(options, startedAt) {
+		this.#o = options;
+		this.#clock = new RouteClock(options.rested ? 0 : startedAt);
+		if (this.#drifts().length > 0) this.#clock = new RouteClock(startedAt);
+	}
+	get #traffic() {
+		const { record, payload } = this.#o.book;
+		return trafficOf$3(record, payload);
+	}
+	routing() {
+		const { book, world, clock } = this.#o;
+		const traffic = this.#traffic;
+		return traffic === void 0 ? void 0 : routingOf(traffic, book.record, world, this.#clock, clock.now());
+	}
+	get live() {
+		return (this.#traffic === void 0 ? [] : routeObjects(this.#traffic)).flatMap((object) => this.#o.world.object(refOf$1(object)) ?? []);
+	}
+	get gone() {
+		return [...(this.#traffic?.before ?? new Map()).values()].map(refOf$1).flatMap((ref) => this.#o.world.object(ref) === void 0 ? [nameOf$2(ref)] : []);
+	}
+	before(key) {
+		return this.#traffic?.before.get(key);
+	}
+	moved(moves) {
+		const asked = moves.find((move) => move.kind === "route");
+		const routing = this.routing();
+		if (asked === void 0 || routing === void 0) return moves;
+		const move = moves.every(({ kind }) => kind === "route" || kind === "done") ? routeMove(this.#asked(routing), asked.to) ?? done : wait("the other workloads");
+		return moves.map((each) => each === asked ? move : each.kind === "route" ? done : each);
+	}
+	#asked(routing) {
+		const { book, clock } = this.#o;
+		const { rollout, app } = book.record;
+		return {
+			routing,
+			rollout,
+			app,
+			sentence: book.sentence(),
+			now: clock.now()
+		};
+	}
+	drift() {
+		const drifts = this.#drifts();
+		if (this.routing()?.onDrift === "stop") return drifts[0];
+		const isRoute = (ref) => this.before(keyOf$2(ref)) !== void 0;
+		return drifts.find(({ object }) => isRoute(object) && this.#o.world.object(object) === void 0);
+	}
+	#drifts() {
+		const { record } = this.#o.book;
+		const routing = this.routing();
+		const share = shareAt(record.plan, Math.min(record.step, record.plan.length - 1));
+		return routing?.begun !== true || share === void 0 ? [] : routeDrifts(this.#asked(routing), share);
+	}
+};
+// src/rollout/teller.ts
+const CONTROLLER$1 = "the Deployment controller";
+var Teller = class {
+	#engine;
+	#waiting = "";
+	#mix = "";
+	constructor(engine) {
+		this.#engine = engine;
+	}
+	waiting(texts, { symptoms }) {
+		const [worst] = symptoms;
+		const others = texts.filter((text) => text !== CONTROLLER$1);
+		const text = others.length === 0 ? CONTROLLER$1 : [...new Set(others)].join("; ");
+		if (text === "the Deployment controller" && worst === void 0) return;
+		const line = worst === void 0 ? text : `${text} (${worst.sentence})`;
+		if (line === this.#waiting) return;
+		this.#waiting = line;
+		this.#engine.o.reporter.emit({
+			kind: "waiting",
+			text: line
+		});
+	}
+	mix() {
+		const { workloads, now, o } = this.#engine;
+		const sum = {
+			stable: 0,
+			canary: 0
+		};
+		const [first] = workloads;
+		if (first === void 0) return;
+		for (const workload of workloads) {
+			const view = this.#engine.view(workload);
+			sum.stable += sideOf$4(view, "stable").serving;
+			sum.canary += sideOf$4(view, "next").serving;
+		}
+		this.#downtime(sum.stable + sum.canary);
+		const text = `${sum.stable}/${sum.canary}`;
+		if (text === this.#mix) return;
+		this.#mix = text;
+		const stable = {
+			version: first.stableVersion,
+			pods: sum.stable
+		};
+		const canary = {
+			version: first.newVersion,
+			pods: sum.canary
+		};
+		o.reporter.emit({
+			kind: "mix",
+			mix: {
+				at: now,
+				stable,
+				canary
+			}
+		});
+	}
+	#downtime(serving) {
+		const { now, o } = this.#engine;
+		const { book, reporter } = o;
+		const { record } = book;
+		if (record.strategy !== "recreate") return;
+		if (serving === 0 && record.downSince === void 0) book.record = {
+			...record,
+			downSince: new Date(now).toISOString()
+		};
+		if (serving === 0 || record.downSince === void 0) return;
+		const { downSince, ...rest } = record;
+		const downtimeSeconds = Math.round((now - Date.parse(downSince)) / 100) / 10;
+		book.record = {
+			...rest,
+			downtimeSeconds
+		};
+		reporter.emit({
+			kind: "line",
+			text: `nothing served for ${downtimeSeconds} s`
+		});
+	}
+};
+// src/rollout/writer.ts
+const MOST_STALE = 25;
+var Writer = class {
+	#o;
+	#stale = 0;
+	constructor(options) {
+		this.#o = options;
+	}
+	async send(write, text) {
+		try {
+			const object = await this.#perform(write);
+			if (object !== void 0) {
+				this.#o.world.touched(refOf$1(object), this.#o.clock.now());
+				this.#o.world.written.set(keyOf$2(refOf$1(object)), object.metadata.resourceVersion ?? "");
+				this.#o.world.put(object);
+			}
+			this.#stale = 0;
+			this.#o.reporter.emit({
+				kind: "change",
+				text: this.#named(write, text)
+			});
+		} catch (error) {
+			if (!(error instanceof ApiError) || error.kind !== "stale" && error.kind !== "exists") throw error;
+			if (++this.#stale > MOST_STALE) throw error;
+			await this.#refresh(write);
+		}
+	}
+	#named(write, text) {
+		if (write.verb === "delete") return text;
+		const name = nameOf$2(refOf$1(write.object));
+		return text.startsWith("Service/") || name.startsWith("Service/") ? text : `${name}: ${text}`;
+	}
+	async #perform(write) {
+		const { client, world } = this.#o;
+		switch (write.verb) {
+			case "patch": {
+				const test = {
+					op: "test",
+					path: "/metadata/resourceVersion",
+					value: write.object.metadata.resourceVersion ?? ""
+				};
+				return client.patch(refOf$1(write.object), {
+					type: "json",
+					operations: [test, ...write.operations]
+				}, { fieldManager: MOVER$2 });
+			}
+			case "create": return client.create(write.object, { fieldManager: MOVER$2 });
+			case "apply": return this.#o.apply(write.object, write.live);
+			case "delete":
+				await client.delete(write.ref, write.uid === void 0 ? {} : { uid: write.uid });
+				world.drop(write.ref);
+				world.touched(write.ref, this.#o.clock.now());
+				return;
+		}
+	}
+	async #refresh(write) {
+		if (write.verb === "delete") return;
+		const known = this.#o.world.current(write.object);
+		if (known !== void 0 && known.metadata.resourceVersion !== write.object.metadata.resourceVersion) return;
+		const fresh = await this.#o.client.get(refOf$1(write.object));
+		if (fresh !== void 0) this.#o.world.put(fresh);
+	}
+};
+// src/rollout/engine.ts
+const MOVING$1 = [
+	"cancelled",
+	"lost",
+	"abort"
+];
+const WAITING = [...MOVING$1, "promote"];
+const CHECKING = [...MOVING$1, "full"];
+var Engine = class {
+	o;
+	#startedAt;
+	#judge;
+	#teller;
+	routes;
+	trouble;
+	shareSince;
+	#writer;
+	constructor(options) {
+		this.o = options;
+		this.#startedAt = options.clock.now();
+		this.shareSince = this.#startedAt;
+		this.#judge = new Judge(this, this.#startedAt);
+		this.routes = new Routes(options, this.#startedAt);
+		this.#teller = new Teller(this);
+		this.#writer = new Writer(options);
+	}
+	get now() {
+		return this.o.clock.now();
+	}
+	checkpoint(obey = MOVING$1) {
+		const { cancel, lease } = this.o;
+		if (lease.lost.aborted && obey.includes("lost")) throw new Interrupted({ kind: "lost" });
+		if (cancel.aborted && obey.includes("cancelled")) throw new Interrupted({ kind: "cancelled" });
+		for (const command of ["abort", "promote"]) {
+			const request = this.requested(command);
+			const obeyed = obey.includes(command) || request?.full === true && obey.includes("full");
+			if (request !== void 0 && obeyed) throw new Interrupted({
+				kind: command,
+				request
+			});
+		}
+		if (this.trouble !== void 0 && obey.includes("abort")) throw this.trouble;
+	}
+	async whileAllowed(run) {
+		const { cancel, lease, wake } = this.o;
+		const stop = new AbortController();
+		const look = () => {
+			try {
+				this.checkpoint(CHECKING);
+			} catch {
+				stop.abort();
+			}
+		};
+		const leave = wake.listen(look);
+		look();
+		try {
+			const done = await run(AbortSignal.any([
+				cancel,
+				lease.lost,
+				stop.signal
+			]));
+			this.checkpoint(CHECKING);
+			return done;
+		} finally {
+			leave();
+		}
+	}
+	requested(command) {
+		const { rollout } = this.o.book.record;
+		return this.o.lease.requests.find((each) => each.command === command && (each.rollout === void 0 || each.rollout === rollout));
+	}
+	view(workload) {
+		const { book, world, settleMs } = this.o;
+		const { record, payload } = book;
+		const versions = payload.versions[`${workload.namespace}/${workload.name}`];
+		if (versions === void 0) throw new Error(`no versions of ${workload.name} in the payload`);
+		const { namespace, stableName } = workload;
+		const separate = this.#separate(workload);
+		const services = this.#services(workload);
+		const routing = services.some(({ canary }) => canary !== void 0) ? this.routes.routing() : void 0;
+		return {
+			record: workload,
+			versions,
+			rollout: record.rollout,
+			app: record.app,
+			...world.workload({
+				namespace,
+				name: stableName ?? workload.name
+			}),
+			...separate === void 0 ? {} : { separate },
+			services,
+			...routing === void 0 ? {} : { routing },
+			now: this.now,
+			settleMs: Math.max(settleMs, routing?.settleMs ?? 0),
+			capacity: record.capacity,
+			sentence: book.sentence()
+		};
+	}
+	#separate(workload) {
+		const { name, namespace, stableName } = workload;
+		if (stableName === void 0) return void 0;
+		const key = keyOf$2({
+			apiVersion: "apps/v1",
+			kind: "Deployment",
+			name,
+			namespace
+		});
+		const manifest = this.o.book.object(key);
+		if (manifest === void 0) throw new Error(`Deployment/${name} is not in the release`);
+		const color = manifest.metadata.labels?.["color"] ?? "";
+		const existed = this.o.book.payload.before[key] !== void 0;
+		return {
+			...this.o.world.workload(workload),
+			color,
+			manifest,
+			existed
+		};
+	}
+	#services(workload) {
+		const { world, book, rested } = this.o;
+		const routed = book.record.traffic?.services ?? [];
+		return book.record.services.filter((service) => service.workload === workload.name && service.namespace === workload.namespace).map((record) => {
+			const key = keyOf$2({
+				apiVersion: "v1",
+				kind: "Service",
+				name: record.name,
+				namespace: record.namespace
+			});
+			const canary = canaryName(record.name);
+			const ready = world.readyEndpoints(record.namespace, canary);
+			return {
+				...routed.includes(`${record.namespace}/${record.name}`) ? { canary: {
+					live: world.service(record.namespace, canary),
+					ready
+				} } : {},
+				record,
+				live: world.service(record.namespace, record.name),
+				desired: book.object(key),
+				preview: world.service(record.namespace, `${record.name}-preview`),
+				changedAt: world.changedAt.get(key) ?? (rested ? 0 : this.#startedAt)
+			};
+		});
+	}
+	get workloads() {
+		return this.o.book.record.workloads.filter((workload) => workload.mode === "steps");
+	}
+	async mark() {
+		const by = `${this.o.book.sentence()} Taken over by ${this.o.lease.holder} at ${new Date(this.now).toISOString()}.`;
+		for (const workload of this.workloads) {
+			const view = this.view(workload);
+			const { deployment, services, separate } = view;
+			const replicaSet = this.o.book.record.strategy === "blue-green" || view.routing !== void 0 ? sideOf$4(view, "stable").replicaSet : void 0;
+			for (const object of [
+				deployment,
+				separate?.deployment,
+				separate === void 0 ? replicaSet : void 0,
+				...services.flatMap(({ live, canary }) => [live, canary?.live])
+			]) await this.#markOne(object, by);
+		}
+		for (const route of this.routes.live) await this.#markOne(route, by);
+	}
+	async #markOne(object, by) {
+		if (object === void 0) return;
+		const body = { metadata: { annotations: { [SENTENCE]: by } } };
+		const marked = await this.o.client.patch(refOf$1(object), {
+			type: "merge",
+			body
+		}, { fieldManager: MOVER$2 });
+		this.o.world.put(marked);
+	}
+	async reach(goal, limitMs, obey) {
+		let deadline = this.now + limitMs;
+		for (;;) {
+			this.checkpoint(obey);
+			const moves = this.routes.moved(this.workloads.map((workload) => this.#next(workload, goal))).map((move) => this.#possible(move));
+			if (await this.#sendAll(moves)) continue;
+			this.#teller.mix();
+			const waits = this.#waits(moves);
+			const diagnosis = goal.kind === "back" ? this.#judge.look("stable") : await this.#judge.examine("next");
+			if (goal.kind !== "back" && diagnosis.fatal !== void 0) throw await this.#judge.bad(diagnosis.fatal, diagnosis.symptoms);
+			const moved = goal.kind === "back" ? void 0 : movedImage(this);
+			if (moved !== void 0) throw new HeadgateError(moved);
+			if (waits.length === 0) return;
+			deadline = Math.max(deadline, ...waits.map((move) => (move.wakeAt ?? 0) + limitMs));
+			const vain = waits.find((move) => this.now >= (move.giveUpAt ?? Number.POSITIVE_INFINITY));
+			if (vain !== void 0) throw await this.#judge.inVain(vain.text, diagnosis);
+			if (this.now >= deadline) throw await this.#judge.timeout(waits[0]?.text ?? "", limitMs, diagnosis);
+			this.#teller.waiting(waits.map((move) => move.text), diagnosis);
+			const end = Math.min(deadline, ...waits.map((move) => move.giveUpAt ?? deadline));
+			await this.sleep(this.#judge.wakeAt(end, waits, diagnosis));
+		}
+	}
+	async watchFor(goal, ms) {
+		const end = this.now + ms;
+		while (this.now < end) {
+			await this.reach(goal, this.o.book.record.timeoutMs, WAITING);
+			const diagnosis = await this.#judge.examine("next");
+			if (diagnosis.fatal !== void 0) throw await this.#judge.bad(diagnosis.fatal, diagnosis.symptoms);
+			if (this.now >= end) return;
+			this.#teller.waiting(["the wait to end"], diagnosis);
+			await this.sleep(this.#judge.wakeAt(end, [], diagnosis));
+		}
+	}
+	async sleep(at) {
+		const { wake, clock, cancel, lease } = this.o;
+		await wake.until(at, clock, cancel.aborted ? [lease.lost] : [cancel, lease.lost]);
+	}
+	async pause(ms, obey = WAITING) {
+		const end = this.now + ms;
+		for (;;) {
+			this.checkpoint(obey);
+			if (this.now >= end) return;
+			await this.sleep(end);
+		}
+	}
+	#next(workload, goal) {
+		return this.#possible(nextMove(this.o.book.record.strategy, this.view(workload), goal));
+	}
+	#possible(move) {
+		const { rollout } = this.o.book.record;
+		if (move.kind === "refused") {
+			const { code, text: message, object, next } = move;
+			throw new HeadgateError({
+				kind: "failed",
+				code,
+				message,
+				object,
+				next
+			});
+		}
+		if (move.kind !== "drift") return move;
+		throw new HeadgateError({
+			kind: "failed",
+			code: "drift",
+			message: `${nameOf$2(move.object)} is no longer what rollout ${rollout} made of it: ${move.text}`,
+			object: move.object,
+			next: `find who wrote it, stop that, and deploy again`
+		});
+	}
+	#waits(moves) {
+		const { workloads } = this;
+		return moves.flatMap((move, at) => {
+			if (move.kind !== "wait") return [];
+			return [workloads.length < 2 || move.text === "the Deployment controller" ? move : {
+				...move,
+				text: `Deployment/${workloads[at]?.name ?? ""}: ${move.text}`
+			}];
+		});
+	}
+	async #sendAll(moves) {
+		let sent = false;
+		for (const move of moves) {
+			if (move.kind !== "write") continue;
+			await this.send(move.write, move.text);
+			sent = true;
+		}
+		return sent;
+	}
+	async send(write, text) {
+		this.checkpoint(["lost"]);
+		await this.#writer.send(write, text);
+	}
+};
 // src/rollout/compare-monitor.ts
 const OBSERVE_MS = 5e3;
 const TELL_MS = 6e4;
@@ -22692,14 +23276,14 @@ var CompareMonitor = class {
 	check;
 	#engine;
 	#comparison;
-	#stop = new AbortController();
 	#signal;
 	#begun = false;
 	#toldAt = 0;
+	#since;
 	constructor(engine, check, shared, stop) {
 		this.check = check;
 		this.#engine = engine;
-		this.#signal = AbortSignal.any([stop, this.#stop.signal]);
+		this.#signal = stop;
 		const state = engine.o.book.record.analysis?.[check.name];
 		this.#comparison = new Comparison(askerOf(engine, this.#signal), check, shared, state);
 		this.#run();
@@ -22715,8 +23299,8 @@ var CompareMonitor = class {
 			text: `check ${this.check.name}: compares from here on`
 		});
 	}
-	close() {
-		this.#stop.abort();
+	rest() {
+		this.#begun = false;
 	}
 	settled(strict) {
 		return Promise.resolve(this.#comparison.planned(strict));
@@ -22731,7 +23315,8 @@ var CompareMonitor = class {
 				kind: "waiting",
 				text: `check ${this.check.name}: ${verdict.text}`
 			});
-			await this.#engine.pause(Math.min(this.check.intervalMs, end - this.#engine.now));
+			if (this.#engine.requested("promote") !== void 0) return verdict;
+			await this.#engine.pause(Math.min(this.check.intervalMs, end - this.#engine.now), CHECKING);
 		}
 	}
 	async #run() {
@@ -22749,10 +23334,13 @@ var CompareMonitor = class {
 		}
 	}
 	async #round() {
-		const warmAt = this.#engine.shareSince + this.check.warmUpMs;
-		if (!this.#begun || this.#engine.now < warmAt) {
-			if (this.#comparison.isFixed) this.#comparison.rebase();
-			else await this.#comparison.observe();
+		const since = this.#engine.shareSince;
+		const warmAt = since + this.check.warmUpMs;
+		const cold = !this.#begun || this.#engine.now < warmAt;
+		if ((cold || since !== this.#since) && this.#comparison.isFixed) this.#comparison.rebase();
+		this.#since = since;
+		if (cold) {
+			if (!this.#comparison.isFixed) await this.#comparison.observe();
 			return this.#begun ? Math.max(1, Math.min(OBSERVE_MS, warmAt - this.#engine.now)) : OBSERVE_MS;
 		}
 		this.#comparison.fix();
@@ -22797,7 +23385,7 @@ var Monitors = class {
 			if (monitor === void 0) continue;
 			this.#running.set(check.name, {
 				monitor,
-				last: stretch.last
+				...stretch
 			});
 			if (comparison === void 0) this.#engine.o.reporter.emit({
 				kind: "line",
@@ -22813,14 +23401,24 @@ var Monitors = class {
 		});
 		return said;
 	}
+	unasked(index) {
+		return [...this.#running.values()].filter(({ monitor: { check }, first, last }) => last === index && !this.#isAsked(check, first, last)).map(({ monitor }) => ({
+			check: monitor.check,
+			say: () => monitor instanceof CompareMonitor ? monitor.asStep(this.#isLastEnd(monitor.check, index)) : monitor.settled()
+		}));
+	}
+	#isAsked({ name }, first, last) {
+		return this.#steps.slice(first, last + 1).some((step) => isWait(step) || step.kind === "check" && step.names.includes(name));
+	}
 	#isLastEnd(check, index) {
 		const last = stretchOf(check, this.#steps)?.last ?? this.#steps.length - 1;
-		return !this.#steps.some((step, at) => at > index && (step.kind === "wait" && at <= last && check.throughout !== void 0 || step.kind === "check" && step.names.includes(check.name)));
+		return !this.#steps.some((step, at) => at > index && (isWait(step) && at <= last && check.throughout !== void 0 || step.kind === "check" && step.names.includes(check.name)));
 	}
 	over(index) {
 		for (const [name, { monitor, last }] of this.#running) {
 			if (index < last) continue;
-			if (!this.#comparisons.has(name)) monitor.close();
+			if (monitor instanceof CompareMonitor) monitor.rest();
+			else monitor.close();
 			this.#running.delete(name);
 		}
 	}
@@ -22839,6 +23437,9 @@ var Monitors = class {
 		this.#engine.trouble = void 0;
 	}
 };
+function isWait({ kind }) {
+	return kind === "wait";
+}
 function stretchOf({ throughout }, steps) {
 	if (throughout === void 0) return void 0;
 	const texts = steps.map(stepText);
@@ -22886,25 +23487,14 @@ async function withMonitors(engine, monitors, steps, passes) {
 			steps,
 			index
 		};
+		const moves = step.kind === "weight" || step.kind === "mirror" || step.kind === "switch";
+		if (moves) engine.shareSince = Number.POSITIVE_INFINITY;
 		await engine.reach(goal, book.record.timeoutMs);
-		if (step.kind === "weight" || step.kind === "mirror" || step.kind === "switch") engine.shareSince = engine.now;
+		if (moves) engine.shareSince = engine.now;
 		if (!skip.everything) monitors.begin(index);
-		let verdict;
-		try {
-			verdict = await doStep(engine, monitors, step, goal, skip);
-		} catch (error) {
-			const promoted = promotedBy(error);
-			if (promoted === void 0) throw error;
-			verdict = {
-				kind: "pass",
-				text: "passed by a promote of another run"
-			};
-			if (promoted.full === true) skip = {
-				approvedUntil: Number.POSITIVE_INFINITY,
-				everything: true
-			};
-			await engine.o.lease.answer(promoted, `step ${index + 1} is passed`);
-		}
+		const done = await stepVerdict(engine, monitors, step, goal, skip);
+		const { verdict } = done;
+		skip = done.passes;
 		engine.checkpoint();
 		if (verdict.kind === "pass") monitors.over(index);
 		if (verdict.kind === "pause") {
@@ -22967,12 +23557,54 @@ async function withMonitors(engine, monitors, steps, passes) {
 	}
 	return "done";
 }
+async function stepVerdict(engine, monitors, step, goal, passes) {
+	const { index } = goal;
+	try {
+		let verdict = await doStep(engine, monitors, step, goal, passes);
+		if (verdict.kind === "pass" && !passes.everything) verdict = await lastWords(engine, monitors, index, verdict);
+		await answered(engine, step, index, verdict);
+		return {
+			verdict,
+			passes
+		};
+	} catch (error) {
+		const promoted = promotedBy(error);
+		if (promoted === void 0) throw error;
+		await engine.o.lease.answer(promoted, `step ${index + 1} is passed`);
+		const verdict = {
+			kind: "pass",
+			text: "passed by a promote of another run"
+		};
+		if (promoted.full !== true) return {
+			verdict,
+			passes
+		};
+		monitors.close();
+		return {
+			verdict,
+			passes: {
+				approvedUntil: Number.POSITIVE_INFINITY,
+				everything: true
+			}
+		};
+	}
+}
 const APPROVAL = "waits for an approval";
 function asksNext(engine, steps, next, passes) {
 	return steps[next]?.kind === "approve" && next >= passes.approvedUntil && engine.requested("promote") === void 0;
 }
 function promotedBy(error) {
 	return error instanceof Interrupted && error.interruption.kind === "promote" ? error.interruption.request : void 0;
+}
+const HEEDING = [
+	"check",
+	"warm-up",
+	"wait"
+];
+async function answered(engine, { kind }, index, verdict) {
+	const promote = engine.requested("promote");
+	if (promote === void 0 || verdict.kind !== "pass" || !HEEDING.includes(kind)) return;
+	await engine.o.lease.answer(promote, `step ${index + 1} is passed`);
 }
 async function doStep(engine, monitors, step, goal, passes) {
 	const approved = goal.index < passes.approvedUntil;
@@ -23023,7 +23655,7 @@ async function doStep(engine, monitors, step, goal, passes) {
 async function warmedUp(engine, approved) {
 	const { warmUp: spec } = engine.o.book.record;
 	if (spec === void 0) throw new Error("the record does not say how to warm up");
-	const run = () => warmUp(askerOf(engine), spec);
+	const run = () => engine.whileAllowed((stop) => warmUp(askerOf(engine, stop), spec));
 	return decided$3(engine, {
 		what: "warm-up",
 		onInconclusive: spec.onInconclusive
@@ -23047,9 +23679,20 @@ async function settled(engine, monitors, index, extend) {
 		text: texts.join("; ")
 	};
 }
+async function lastWords(engine, monitors, index, verdict) {
+	const texts = [verdict.text];
+	for (const { check, say } of monitors.unasked(index)) {
+		const said = await decided$3(engine, askedBy(check), await say(), false, say);
+		if (said.kind === "pause") return said;
+		texts.push(`${check.name}: ${said.text}`);
+	}
+	return {
+		kind: "pass",
+		text: texts.join("; ")
+	};
+}
 async function checks(engine, monitors, names, index, approved) {
 	const texts = [];
-	const asker = askerOf(engine);
 	for (const name of names) {
 		const check = engine.o.book.record.checks[name];
 		if (check === void 0) throw new HeadgateError({
@@ -23057,9 +23700,8 @@ async function checks(engine, monitors, names, index, approved) {
 			code: "check-unknown",
 			message: `check ${name} is not in the record`
 		});
-		const run = () => check.kind === "compare" ? monitors.compared(check, index) : runCheck(asker, check);
+		const run = () => check.kind === "compare" ? monitors.compared(check, index) : engine.whileAllowed((stop) => runCheck(askerOf(engine, stop), check));
 		const verdict = await run();
-		engine.checkpoint();
 		const said = await decided$3(engine, askedBy(check), verdict, approved, run);
 		if (said.kind === "pause") return said;
 		texts.push(said.text);
@@ -23087,7 +23729,7 @@ async function decided$3(engine, asked, verdict, approved, again) {
 		text: verdict.text
 	};
 	if (verdict.kind === "fail") throw new HeadgateError(checkFailure(what, verdict));
-	if (approved) return {
+	if (approved || engine.requested("promote") !== void 0) return {
 		kind: "pass",
 		text: `${verdict.text}; a person said go on`
 	};
@@ -23798,7 +24440,7 @@ const SERVER_METADATA = [
 	"selfLink"
 ];
 const LAST_APPLIED$1 = "kubectl.kubernetes.io/last-applied-configuration";
-const CONTROLLER$1 = "deployment.kubernetes.io/";
+const CONTROLLER = "deployment.kubernetes.io/";
 const LIST_KEYS = [
 	"name",
 	"mountPath",
@@ -23812,7 +24454,7 @@ const LIST_KEYS = [
 function content(object) {
 	const { metadata, status: _, ...rest } = object;
 	const kept = Object.entries(metadata).filter(([key]) => !SERVER_METADATA.includes(key));
-	const annotations = Object.entries(metadata.annotations ?? {}).filter(([key]) => key !== LAST_APPLIED$1 && !key.startsWith(CONTROLLER$1));
+	const annotations = Object.entries(metadata.annotations ?? {}).filter(([key]) => key !== LAST_APPLIED$1 && !key.startsWith(CONTROLLER));
 	const meta = Object.fromEntries(kept);
 	delete meta["annotations"];
 	if (annotations.length > 0) meta["annotations"] = Object.fromEntries(annotations);
@@ -25193,516 +25835,20 @@ function answerOf(lease, request) {
 	const answer = JSON.parse(text);
 	return answer.to === request.by && answer.at === request.at ? answer : void 0;
 }
-// src/rollout/judge.ts
-const CLOCKS_DIFFER = 1e4;
-var Judge = class {
-	#engine;
-	#since;
-	#doctor;
-	constructor(engine, since) {
-		this.#engine = engine;
-		this.#since = since - CLOCKS_DIFFER;
-		this.#doctor = new Doctor(engine.o, engine.o.wake.notify);
-	}
-	look(which) {
-		return together$1(this.#patients(which).map((patient) => this.#doctor.look(patient)));
-	}
-	async examine(which) {
-		const all = [];
-		for (const patient of this.#patients(which)) all.push(await this.#doctor.examine(patient));
-		return together$1(all);
-	}
-	#patients(which) {
-		return this.#engine.workloads.map((workload) => {
-			const view = this.#engine.view(workload);
-			const { pods, replicaSet, hash } = sideOf$4(view, which);
-			const { deployment, ended = [] } = which === "next" && view.separate !== void 0 ? view.separate : view;
-			const evicted = ended.filter((pod) => hash !== void 0 && hashOf$1(pod) === hash);
-			const draining = [...view.pods, ...view.separate?.pods ?? []].some(isTerminating);
-			return {
-				pods: [...pods, ...evicted],
-				replicaSet,
-				deployment,
-				draining
-			};
-		});
-	}
-	wakeAt(deadline, waits, diagnosis) {
-		const { now, workloads } = this.#engine;
-		const moments = [...waits.map((move) => move.wakeAt ?? deadline), diagnosis.nextCheckAt ?? deadline];
-		for (const workload of workloads) {
-			const { pods, versions, separate } = this.#engine.view(workload);
-			for (const pod of [...pods, ...separate?.pods ?? []]) for (const { minReadySeconds } of [versions.nextFields, versions.stableFields]) moments.push(servingAt(pod, minReadySeconds) ?? deadline);
-		}
-		return Math.min(...moments.filter((at) => at > now), deadline);
-	}
-	async bad(symptom, all) {
-		const others = all.filter(({ key }) => key !== symptom.key);
-		return new HeadgateError(await gatherEvidence(this.#engine.o.client, symptom, this.#since, others));
-	}
-	timeout(what, limitMs, diagnosis) {
-		return this.#late(`timed out after ${Math.round(limitMs / 1e3)}s waiting for ${what}`, diagnosis);
-	}
-	inVain(what, diagnosis) {
-		return this.#late(`waited in vain for ${what}`, diagnosis);
-	}
-	async #late(message, { symptoms }) {
-		const [worst, ...others] = symptoms;
-		const known = worst === void 0 ? void 0 : await gatherEvidence(this.#engine.o.client, worst, this.#since, others);
-		return new HeadgateError({
-			kind: "timeout",
-			code: "timeout",
-			message: known === void 0 ? message : `${message}: ${known.message}`,
-			...known?.object === void 0 ? {} : { object: known.object },
-			...known?.evidence === void 0 ? {} : { evidence: known.evidence },
-			next: known?.next ?? "look at the pods and their events, or raise the input timeout if the release just needs longer"
-		});
-	}
-};
-// src/rollout/routes.ts
-var Routes = class {
-	#o;
-	#clock;
-	constructor(options, startedAt) {
-		this.#o = options;
-		this.#clock = new RouteClock(options.rested ? 0 : startedAt);
-		if (this.#drifts().length > 0) this.#clock = new RouteClock(startedAt);
-	}
-	get #traffic() {
-		const { record, payload } = this.#o.book;
-		return trafficOf$3(record, payload);
-	}
-	routing() {
-		const { book, world, clock } = this.#o;
-		const traffic = this.#traffic;
-		return traffic === void 0 ? void 0 : routingOf(traffic, book.record, world, this.#clock, clock.now());
-	}
-	get live() {
-		return (this.#traffic === void 0 ? [] : routeObjects(this.#traffic)).flatMap((object) => this.#o.world.object(refOf$1(object)) ?? []);
-	}
-	get gone() {
-		return [...(this.#traffic?.before ?? new Map()).values()].map(refOf$1).flatMap((ref) => this.#o.world.object(ref) === void 0 ? [nameOf$2(ref)] : []);
-	}
-	before(key) {
-		return this.#traffic?.before.get(key);
-	}
-	moved(moves) {
-		const asked = moves.find((move) => move.kind === "route");
-		const routing = this.routing();
-		if (asked === void 0 || routing === void 0) return moves;
-		const move = moves.every(({ kind }) => kind === "route" || kind === "done") ? routeMove(this.#asked(routing), asked.to) ?? done : wait("the other workloads");
-		return moves.map((each) => each === asked ? move : each.kind === "route" ? done : each);
-	}
-	#asked(routing) {
-		const { book, clock } = this.#o;
-		const { rollout, app } = book.record;
-		return {
-			routing,
-			rollout,
-			app,
-			sentence: book.sentence(),
-			now: clock.now()
-		};
-	}
-	drift() {
-		const drifts = this.#drifts();
-		if (this.routing()?.onDrift === "stop") return drifts[0];
-		const isRoute = (ref) => this.before(keyOf$2(ref)) !== void 0;
-		return drifts.find(({ object }) => isRoute(object) && this.#o.world.object(object) === void 0);
-	}
-	#drifts() {
-		const { record } = this.#o.book;
-		const routing = this.routing();
-		const share = shareAt(record.plan, Math.min(record.step, record.plan.length - 1));
-		return routing?.begun !== true || share === void 0 ? [] : routeDrifts(this.#asked(routing), share);
-	}
-};
-// src/rollout/teller.ts
-const CONTROLLER = "the Deployment controller";
-var Teller = class {
-	#engine;
-	#waiting = "";
-	#mix = "";
-	constructor(engine) {
-		this.#engine = engine;
-	}
-	waiting(texts, { symptoms }) {
-		const [worst] = symptoms;
-		const others = texts.filter((text) => text !== CONTROLLER);
-		const text = others.length === 0 ? CONTROLLER : [...new Set(others)].join("; ");
-		if (text === "the Deployment controller" && worst === void 0) return;
-		const line = worst === void 0 ? text : `${text} (${worst.sentence})`;
-		if (line === this.#waiting) return;
-		this.#waiting = line;
-		this.#engine.o.reporter.emit({
-			kind: "waiting",
-			text: line
-		});
-	}
-	mix() {
-		const { workloads, now, o } = this.#engine;
-		const sum = {
-			stable: 0,
-			canary: 0
-		};
-		const [first] = workloads;
-		if (first === void 0) return;
-		for (const workload of workloads) {
-			const view = this.#engine.view(workload);
-			sum.stable += sideOf$4(view, "stable").serving;
-			sum.canary += sideOf$4(view, "next").serving;
-		}
-		this.#downtime(sum.stable + sum.canary);
-		const text = `${sum.stable}/${sum.canary}`;
-		if (text === this.#mix) return;
-		this.#mix = text;
-		const stable = {
-			version: first.stableVersion,
-			pods: sum.stable
-		};
-		const canary = {
-			version: first.newVersion,
-			pods: sum.canary
-		};
-		o.reporter.emit({
-			kind: "mix",
-			mix: {
-				at: now,
-				stable,
-				canary
-			}
-		});
-	}
-	#downtime(serving) {
-		const { now, o } = this.#engine;
-		const { book, reporter } = o;
-		const { record } = book;
-		if (record.strategy !== "recreate") return;
-		if (serving === 0 && record.downSince === void 0) book.record = {
-			...record,
-			downSince: new Date(now).toISOString()
-		};
-		if (serving === 0 || record.downSince === void 0) return;
-		const { downSince, ...rest } = record;
-		const downtimeSeconds = Math.round((now - Date.parse(downSince)) / 100) / 10;
-		book.record = {
-			...rest,
-			downtimeSeconds
-		};
-		reporter.emit({
-			kind: "line",
-			text: `nothing served for ${downtimeSeconds} s`
-		});
-	}
-};
-// src/rollout/writer.ts
-const MOST_STALE = 25;
-var Writer = class {
-	#o;
-	#stale = 0;
-	constructor(options) {
-		this.#o = options;
-	}
-	async send(write, text) {
-		try {
-			const object = await this.#perform(write);
-			if (object !== void 0) {
-				this.#o.world.touched(refOf$1(object), this.#o.clock.now());
-				this.#o.world.written.set(keyOf$2(refOf$1(object)), object.metadata.resourceVersion ?? "");
-				this.#o.world.put(object);
-			}
-			this.#stale = 0;
-			this.#o.reporter.emit({
-				kind: "change",
-				text: this.#named(write, text)
-			});
-		} catch (error) {
-			if (!(error instanceof ApiError) || error.kind !== "stale" && error.kind !== "exists") throw error;
-			if (++this.#stale > MOST_STALE) throw error;
-			await this.#refresh(write);
-		}
-	}
-	#named(write, text) {
-		if (write.verb === "delete") return text;
-		const name = nameOf$2(refOf$1(write.object));
-		return text.startsWith("Service/") || name.startsWith("Service/") ? text : `${name}: ${text}`;
-	}
-	async #perform(write) {
-		const { client, world } = this.#o;
-		switch (write.verb) {
-			case "patch": {
-				const test = {
-					op: "test",
-					path: "/metadata/resourceVersion",
-					value: write.object.metadata.resourceVersion ?? ""
-				};
-				return client.patch(refOf$1(write.object), {
-					type: "json",
-					operations: [test, ...write.operations]
-				}, { fieldManager: MOVER$2 });
-			}
-			case "create": return client.create(write.object, { fieldManager: MOVER$2 });
-			case "apply": return this.#o.apply(write.object, write.live);
-			case "delete":
-				await client.delete(write.ref, write.uid === void 0 ? {} : { uid: write.uid });
-				world.drop(write.ref);
-				world.touched(write.ref, this.#o.clock.now());
-				return;
-		}
-	}
-	async #refresh(write) {
-		if (write.verb === "delete") return;
-		const known = this.#o.world.current(write.object);
-		if (known !== void 0 && known.metadata.resourceVersion !== write.object.metadata.resourceVersion) return;
-		const fresh = await this.#o.client.get(refOf$1(write.object));
-		if (fresh !== void 0) this.#o.world.put(fresh);
-	}
-};
-// src/rollout/engine.ts
-const MOVING$1 = [
-	"cancelled",
-	"lost",
-	"abort"
-];
-const WAITING = [...MOVING$1, "promote"];
-var Engine = class {
-	o;
-	#startedAt;
-	#judge;
-	#teller;
-	routes;
-	trouble;
-	shareSince;
-	#writer;
-	constructor(options) {
-		this.o = options;
-		this.#startedAt = options.clock.now();
-		this.shareSince = this.#startedAt;
-		this.#judge = new Judge(this, this.#startedAt);
-		this.routes = new Routes(options, this.#startedAt);
-		this.#teller = new Teller(this);
-		this.#writer = new Writer(options);
-	}
-	get now() {
-		return this.o.clock.now();
-	}
-	checkpoint(obey = MOVING$1) {
-		const { cancel, lease } = this.o;
-		if (lease.lost.aborted && obey.includes("lost")) throw new Interrupted({ kind: "lost" });
-		if (cancel.aborted && obey.includes("cancelled")) throw new Interrupted({ kind: "cancelled" });
-		for (const command of ["abort", "promote"]) {
-			const request = this.requested(command);
-			if (request !== void 0 && obey.includes(command)) throw new Interrupted({
-				kind: command,
-				request
-			});
-		}
-		if (this.trouble !== void 0 && obey.includes("abort")) throw this.trouble;
-	}
-	requested(command) {
-		const { rollout } = this.o.book.record;
-		return this.o.lease.requests.find((each) => each.command === command && (each.rollout === void 0 || each.rollout === rollout));
-	}
-	view(workload) {
-		const { book, world, settleMs } = this.o;
-		const { record, payload } = book;
-		const versions = payload.versions[`${workload.namespace}/${workload.name}`];
-		if (versions === void 0) throw new Error(`no versions of ${workload.name} in the payload`);
-		const { namespace, stableName } = workload;
-		const separate = this.#separate(workload);
-		const services = this.#services(workload);
-		const routing = services.some(({ canary }) => canary !== void 0) ? this.routes.routing() : void 0;
-		return {
-			record: workload,
-			versions,
-			rollout: record.rollout,
-			app: record.app,
-			...world.workload({
-				namespace,
-				name: stableName ?? workload.name
-			}),
-			...separate === void 0 ? {} : { separate },
-			services,
-			...routing === void 0 ? {} : { routing },
-			now: this.now,
-			settleMs: Math.max(settleMs, routing?.settleMs ?? 0),
-			capacity: record.capacity,
-			sentence: book.sentence()
-		};
-	}
-	#separate(workload) {
-		const { name, namespace, stableName } = workload;
-		if (stableName === void 0) return void 0;
-		const key = keyOf$2({
-			apiVersion: "apps/v1",
-			kind: "Deployment",
-			name,
-			namespace
-		});
-		const manifest = this.o.book.object(key);
-		if (manifest === void 0) throw new Error(`Deployment/${name} is not in the release`);
-		const color = manifest.metadata.labels?.["color"] ?? "";
-		const existed = this.o.book.payload.before[key] !== void 0;
-		return {
-			...this.o.world.workload(workload),
-			color,
-			manifest,
-			existed
-		};
-	}
-	#services(workload) {
-		const { world, book, rested } = this.o;
-		const routed = book.record.traffic?.services ?? [];
-		return book.record.services.filter((service) => service.workload === workload.name && service.namespace === workload.namespace).map((record) => {
-			const key = keyOf$2({
-				apiVersion: "v1",
-				kind: "Service",
-				name: record.name,
-				namespace: record.namespace
-			});
-			const canary = canaryName(record.name);
-			const ready = world.readyEndpoints(record.namespace, canary);
-			return {
-				...routed.includes(`${record.namespace}/${record.name}`) ? { canary: {
-					live: world.service(record.namespace, canary),
-					ready
-				} } : {},
-				record,
-				live: world.service(record.namespace, record.name),
-				desired: book.object(key),
-				preview: world.service(record.namespace, `${record.name}-preview`),
-				changedAt: world.changedAt.get(key) ?? (rested ? 0 : this.#startedAt)
-			};
-		});
-	}
-	get workloads() {
-		return this.o.book.record.workloads.filter((workload) => workload.mode === "steps");
-	}
-	async mark() {
-		const by = `${this.o.book.sentence()} Taken over by ${this.o.lease.holder} at ${new Date(this.now).toISOString()}.`;
-		for (const workload of this.workloads) {
-			const view = this.view(workload);
-			const { deployment, services, separate } = view;
-			const replicaSet = this.o.book.record.strategy === "blue-green" || view.routing !== void 0 ? sideOf$4(view, "stable").replicaSet : void 0;
-			for (const object of [
-				deployment,
-				separate?.deployment,
-				separate === void 0 ? replicaSet : void 0,
-				...services.flatMap(({ live, canary }) => [live, canary?.live])
-			]) await this.#markOne(object, by);
-		}
-		for (const route of this.routes.live) await this.#markOne(route, by);
-	}
-	async #markOne(object, by) {
-		if (object === void 0) return;
-		const body = { metadata: { annotations: { [SENTENCE]: by } } };
-		const marked = await this.o.client.patch(refOf$1(object), {
-			type: "merge",
-			body
-		}, { fieldManager: MOVER$2 });
-		this.o.world.put(marked);
-	}
-	async reach(goal, limitMs, obey) {
-		let deadline = this.now + limitMs;
-		for (;;) {
-			this.checkpoint(obey);
-			const moves = this.routes.moved(this.workloads.map((workload) => this.#next(workload, goal))).map((move) => this.#possible(move));
-			if (await this.#sendAll(moves)) continue;
-			this.#teller.mix();
-			const waits = this.#waits(moves);
-			const diagnosis = goal.kind === "back" ? this.#judge.look("stable") : await this.#judge.examine("next");
-			if (goal.kind !== "back" && diagnosis.fatal !== void 0) throw await this.#judge.bad(diagnosis.fatal, diagnosis.symptoms);
-			const moved = goal.kind === "back" ? void 0 : movedImage(this);
-			if (moved !== void 0) throw new HeadgateError(moved);
-			if (waits.length === 0) return;
-			deadline = Math.max(deadline, ...waits.map((move) => (move.wakeAt ?? 0) + limitMs));
-			const vain = waits.find((move) => this.now >= (move.giveUpAt ?? Number.POSITIVE_INFINITY));
-			if (vain !== void 0) throw await this.#judge.inVain(vain.text, diagnosis);
-			if (this.now >= deadline) throw await this.#judge.timeout(waits[0]?.text ?? "", limitMs, diagnosis);
-			this.#teller.waiting(waits.map((move) => move.text), diagnosis);
-			const end = Math.min(deadline, ...waits.map((move) => move.giveUpAt ?? deadline));
-			await this.sleep(this.#judge.wakeAt(end, waits, diagnosis));
-		}
-	}
-	async watchFor(goal, ms) {
-		const end = this.now + ms;
-		while (this.now < end) {
-			await this.reach(goal, this.o.book.record.timeoutMs, WAITING);
-			const diagnosis = await this.#judge.examine("next");
-			if (diagnosis.fatal !== void 0) throw await this.#judge.bad(diagnosis.fatal, diagnosis.symptoms);
-			if (this.now >= end) return;
-			this.#teller.waiting(["the wait to end"], diagnosis);
-			await this.sleep(this.#judge.wakeAt(end, [], diagnosis));
-		}
-	}
-	async sleep(at) {
-		const { wake, clock, cancel, lease } = this.o;
-		await wake.until(at, clock, cancel.aborted ? [lease.lost] : [cancel, lease.lost]);
-	}
-	async pause(ms, obey = WAITING) {
-		const end = this.now + ms;
-		for (;;) {
-			this.checkpoint(obey);
-			if (this.now >= end) return;
-			await this.sleep(end);
-		}
-	}
-	#next(workload, goal) {
-		return this.#possible(nextMove(this.o.book.record.strategy, this.view(workload), goal));
-	}
-	#possible(move) {
-		const { rollout } = this.o.book.record;
-		if (move.kind === "refused") {
-			const { code, text: message, object, next } = move;
-			throw new HeadgateError({
-				kind: "failed",
-				code,
-				message,
-				object,
-				next
-			});
-		}
-		if (move.kind !== "drift") return move;
-		throw new HeadgateError({
-			kind: "failed",
-			code: "drift",
-			message: `${nameOf$2(move.object)} is no longer what rollout ${rollout} made of it: ${move.text}`,
-			object: move.object,
-			next: `find who wrote it, stop that, and deploy again`
-		});
-	}
-	#waits(moves) {
-		const { workloads } = this;
-		return moves.flatMap((move, at) => {
-			if (move.kind !== "wait") return [];
-			return [workloads.length < 2 || move.text === "the Deployment controller" ? move : {
-				...move,
-				text: `Deployment/${workloads[at]?.name ?? ""}: ${move.text}`
-			}];
-		});
-	}
-	async #sendAll(moves) {
-		let sent = false;
-		for (const move of moves) {
-			if (move.kind !== "write") continue;
-			await this.send(move.write, move.text);
-			sent = true;
-		}
-		return sent;
-	}
-	async send(write, text) {
-		this.checkpoint(["lost"]);
-		await this.#writer.send(write, text);
-	}
-};
 // src/rollout/wake.ts
 var Wake = class {
 	#pending = false;
 	#wake;
+	#listeners = new Set();
 	notify = () => {
 		this.#pending = true;
 		this.#wake?.();
+		for (const listener of this.#listeners) listener();
 	};
+	listen(listener) {
+		this.#listeners.add(listener);
+		return () => this.#listeners.delete(listener);
+	}
 	async until(at, clock, signals) {
 		if (this.#pending || signals.some((signal) => signal.aborted)) {
 			this.#pending = false;

@@ -38,7 +38,9 @@ export interface CommandRequest {
 
 /** How a process ended; `late`: it was ended for taking too long. */
 export interface CommandEnd {
-  exitCode: number
+  /** null: a signal ended it */
+  exitCode: number | null
+  killedBy?: string
   late: boolean
   /** what it printed last, on both channels */
   lines: string[]
@@ -77,8 +79,10 @@ export interface CheckedWorkload {
 /** All that a check may ask of the world. */
 export interface Asker {
   now(): number
-  /** until then, or until the run has to stop; throws when it has to */
+  /** until then, or until `signal` */
   sleep(ms: number): Promise<void>
+  /** a person has said go on: what has not failed so far need not wait for more */
+  hurried(): boolean
   proxy: Client['proxy']
   fetchUrl: FetchUrl
   /** puts environment variables in for `${NAME}` */
@@ -95,6 +99,6 @@ export interface Asker {
   rollout: number
   /** ms since 1970 when the share of the new version last changed */
   sinceShare(): number
-  /** aborted when the run stops */
+  /** aborted when nobody waits for the answer any more */
   signal: AbortSignal
 }

@@ -12,7 +12,7 @@ const NOT_RUN = [126, 127]
 export async function measureCommand(asker: Asker, check: CommandCheck): Promise<CheckVerdict> {
   const { run, timeoutMs } = check
   try {
-    const { exitCode, late, lines } = await asker.runCommand({
+    const { exitCode, killedBy, late, lines } = await asker.runCommand({
       run,
       env: environmentOf(asker),
       timeoutMs,
@@ -24,6 +24,9 @@ export async function measureCommand(asker: Asker, check: CommandCheck): Promise
         text: `it did not end within ${Math.round(timeoutMs / 1_000)} s and was ended`,
         lines,
       }
+    // Out of memory on the runner, or ended with the run: it has not said anything.
+    if (exitCode === null)
+      return { kind: 'inconclusive', text: `it was ended by ${killedBy ?? 'a signal'}, not by itself`, lines }
     if (exitCode === 0) return { kind: 'pass', text: 'it ended with 0', lines }
     if (exitCode === CANNOT_TELL)
       return { kind: 'inconclusive', text: `it ended with ${CANNOT_TELL}: it cannot tell`, lines }

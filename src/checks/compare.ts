@@ -1,9 +1,9 @@
 import { percentText, rateOf, sumCounts, type Counts, NOTHING } from '../analysis/counts.ts'
-import { type Arm, differenceOf, oddityText, type Reading } from '../analysis/counters.ts'
+import { type Arm, type Difference, differenceOf, oddityText, type Reading } from '../analysis/counters.ts'
 import { dispersionOf, type PodCounts } from '../analysis/dispersion.ts'
 import { passes } from '../analysis/passes.ts'
 import { addStratum, type Evidence, logNeeded, noEvidence, type Rule, verdictOf } from '../analysis/sequential.ts'
-import type { Asker } from './asker.ts'
+import type { Asker, CheckedWorkload } from './asker.ts'
 import { type CountersRead, readCounters } from './counters-source.ts'
 import type { CompareCheck } from './spec.ts'
 import type { CheckVerdict } from './verdict.ts'
@@ -40,8 +40,10 @@ export class Comparison {
   #state: CompareState | undefined
   #aboveSeconds: number | undefined
   #before: CountersRead | undefined
-  readonly #quiet: Record<Metric, PodCounts[][]> = { errors: [], slow: [] }
-  #step: Record<Metric, { canary: Counts; stable: Counts }> = freshStep()
+  /** what the old version's pods answered before anything was compared, by workload */
+  readonly #quiet: Record<Metric, Map<string, PodCounts[][]>> = { errors: new Map(), slow: new Map() }
+  /** what came since the share last changed, by workload */
+  #step: Record<Metric, Map<string, Sides>> = freshStep()
   #unknown = 'nothing has been read yet'
   readonly #odd: string[] = []
 
@@ -70,10 +72,11 @@ export class Comparison {
     const before = this.#before
     this.#before = read
     if (before === undefined) return
-    for (const metric of metricsOf(this.check)) {
-      const difference = differenceBetween(before, read, metric, armsOf(this.#asker))
-      if (difference !== undefined) this.#quiet[metric].push(difference.pods.stable)
-    }
+    for (const metric of metricsOf(this.check))
+      for (const { workload, pods } of this.#differences(before, read, metric)) {
+        const intervals = this.#quiet[metric].get(workload) ?? []
+        this.#quiet[metric].set(workload, [...intervals, pods.stable])
+      }
   }
 
   /** Ends observing. */
@@ -81,7 +84,8 @@ export class Comparison {
     if (this.#state !== undefined) return
     const metrics: CompareState['metrics'] = {}
     for (const metric of metricsOf(this.check)) {
-      const dispersion = dispersionOf(this.#quiet[metric]).phi
+      // Workloads differ without being uneven: each by itself, and the most uneven one counts for all.
+      const dispersion = Math.max(1, ...[...this.#quiet[metric].values()].map((quiet) => dispersionOf(quiet).phi))
       metrics[metric] = { dispersion, evidence: noEvidence(this.#rule(metric, dispersion)) }
     }
     this.#state = { metrics, ...(this.#aboveSeconds === undefined ? {} : { aboveSeconds: this.#aboveSeconds }) }
@@ -103,20 +107,29 @@ export class Comparison {
     const before = this.#before
     this.#before = read
     if (before === undefined) return { kind: 'inconclusive', text: 'the first reading', lines: [] }
-    for (const metric of metricsOf(this.check)) this.#add(before, read, metric, state)
+    for (const metric of metricsOf(this.check))
+      for (const difference of this.#differences(before, read, metric)) this.#add(metric, difference)
     return this.#failure() ?? { kind: 'pass', text: this.#figures(), lines: this.#lines() }
   }
 
-  #add(before: CountersRead, read: CountersRead, metric: Metric, state: CompareState): void {
-    const known = state.metrics[metric]
-    const difference = differenceBetween(before, read, metric, armsOf(this.#asker))
-    if (known === undefined || difference === undefined) return
-    const { canary, stable } = difference
+  /** A stratum of its own for each workload: shares and usual rates differ between them, which would pass for a difference. */
+  #add(metric: Metric, { workload, canary, stable, odd }: WorkloadDifference): void {
+    const known = this.#state?.metrics[metric]
+    if (known === undefined) return
     const evidence = addStratum(known.evidence, { canary, stable }, this.#rule(metric, known.dispersion))
-    this.#state = { ...state, metrics: { ...this.#state?.metrics, [metric]: { ...known, evidence } } }
-    const step = this.#step[metric]
-    this.#step[metric] = { canary: sumCounts(step.canary, canary), stable: sumCounts(step.stable, stable) }
-    for (const odd of difference.odd) this.#note(oddityText(odd))
+    this.#state = { ...this.#state, metrics: { ...this.#state?.metrics, [metric]: { ...known, evidence } } }
+    const step = this.#step[metric].get(workload) ?? { canary: NOTHING, stable: NOTHING }
+    this.#step[metric].set(workload, sumSides(step, { canary, stable }))
+    for (const each of odd) this.#note(oddityText(each))
+  }
+
+  #differences(before: CountersRead, after: CountersRead, metric: Metric): WorkloadDifference[] {
+    const [from, to]: (Reading | undefined)[] = [before.metrics[metric], after.metrics[metric]]
+    if (from === undefined || to === undefined) return []
+    return this.#asker.workloads().map((workload) => ({
+      workload: `${workload.namespace}/${workload.name}`,
+      ...differenceOf(from, to, armsOf(workload)),
+    }))
   }
 
   #note(text: string): void {
@@ -163,7 +176,8 @@ export class Comparison {
 
   /** Whether there is enough to go on. Where nobody is on the old version any more, what was compared before must do. */
   #enough(metric: Metric, known: MetricState | undefined, strict: boolean): { passed: boolean; text: string } {
-    const step = this.#step[metric]
+    const steps = [...this.#step[metric].values()]
+    const step = steps.reduce(sumSides, { canary: NOTHING, stable: NOTHING })
     const evidence = known?.evidence ?? step
     if (step.canary.total === 0) {
       const why = this.#unknown === '' ? 'no request came to the new version' : this.#unknown
@@ -171,9 +185,12 @@ export class Comparison {
     }
     if (evidence.stable.total === 0 && this.check.most === undefined)
       return { passed: false, text: 'too few to judge, no request came to the old version to compare with' }
-    const controlled = strict && step.stable.total > 0
-    const margin = controlled && this.check.strict ? { margin: MARGINS[metric] } : {}
-    return passes(controlled ? step : evidence, { least: this.check.atLeast, ...margin })
+    if (!strict || step.stable.total === 0) return passes(evidence, { least: this.check.atLeast })
+    const all = passes(step, { least: this.check.atLeast })
+    if (!all.passed || !this.check.strict) return all
+    const asked = steps.filter(({ canary, stable }) => canary.total + stable.total > 0)
+    const shown = asked.map((each) => passes(each, { least: 1, margin: MARGINS[metric] }))
+    return shown.find(({ passed }) => !passed) ?? { passed: true, text: shown.map(({ text }) => text).join('; ') }
   }
 
   #figures(): string {
@@ -239,32 +256,30 @@ export function ruleOf(
   }
 }
 
-function freshStep(): Record<Metric, { canary: Counts; stable: Counts }> {
-  return { errors: { canary: NOTHING, stable: NOTHING }, slow: { canary: NOTHING, stable: NOTHING } }
+interface Sides {
+  canary: Counts
+  stable: Counts
+}
+
+type WorkloadDifference = Difference & { workload: string }
+
+function freshStep(): Record<Metric, Map<string, Sides>> {
+  return { errors: new Map(), slow: new Map() }
+}
+
+function sumSides(a: Sides, b: Sides): Sides {
+  return { canary: sumCounts(a.canary, b.canary), stable: sumCounts(a.stable, b.stable) }
 }
 
 export function metricsOf({ errors, slow }: Pick<CompareCheck, 'errors' | 'slow'>): Metric[] {
   return [...(errors === undefined ? [] : ['errors' as const]), ...(slow === undefined ? [] : ['slow' as const])]
 }
 
-function differenceBetween(
-  before: CountersRead,
-  after: CountersRead,
-  metric: Metric,
-  armOf: (pod: string) => Arm | undefined,
-): ReturnType<typeof differenceOf> | undefined {
-  const [from, to]: (Reading | undefined)[] = [before.metrics[metric], after.metrics[metric]]
-  return from === undefined || to === undefined ? undefined : differenceOf(from, to, armOf)
-}
-
 /** By the names of the pods that there are now; one that has gone meanwhile answers for nobody. */
-function armsOf(asker: Asker): (pod: string) => Arm | undefined {
-  const workloads = asker.workloads()
+function armsOf({ stable, canary }: CheckedWorkload): (pod: string) => Arm | undefined {
   const arms = new Map<string, Arm>()
-  for (const { stable, canary } of workloads) {
-    for (const { metadata } of stable.pods) arms.set(metadata.name ?? '', 'stable')
-    for (const { metadata } of canary.pods) arms.set(metadata.name ?? '', 'canary')
-  }
+  for (const { metadata } of stable.pods) arms.set(metadata.name ?? '', 'stable')
+  for (const { metadata } of canary.pods) arms.set(metadata.name ?? '', 'canary')
   return (pod) => arms.get(pod)
 }
 

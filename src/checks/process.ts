@@ -5,6 +5,8 @@ const KEPT_LINES = 20
 const LINE_LENGTH = 500
 /** From a polite end to a hard one. */
 const GRACE_MS = 5_000
+/** For what is still in the pipe when the shell has ended: a child in a session of its own may hold it open for ever. */
+const DRAIN_MS = 500
 
 /**
  * Runs a command in the runner's shell, in a process group of its own, so that what it started ends with it. Keeps the last
@@ -38,10 +40,17 @@ export function processRunner(
       child.stdout.on('data', (data: Buffer) => output.add(data.toString('utf8')))
       child.stderr.on('data', (data: Buffer) => output.add(data.toString('utf8')))
       child.on('error', reject)
-      child.on('close', (code) => {
+      child.on('exit', (exitCode, killedBy) => {
         clearTimeout(timer)
         signal.removeEventListener('abort', end)
-        resolve({ exitCode: code ?? 1, late, lines: output.lines() })
+        const done = (): void => {
+          clearTimeout(drained)
+          child.stdout.destroy()
+          child.stderr.destroy()
+          resolve({ exitCode, ...(killedBy === null ? {} : { killedBy }), late, lines: output.lines() })
+        }
+        const drained = setTimeout(done, DRAIN_MS)
+        child.on('close', done)
       })
     })
 }

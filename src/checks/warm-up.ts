@@ -34,7 +34,7 @@ export async function warmUp(asker: Asker, spec: WarmUp): Promise<CheckVerdict> 
   const limit = await latencyOfStable(asker, spec)
   const begun = asker.now()
   const inFlight = new Set<Promise<void>>()
-  while (asker.now() - begun < spec.forMs) {
+  while (asker.now() - begun < spec.forMs && !asker.signal.aborted && !asker.hurried()) {
     for (const pod of pods) send(pod, inFlight)
     await asker.sleep(paceMs(asker.now() - begun, spec.rate))
     if (limit !== undefined && pods.every((pod) => isWarm(pod, spec, limit))) break

@@ -10,14 +10,15 @@ import type { World } from './world.ts'
 
 /**
  * What checks may ask while this engine runs.
- * @param beside given for a check that is asked beside the steps: when to end. Only the steps themselves obey other runs
+ * @param signal when to end
  */
-export function askerOf(engine: Engine, beside?: AbortSignal): Asker {
-  const { client, clock, cancel, fetchUrl, expand, runCommand, book } = engine.o
+export function askerOf(engine: Engine, signal: AbortSignal): Asker {
+  const { client, clock, fetchUrl, expand, runCommand, book } = engine.o
   const { record } = book
   return {
     now: () => clock.now(),
-    sleep: (ms) => (beside === undefined ? engine.pause(ms) : clock.sleep(ms, beside)),
+    sleep: (ms) => clock.sleep(ms, signal),
+    hurried: () => engine.requested('promote') !== undefined,
     proxy: (target, path, options) => client.proxy(target, path, options),
     fetchUrl,
     expand,
@@ -29,7 +30,7 @@ export function askerOf(engine: Engine, beside?: AbortSignal): Asker {
     namespace: record.namespace,
     rollout: record.rollout,
     sinceShare: () => engine.shareSince,
-    signal: beside ?? cancel,
+    signal,
   }
 }
 
@@ -40,6 +41,7 @@ export function askerBefore(deps: Deps, world: Pick<World, 'workload'>, record: 
   return {
     now: () => clock.now(),
     sleep: (ms) => clock.sleep(ms, cancel),
+    hurried: () => false,
     proxy: (target, path, options) => client.proxy(target, path, options),
     fetchUrl,
     expand,

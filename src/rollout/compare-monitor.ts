@@ -3,7 +3,7 @@ import type { CompareCheck } from '../checks/spec.ts'
 import type { CheckVerdict } from '../checks/verdict.ts'
 import { messageOf } from '../shared/errors.ts'
 import { askerOf } from './asker.ts'
-import type { Engine } from './engine.ts'
+import { CHECKING, type Engine } from './engine.ts'
 import { stopRollout } from './monitor.ts'
 
 /** ms between two looks at stable alone, before anything is compared: its unevenness wants several intervals. */
@@ -19,15 +19,16 @@ export class CompareMonitor {
   readonly check: CompareCheck
   readonly #engine: Engine
   readonly #comparison: Comparison
-  readonly #stop = new AbortController()
   readonly #signal: AbortSignal
   #begun = false
   #toldAt = 0
+  /** the change of the share that the open interval began with */
+  #since: number | undefined
 
   constructor(engine: Engine, check: CompareCheck, shared: number, stop: AbortSignal) {
     this.check = check
     this.#engine = engine
-    this.#signal = AbortSignal.any([stop, this.#stop.signal])
+    this.#signal = stop
     const state = engine.o.book.record.analysis?.[check.name]
     this.#comparison = new Comparison(askerOf(engine, this.#signal), check, shared, state)
     void this.#run()
@@ -44,8 +45,9 @@ export class CompareMonitor {
     this.#engine.o.reporter.emit({ kind: 'line', text: `check ${this.check.name}: compares from here on` })
   }
 
-  close(): void {
-    this.#stop.abort()
+  /** Its stretch is over: it looks at nothing and fails nothing until it is begun again. */
+  rest(): void {
+    this.#begun = false
   }
 
   /** What it says at the planned end of a step, at once. */
@@ -61,7 +63,8 @@ export class CompareMonitor {
       const verdict = this.#comparison.planned(strict)
       if (verdict.kind !== 'inconclusive' || this.#engine.now >= end) return verdict
       this.#engine.o.reporter.emit({ kind: 'waiting', text: `check ${this.check.name}: ${verdict.text}` })
-      await this.#engine.pause(Math.min(this.check.intervalMs, end - this.#engine.now))
+      if (this.#engine.requested('promote') !== undefined) return verdict
+      await this.#engine.pause(Math.min(this.check.intervalMs, end - this.#engine.now), CHECKING)
     }
   }
 
@@ -83,11 +86,14 @@ export class CompareMonitor {
 
   /** One look. Answers ms until the next. */
   async #round(): Promise<number> {
-    const warmAt = this.#engine.shareSince + this.check.warmUpMs
+    const since = this.#engine.shareSince
+    const warmAt = since + this.check.warmUpMs
     const cold = !this.#begun || this.#engine.now < warmAt
+    // Also where the warm-up is over before the next look: no interval may hold two shares.
+    if ((cold || since !== this.#since) && this.#comparison.isFixed) this.#comparison.rebase()
+    this.#since = since
     if (cold) {
-      if (this.#comparison.isFixed) this.#comparison.rebase()
-      else await this.#comparison.observe()
+      if (!this.#comparison.isFixed) await this.#comparison.observe()
       return this.#begun ? Math.max(1, Math.min(OBSERVE_MS, warmAt - this.#engine.now)) : OBSERVE_MS
     }
     this.#comparison.fix()

@@ -50,6 +50,11 @@ export interface EngineOptions {
 /** What stops a run that moves pods. A promote does not: it is for waits, where there is something to pass. */
 const MOVING: Interruption['kind'][] = ['cancelled', 'lost', 'abort']
 const WAITING: Interruption['kind'][] = [...MOVING, 'promote']
+/** A check that is being asked is passed by `full` alone: whoever just says go on has not seen what it finds. */
+export const CHECKING: Obeyed[] = [...MOVING, 'full']
+
+/** What a checkpoint obeys; `full`: a promote past checks as well. */
+type Obeyed = Interruption['kind'] | 'full'
 
 /**
  * Asks the strategy for the next move of each workload, makes it, and asks again from what it sees then. It keeps nothing
@@ -64,7 +69,7 @@ export class Engine {
   readonly routes: Routes
   /** what a check that is asked throughout has found: thrown at the next checkpoint */
   trouble: HeadgateError | undefined
-  /** ms since 1970 when the share of the new version last changed, as far as this run knows */
+  /** ms since 1970 when the share of the new version last changed, as far as this run knows; infinite while it changes */
   shareSince: number
   readonly #writer: Writer
 
@@ -86,15 +91,41 @@ export class Engine {
    * Throws when the run has to stop before its next write: cancelled, lease lost, asked to by another run, or a check that
    * is asked throughout has failed.
    */
-  checkpoint(obey: Interruption['kind'][] = MOVING): void {
+  checkpoint(obey: Obeyed[] = MOVING): void {
     const { cancel, lease } = this.o
     if (lease.lost.aborted && obey.includes('lost')) throw new Interrupted({ kind: 'lost' })
     if (cancel.aborted && obey.includes('cancelled')) throw new Interrupted({ kind: 'cancelled' })
     for (const command of ['abort', 'promote'] as const) {
       const request = this.requested(command)
-      if (request !== undefined && obey.includes(command)) throw new Interrupted({ kind: command, request })
+      const obeyed = obey.includes(command) || (request?.full === true && obey.includes('full'))
+      if (request !== undefined && obeyed) throw new Interrupted({ kind: command, request })
     }
     if (this.trouble !== undefined && obey.includes('abort')) throw this.trouble
+  }
+
+  /**
+   * Runs what may take long beside all writes, such as a command or a query, and ends it as soon as the run has to stop or a
+   * `full` promote comes; throws what a checkpoint then throws.
+   */
+  async whileAllowed<T>(run: (stop: AbortSignal) => Promise<T>): Promise<T> {
+    const { cancel, lease, wake } = this.o
+    const stop = new AbortController()
+    const look = (): void => {
+      try {
+        this.checkpoint(CHECKING)
+      } catch {
+        stop.abort()
+      }
+    }
+    const leave = wake.listen(look)
+    look()
+    try {
+      const done = await run(AbortSignal.any([cancel, lease.lost, stop.signal]))
+      this.checkpoint(CHECKING)
+      return done
+    } finally {
+      leave()
+    }
   }
 
   /** What another run asks of this very rollout. */
@@ -252,7 +283,7 @@ export class Engine {
   }
 
   /** Until a time has passed; throws when the run has to stop before that. */
-  async pause(ms: number, obey: Interruption['kind'][] = WAITING): Promise<void> {
+  async pause(ms: number, obey: Obeyed[] = WAITING): Promise<void> {
     const end = this.now + ms
     for (;;) {
       this.checkpoint(obey)

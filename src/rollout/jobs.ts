@@ -9,6 +9,7 @@ import { APP_LABEL } from '../strategies/services.ts'
 import { Doctor } from './doctor.ts'
 import type { Engine } from './engine.ts'
 import { gatherEvidence } from './evidence.ts'
+import type { Interruption } from './interrupt.ts'
 
 /** The Job of a step, named after the rollout (and `suffix`), so that every rollout runs its own. */
 export function jobOf(manifest: Job, app: string, rollout: number, suffix = ''): Job {
@@ -55,16 +56,31 @@ export async function runJob(
   await awaitJob(engine, ref.name, ref.namespace ?? record.namespace, timeoutMs)
 }
 
-/** A Job as a check: each time another one, so that an old verdict is not taken for a new one. */
+/** ms for the pods of a Job to go, so that two of one check never run side by side. */
+const GONE_MS = 60_000
+
+/**
+ * A Job as a check: each time another one, so that an old verdict is not taken for a new one. One that is late, or was left
+ * by a run that died, is ended first.
+ */
 export async function jobVerdict(engine: Engine, name: string, timeoutMs: number): Promise<CheckVerdict> {
   const { jobs, rollout } = engine.o.book.record
-  const before = jobs.filter((key) => key.includes(`|${name}-${rollout}-c`)).length
+  const isOwn = (key: string): boolean => key.includes(`|${name}-${rollout}-c`)
+  const number = jobs.filter(isOwn).length + 1
+  const end = (why: string): Promise<void> => endJobs(engine, { timeoutMs: GONE_MS, why, isMeant: isOwn })
   try {
-    await runJob(engine, name, `-c${before + 1}`, timeoutMs)
-    return { kind: 'pass', text: `Job/${name}-${rollout}-c${before + 1} succeeded`, lines: [] }
+    await end('another one takes its place')
+    try {
+      await runJob(engine, name, `-c${number}`, timeoutMs)
+    } catch (error) {
+      if (error instanceof HeadgateError && error.failure.kind === 'timeout') await end('it is late')
+      throw error
+    }
+    return { kind: 'pass', text: `Job/${name}-${rollout}-c${number} succeeded`, lines: [] }
   } catch (error) {
-    if (!(error instanceof HeadgateError) || error.failure.code !== 'job-failed') throw error
-    const { kind, message, evidence = [] } = error.failure
+    if (!(error instanceof HeadgateError)) throw error
+    const { kind, code, message, evidence = [] } = error.failure
+    if (kind !== 'timeout' && code !== 'job-failed') throw error
     const lines = evidence.flatMap((each) => each.lines)
     return { kind: kind === 'timeout' ? 'inconclusive' : 'fail', text: message, lines }
   }
@@ -102,26 +118,43 @@ async function awaitJob(engine: Engine, name: string, namespace: string, timeout
   }
 }
 
+interface Ending {
+  timeoutMs: number
+  /** for people, as in "ended: it is late" */
+  why: string
+  /** which of their keys; all by default */
+  isMeant?: (key: string) => boolean
+  /** what stops the waiting; on the way back only a lost lease does */
+  obey?: Interruption['kind'][]
+}
+
 /**
  * Ends the Jobs of this rollout that still run, and waits until their pods are gone: two versions must not write at once.
- * Throws HeadgateError when one does not end in time.
+ * Throws HeadgateError `timeout` when one does not end in time; Interrupted: see checkpoint.
  */
-export async function endJobs(engine: Engine, timeoutMs: number): Promise<void> {
+export async function endJobs(engine: Engine, ending: Ending): Promise<void> {
+  const { timeoutMs, why, isMeant = () => true } = ending
   const { book, client, reporter } = engine.o
   const deadline = engine.now + timeoutMs
   const { jobs, rollout } = book.record
-  for (const key of jobs.filter((job) => isOfRollout(job, rollout))) {
+  for (const key of jobs.filter((job) => isOfRollout(job, rollout) && isMeant(job))) {
     const [, , namespace = book.record.namespace, name = ''] = key.split('|')
     const ref = { apiVersion: 'batch/v1', kind: 'Job', namespace, name }
     const live = await client.get<Job>(ref)
     if (live === undefined || readiness(live).done || readiness(live).failure !== undefined) continue
     await client.delete(ref, { propagation: 'Foreground' })
-    reporter.emit({ kind: 'change', text: `Job/${name} ended: the rollout goes back` })
-    await awaitGone(engine, name, namespace, deadline)
+    reporter.emit({ kind: 'change', text: `Job/${name} ended: ${why}` })
+    await awaitGone(engine, name, namespace, deadline, ending.obey)
   }
 }
 
-async function awaitGone(engine: Engine, name: string, namespace: string, deadline: number): Promise<void> {
+async function awaitGone(
+  engine: Engine,
+  name: string,
+  namespace: string,
+  deadline: number,
+  obey: Ending['obey'],
+): Promise<void> {
   const { client, wake, reporter } = engine.o
   const stop = new AbortController()
   const options = { signal: stop.signal, onChange: wake.notify }
@@ -130,7 +163,7 @@ async function awaitGone(engine: Engine, name: string, namespace: string, deadli
   try {
     await pods.ready
     while (pods.items().length > 0) {
-      engine.checkpoint(['lost'])
+      engine.checkpoint(obey)
       if (engine.now >= deadline)
         throw new HeadgateError({
           kind: 'timeout',

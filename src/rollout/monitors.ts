@@ -11,7 +11,7 @@ export class Monitors {
   readonly #engine: Engine
   readonly #steps: readonly Step[]
   readonly #stop = new AbortController()
-  readonly #running = new Map<string, { monitor: Monitor | CompareMonitor; last: number }>()
+  readonly #running = new Map<string, { monitor: Monitor | CompareMonitor; first: number; last: number }>()
   /** all comparisons that the rollout asks: each looks at stable from the beginning */
   readonly #comparisons = new Map<string, CompareMonitor>()
 
@@ -36,7 +36,7 @@ export class Monitors {
       const monitor =
         comparison ?? (check.kind === 'compare' ? undefined : new Monitor(this.#engine, check, this.#stop.signal))
       if (monitor === undefined) continue
-      this.#running.set(check.name, { monitor, last: stretch.last })
+      this.#running.set(check.name, { monitor, ...stretch })
       if (comparison === undefined)
         this.#engine.o.reporter.emit({ kind: 'line', text: `check ${check.name}: asked from here on` })
     }
@@ -50,13 +50,29 @@ export class Monitors {
     return said
   }
 
+  /** Those whose stretch ends with this step and has no wait at whose end they would have been asked. */
+  unasked(index: number): { check: Check; say: () => Promise<CheckVerdict> }[] {
+    return [...this.#running.values()]
+      .filter(({ monitor: { check }, first, last }) => last === index && !this.#isAsked(check, first, last))
+      .map(({ monitor }) => ({
+        check: monitor.check,
+        say: () =>
+          monitor instanceof CompareMonitor ? monitor.asStep(this.#isLastEnd(monitor.check, index)) : monitor.settled(),
+      }))
+  }
+
+  #isAsked({ name }: Check, first: number, last: number): boolean {
+    const stretch = this.#steps.slice(first, last + 1)
+    return stretch.some((step) => isWait(step) || (step.kind === 'check' && step.names.includes(name)))
+  }
+
   /** No wait and no step of this check comes after it. */
   #isLastEnd(check: Check, index: number): boolean {
     const last = stretchOf(check, this.#steps)?.last ?? this.#steps.length - 1
     return !this.#steps.some(
       (step, at) =>
         at > index &&
-        ((step.kind === 'wait' && at <= last && check.throughout !== undefined) ||
+        ((isWait(step) && at <= last && check.throughout !== undefined) ||
           (step.kind === 'check' && step.names.includes(check.name))),
     )
   }
@@ -65,7 +81,8 @@ export class Monitors {
   over(index: number): void {
     for (const [name, { monitor, last }] of this.#running) {
       if (index < last) continue
-      if (!this.#comparisons.has(name)) monitor.close()
+      if (monitor instanceof CompareMonitor) monitor.rest()
+      else monitor.close()
       this.#running.delete(name)
     }
   }
@@ -91,6 +108,10 @@ export class Monitors {
     this.#running.clear()
     this.#engine.trouble = undefined
   }
+}
+
+function isWait({ kind }: Step): boolean {
+  return kind === 'wait'
 }
 
 /** The steps over which a check is asked; undefined for one that only steps name. */

@@ -52,20 +52,15 @@ async function withMonitors(
       continue
     }
     reporter.emit({ kind: 'phase', title: `Step ${index + 1} of ${steps.length}: ${stepText(step)}` })
-    const goal: Goal = { kind: 'step', steps, index }
+    const goal = { kind: 'step' as const, steps, index }
+    const moves = step.kind === 'weight' || step.kind === 'mirror' || step.kind === 'switch'
+    if (moves) engine.shareSince = Number.POSITIVE_INFINITY
     await engine.reach(goal, book.record.timeoutMs)
-    if (step.kind === 'weight' || step.kind === 'mirror' || step.kind === 'switch') engine.shareSince = engine.now
+    if (moves) engine.shareSince = engine.now
     if (!skip.everything) monitors.begin(index)
-    let verdict: Verdict
-    try {
-      verdict = await doStep(engine, monitors, step, goal, skip)
-    } catch (error) {
-      const promoted = promotedBy(error)
-      if (promoted === undefined) throw error
-      verdict = { kind: 'pass', text: 'passed by a promote of another run' }
-      if (promoted.full === true) skip = { approvedUntil: Number.POSITIVE_INFINITY, everything: true }
-      await engine.o.lease.answer(promoted, `step ${index + 1} is passed`)
-    }
+    const done = await stepVerdict(engine, monitors, step, goal, skip)
+    const { verdict } = done
+    skip = done.passes
     // What a check beside the step has found by now must not be lost with it.
     engine.checkpoint()
     if (verdict.kind === 'pass') monitors.over(index)
@@ -96,6 +91,31 @@ async function withMonitors(
   return 'done'
 }
 
+/** What a step comes to, and what is passed from then on: a promote of another run may say more. */
+async function stepVerdict(
+  engine: Engine,
+  monitors: Monitors,
+  step: Step,
+  goal: Goal & { kind: 'step' },
+  passes: Passes,
+): Promise<{ verdict: Verdict; passes: Passes }> {
+  const { index } = goal
+  try {
+    let verdict = await doStep(engine, monitors, step, goal, passes)
+    if (verdict.kind === 'pass' && !passes.everything) verdict = await lastWords(engine, monitors, index, verdict)
+    await answered(engine, step, index, verdict)
+    return { verdict, passes }
+  } catch (error) {
+    const promoted = promotedBy(error)
+    if (promoted === undefined) throw error
+    await engine.o.lease.answer(promoted, `step ${index + 1} is passed`)
+    const verdict = { kind: 'pass' as const, text: 'passed by a promote of another run' }
+    if (promoted.full !== true) return { verdict, passes }
+    monitors.close()
+    return { verdict, passes: { approvedUntil: Number.POSITIVE_INFINITY, everything: true } }
+  }
+}
+
 const APPROVAL = 'waits for an approval'
 
 /** The next step asks a person, and nobody has said yes to it yet. */
@@ -105,6 +125,16 @@ function asksNext(engine: Engine, steps: Step[], next: number, passes: Passes): 
 
 function promotedBy(error: unknown): LeaseRequest | undefined {
   return error instanceof Interrupted && error.interruption.kind === 'promote' ? error.interruption.request : undefined
+}
+
+/** Steps that a promote passes, or that go on where it came meanwhile. */
+const HEEDING: Step['kind'][] = ['check', 'warm-up', 'wait']
+
+/** A promote that came while a check was asked has been heeded by it; it must not pass the next step as well. */
+async function answered(engine: Engine, { kind }: Step, index: number, verdict: Verdict): Promise<void> {
+  const promote = engine.requested('promote')
+  if (promote === undefined || verdict.kind !== 'pass' || !HEEDING.includes(kind)) return
+  await engine.o.lease.answer(promote, `step ${index + 1} is passed`)
 }
 
 type Verdict = { kind: 'pass'; text: string } | { kind: 'pause'; text: string }
@@ -146,7 +176,7 @@ async function doStep(
 async function warmedUp(engine: Engine, approved: boolean): Promise<Verdict> {
   const { warmUp: spec } = engine.o.book.record
   if (spec === undefined) throw new Error('the record does not say how to warm up')
-  const run = (): Promise<CheckVerdict> => warmUp(askerOf(engine), spec)
+  const run = (): Promise<CheckVerdict> => engine.whileAllowed((stop) => warmUp(askerOf(engine, stop), spec))
   return decided(engine, { what: 'warm-up', onInconclusive: spec.onInconclusive }, await run(), approved, run)
 }
 
@@ -172,6 +202,17 @@ async function settled(
   return { kind: 'pass', text: texts.join('; ') }
 }
 
+/** Checks whose stretch ends with this step and has no wait in it have not been asked for their word: they are now. */
+async function lastWords(engine: Engine, monitors: Monitors, index: number, verdict: Verdict): Promise<Verdict> {
+  const texts = [verdict.text]
+  for (const { check, say } of monitors.unasked(index)) {
+    const said = await decided(engine, askedBy(check), await say(), false, say)
+    if (said.kind === 'pause') return said
+    texts.push(`${check.name}: ${said.text}`)
+  }
+  return { kind: 'pass', text: texts.join('; ') }
+}
+
 /** A failed check fails the step; one that cannot tell does what its check says, unless a person has just said go on. */
 async function checks(
   engine: Engine,
@@ -181,16 +222,15 @@ async function checks(
   approved: boolean,
 ): Promise<Verdict> {
   const texts: string[] = []
-  const asker = askerOf(engine)
   for (const name of names) {
     const check = engine.o.book.record.checks[name]
     if (check === undefined)
       throw new HeadgateError({ kind: 'failed', code: 'check-unknown', message: `check ${name} is not in the record` })
     const run = (): Promise<CheckVerdict> =>
-      check.kind === 'compare' ? monitors.compared(check, index) : runCheck(asker, check)
+      check.kind === 'compare'
+        ? monitors.compared(check, index)
+        : engine.whileAllowed((stop) => runCheck(askerOf(engine, stop), check))
     const verdict = await run()
-    // Ended with the run, it says nothing of the release.
-    engine.checkpoint()
     const said = await decided(engine, askedBy(check), verdict, approved, run)
     if (said.kind === 'pause') return said
     texts.push(said.text)
@@ -225,7 +265,8 @@ async function decided(
   reporter.emit({ kind: 'line', text: `${what}: ${verdict.kind}, ${verdict.text}` })
   if (verdict.kind === 'pass') return { kind: 'pass', text: verdict.text }
   if (verdict.kind === 'fail') throw new HeadgateError(checkFailure(what, verdict))
-  if (approved) return { kind: 'pass', text: `${verdict.text}; a person said go on` }
+  if (approved || engine.requested('promote') !== undefined)
+    return { kind: 'pass', text: `${verdict.text}; a person said go on` }
   const unknown = `${what} could not tell: ${verdict.text}`
   switch (onInconclusive) {
     case 'pause':

@@ -31,7 +31,11 @@ export async function undo(engine: Engine, budgetMs = Number.POSITIVE_INFINITY):
   const { reporter } = engine.o
   reporter.emit({ kind: 'phase', title: 'Back to the stable version' })
   const end = engine.now + budgetMs
-  await endJobs(engine, Math.min(engine.o.book.record.timeoutMs, budgetMs))
+  await endJobs(engine, {
+    timeoutMs: Math.min(engine.o.book.record.timeoutMs, budgetMs),
+    why: 'the rollout goes back',
+    obey: ['lost'],
+  })
   await restoreConfiguration(engine)
   await goBack(engine, end)
   for (const workload of engine.workloads) {

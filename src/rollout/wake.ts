@@ -4,10 +4,18 @@ import type { Clock } from '../shared/clock.ts'
 export class Wake {
   #pending = false
   #wake: (() => void) | undefined
+  readonly #listeners = new Set<() => void>()
 
   readonly notify = (): void => {
     this.#pending = true
     this.#wake?.()
+    for (const listener of this.#listeners) listener()
+  }
+
+  /** Calls at every notice, also while nobody waits. Answers how to end that. */
+  listen(listener: () => void): () => void {
+    this.#listeners.add(listener)
+    return () => this.#listeners.delete(listener)
   }
 
   /** Resolves at the next notice (at once when one came since the last call), at `at` (ms since 1970), or on abort. */

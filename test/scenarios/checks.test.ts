@@ -276,7 +276,10 @@ describe('a job that is late', () => {
       objects,
     })
     expect(late.result).toMatchObject({ outcome: 'paused' })
-    expect(world.emulator.list('jobs', 'shop')).toHaveLength(1)
+    const told = JSON.stringify(late.events)
+    expect(told).toContain('Job/smoke-1-c1 ended: it is late')
+    expect(told).not.toContain('smoke-1-c2')
+    expect(world.emulator.list('jobs', 'shop')).toEqual([])
     await world.run('abort')
     const long = await world.run('deploy', {
       ...checked({ job: { name: 'smoke' }, timeout: '30m' }, '50%, check rate'),

@@ -69,6 +69,15 @@ export function cancelAfter(world: World, ms: number): AbortSignal {
   return cancel.signal
 }
 
+/** Lets time pass until something is so; the run that makes it so goes on. */
+export async function until(world: World, isSo: () => boolean, most = 600_000): Promise<void> {
+  const end = world.clock.now() + most
+  while (!isSo()) {
+    if (world.clock.now() >= end) throw new Error('it never came to be')
+    await world.clock.advance(50)
+  }
+}
+
 /** As many versions as ever served at one instant from now on. */
 export function countVersions(world: World): () => number {
   let most = 0

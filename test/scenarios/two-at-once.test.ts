@@ -10,20 +10,12 @@ import {
   realWrites,
   running,
   setImage,
+  until,
   V1,
   V2,
   V3,
 } from './given.ts'
-import { APP, NAMESPACE, type Ran, type RunOptions, type World } from './world.ts'
-
-/** Lets time pass until something is so; the run that makes it so goes on. */
-async function until(world: World, isSo: () => boolean, most = 600_000): Promise<void> {
-  const end = world.clock.now() + most
-  while (!isSo()) {
-    if (world.clock.now() >= end) throw new Error('it never came to be')
-    await world.clock.advance(50)
-  }
-}
+import { APP, NAMESPACE, type Ran, type RunOptions } from './world.ts'
 
 /** A line to the server that freezes at a request and can be thawed. */
 function freezer(at: (request: HttpRequest) => boolean): {

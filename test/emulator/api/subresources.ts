@@ -183,6 +183,9 @@ export function portNumber(pod: KubeObject, port: unknown): number {
 
 function podPort(objects: Objects, target: Target, name: string, port: string): number {
   const pod = objects.get(target.resource, target.namespace, name)
+  // A real server looks names up for Services alone; for a pod it drops the connection (Kubernetes 1.36).
+  if (port !== '' && !/^\d+$/.test(port))
+    throw new ApiError(500, 'InternalError', `a pod's proxy knows no port by the name ${port}`)
   if (port !== '') return portNumber(pod, port)
   return numberAt(mapsAt(pod, 'spec', 'containers')[0], 'ports', 0, 'containerPort') ?? 80
 }

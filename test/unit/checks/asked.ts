@@ -33,6 +33,7 @@ export function askerWith(more: Partial<Asker> = {}): Asker {
   return {
     now: () => clock.now(),
     sleep: (ms) => clock.sleep(ms),
+    hurried: () => false,
     proxy: never,
     fetchUrl: never,
     runCommand: never,

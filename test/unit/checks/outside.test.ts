@@ -114,6 +114,19 @@ describe('a process on the runner', () => {
     expect(Date.now() - begun).toBeLessThan(4_000)
   })
 
+  it.each(['setsid sleep 60 & echo done', '(trap "" TERM; setsid sleep 60) & echo done'])(
+    'ends with its shell, whatever it left behind holds open: %s',
+    async (text) => {
+      const begun = Date.now()
+      expect(await command(text)).toEqual({ exitCode: 0, late: false, lines: ['done'] })
+      expect(Date.now() - begun).toBeLessThan(3_000)
+    },
+  )
+
+  it('that a signal ends has no code', async () => {
+    expect(await command('kill -KILL $$')).toEqual({ exitCode: null, killedBy: 'SIGKILL', late: false, lines: [] })
+  })
+
   it('that the shell does not find says so', async () => {
     expect(await command('no-such-program-here')).toMatchObject({ exitCode: 127 })
   })

@@ -1,0 +1,175 @@
+import { describe, expect, it } from 'vitest'
+import type { Answer, CommandEnd, FetchUrl, RunCommand } from '../../src/checks/asker.ts'
+import { checkOf } from '../../src/input/checks.ts'
+import { canaryOf, expectUnharmed, manifestOf, running, until, V1, V2 } from './given.ts'
+import type { RunOptions, World } from './world.ts'
+
+const COMMAND = { command: { run: 'smoke' }, timeout: '30m' }
+const PASSED: CommandEnd = { exitCode: 0, late: false, lines: [] }
+
+/** A process that ends after a time, or with its signal. */
+function taking(world: World, ms: number): { runProcess: RunCommand; endedBy: () => string } {
+  let endedBy = 'nobody'
+  return {
+    endedBy: () => endedBy,
+    runProcess: async ({ signal }) => {
+      await world.clock.sleep(ms, signal)
+      endedBy = signal.aborted ? 'its signal' : 'itself'
+      return signal.aborted ? { ...PASSED, exitCode: null, killedBy: 'SIGTERM' } : PASSED
+    },
+  }
+}
+
+function checking(check: ReturnType<typeof checkOf>, plan: string, more: RunOptions = {}): RunOptions {
+  return canaryOf(V2, { plan, checks: { [check.name]: check }, ...more })
+}
+
+function answer(value: string): Answer {
+  return { status: 200, headers: {}, body: JSON.stringify({ rate: Number(value) }) }
+}
+
+const RATE = { web: { url: 'http://metrics', json: 'rate', max: 0.01 } }
+
+describe('a command that takes long', () => {
+  it('ends when another run aborts', async () => {
+    const world = await running()
+    const { runProcess, endedBy } = taking(world, 1_500_000)
+    const first = world.start('deploy', checking(checkOf('smoke', COMMAND), '50%, check smoke', { runProcess }))
+    await until(world, () => world.record?.step === 1)
+    await world.clock.advance(5_000)
+    const asked = world.clock.now()
+    await world.run('abort')
+    expect((await world.clock.run(first)).result).toMatchObject({ outcome: 'aborted' })
+    expect(endedBy()).toBe('its signal')
+    expect(world.clock.now() - asked).toBeLessThan(60_000)
+    expect(world.serving()).toEqual({ [V1]: 3 })
+    expectUnharmed(world)
+  })
+
+  it('ends when a check beside it fails', async () => {
+    const world = await running()
+    const { runProcess, endedBy } = taking(world, 1_500_000)
+    let value = '0'
+    const fetchUrl: FetchUrl = () => Promise.resolve(answer(value))
+    world.clock.timer(120_000, () => (value = '1'))
+    const checks = { smoke: checkOf('smoke', COMMAND), rate: checkOf('rate', { ...RATE, throughout: true }) }
+    const options = canaryOf(V2, { plan: '50%, check smoke', checks, fetchUrl, runProcess })
+    const { result } = await world.run('deploy', options)
+    expect(result).toMatchObject({ outcome: 'aborted', failure: { code: 'check-failed' } })
+    expect(result?.failure?.message).toContain('check rate failed')
+    expect(endedBy()).toBe('its signal')
+  })
+
+  it('that a signal ended has said nothing: a person is asked', async () => {
+    const world = await running()
+    const runProcess: RunCommand = () => Promise.resolve({ ...PASSED, exitCode: null, killedBy: 'SIGKILL' })
+    const { result } = await world.run(
+      'deploy',
+      checking(checkOf('smoke', COMMAND), '50%, check smoke', { runProcess }),
+    )
+    expect(result).toMatchObject({ outcome: 'paused' })
+    expect(world.record?.reason).toContain('it was ended by SIGKILL')
+  })
+})
+
+describe('a promote of another run while a check is asked', () => {
+  const check = checkOf('rate', { ...RATE, interval: '20s', times: 6, failures: 3 })
+
+  async function promoted(
+    value: string,
+    more: { full?: boolean; plan?: string },
+  ): Promise<{ world: World; result: unknown; asked: number }> {
+    const world = await running()
+    let asked = 0
+    const fetchUrl: FetchUrl = () => {
+      asked++
+      return Promise.resolve(answer(value))
+    }
+    const first = world.start('deploy', checking(check, more.plan ?? '50%, check rate, approve', { fetchUrl }))
+    await until(world, () => asked > 1)
+    const promote = world.start('promote', { fetchUrl, ...(more.full === true ? { full: true } : {}) })
+    const { result } = await world.clock.run(first)
+    await world.clock.run(promote)
+    return { world, result, asked }
+  }
+
+  it('does not pass what fails', async () => {
+    const { world, result } = await promoted('1', {})
+    expect(result).toMatchObject({ outcome: 'aborted', failure: { code: 'check-failed' } })
+    expect(world.serving()).toEqual({ [V1]: 3 })
+    expectUnharmed(world)
+  })
+
+  it('goes on from what has not failed so far, and passes that step alone', async () => {
+    const { world, result, asked } = await promoted('0', {})
+    expect(result).toMatchObject({ outcome: 'paused' })
+    expect(world.record).toMatchObject({ step: 2, reason: 'waits for an approval' })
+    expect(asked).toBeLessThan(6)
+  })
+
+  it('in full passes it all the same', async () => {
+    const { world, result } = await promoted('1', { full: true })
+    expect(result).toMatchObject({ outcome: 'succeeded' })
+    expect(world.serving()).toEqual({ [V2]: 3 })
+  })
+
+  it('in full ends those that are asked beside the steps', async () => {
+    const world = await running()
+    let asked = 0
+    const fetchUrl: FetchUrl = () => {
+      asked++
+      return Promise.resolve(answer('0'))
+    }
+    const values = { ...RATE, interval: '2s', throughout: true }
+    const first = world.start('deploy', checking(checkOf('rate', values), '50%, wait 1h, 67%, 100%', { fetchUrl }))
+    await until(world, () => asked > 3)
+    await world.run('promote', { full: true })
+    const before = asked
+    expect((await world.clock.run(first)).result).toMatchObject({ outcome: 'succeeded' })
+    expect(asked).toBe(before)
+  })
+})
+
+describe('a check over steps that never wait', () => {
+  it.each([
+    ['0', 'succeeded', undefined],
+    ['none', 'paused', 'check rate could not tell'],
+  ])('is asked for its word at the end: %s', async (value, outcome, reason) => {
+    const world = await running()
+    const fetchUrl: FetchUrl = () => Promise.resolve(answer(value))
+    const check = checkOf('rate', { ...RATE, throughout: true })
+    const { result } = await world.run('deploy', checking(check, '50%, 100%', { fetchUrl }))
+    expect(result, result?.message).toMatchObject({ outcome })
+    if (reason !== undefined) expect(world.record?.reason).toContain(reason)
+    expectUnharmed(world)
+  })
+})
+
+describe('a Job as a check', () => {
+  it('that a run left behind is ended before another one begins', async () => {
+    const world = await running()
+    world.emulator.setBehaviour('gihyodocker/echo-version:slow-job', { runMs: 600_000 })
+    const spec = { restartPolicy: 'Never', containers: [{ name: 'task', image: 'gihyodocker/echo-version:slow-job' }] }
+    const job = { apiVersion: 'batch/v1', kind: 'Job', metadata: { name: 'smoke' }, spec: { template: { spec } } }
+    const objects = [manifestOf(V2, 'Service'), manifestOf(V2, 'Deployment'), job]
+    let atWork = 0
+    let most = 0
+    world.emulator.observe(() => {
+      atWork = world.emulator
+        .list('pods', 'shop')
+        .filter(({ metadata }) => metadata.labels?.['job-name']?.startsWith('smoke') === true).length
+      most = Math.max(most, atWork)
+    })
+    const cancel = new AbortController()
+    const check = checkOf('smoke', { job: { name: 'smoke' }, timeout: '30m' })
+    const options = checking(check, '50%, check smoke', { objects })
+    const first = world.start('deploy', { ...options, cancel: cancel.signal })
+    await until(world, () => atWork === 1)
+    cancel.abort()
+    expect((await world.clock.run(first)).result).toMatchObject({ outcome: 'stopped' })
+    const { result, events } = await world.run('deploy', options)
+    expect(result, result?.message).toMatchObject({ outcome: 'succeeded' })
+    expect(JSON.stringify(events)).toContain('Job/smoke-1-c1 ended: another one takes its place')
+    expect(most).toBe(1)
+  })
+})
