@@ -13274,6 +13274,85 @@ function closing(lines) {
 	}
 	return [...open === void 0 ? [] : [open], ...Array.from({ length: sections }, () => "\n</details>")];
 }
+// src/report/measurements.ts
+const PLOTTED = 8;
+const POINTS = 40;
+const LINES = 4;
+const ICONS$1 = {
+	pass: "✅",
+	fail: "❌",
+	inconclusive: "❔"
+};
+function checkSection(measurements) {
+	if (measurements.length === 0) return "";
+	const checks = byCheck(measurements);
+	return [
+		"#### Checks",
+		[
+			"| | Check | Pass | Fail | Cannot tell | Last |",
+			"|---|---|--:|--:|--:|---|",
+			...checks.map(([name, all]) => {
+				const of = (verdict) => all.filter((each) => each.verdict === verdict).length;
+				const last = all.at(-1);
+				return `| ${last === void 0 ? "" : ICONS$1[last.verdict]} | ${md(name, 80)} | ${of("pass")} | ${of("fail")} | ${of("inconclusive")} | ${md(last?.text ?? "", 400)} |`;
+			})
+		].join("\n"),
+		...checks.flatMap(([name, all]) => plot(name, all)).slice(0, PLOTTED)
+	].join("\n\n");
+}
+function byCheck(measurements) {
+	return [...Map.groupBy(measurements, ({ check }) => check)];
+}
+function plot(name, all) {
+	const told = all.filter(({ figures }) => figures.length > 0);
+	const [first, last] = [told[0], told.at(-1)];
+	if (first === void 0 || last === void 0 || told.length < 2 || last.at === first.at) return [];
+	const lines = [...new Set(told.flatMap(({ figures }) => figures.map((figure) => figure.name)))].slice(0, LINES);
+	const chart = mermaidFigures(name, told, lines);
+	const rows = told.slice(-100).map((each) => `| ${formatDuration(each.at - first.at)} | ${lines.map((line) => valueOf$1(each, line) ?? "").join(" | ")} |`);
+	const table = [
+		`| Time | ${lines.map((line) => md(line, 80)).join(" | ")} |`,
+		`|--:|${lines.map(() => "--:|").join("")}`,
+		...rows
+	].join("\n");
+	return [`${fence(chart.split("\n"), "mermaid")}\n\n${folded(`${count(told.length, "measurement")} of ${plain$2(name)}`, table)}`];
+}
+function valueOf$1({ figures }, line) {
+	return figures.find(({ name }) => name === line)?.value;
+}
+function mermaidFigures(name, told, lines) {
+	const from = told[0]?.at ?? 0;
+	const span = (told.at(-1)?.at ?? from) - from;
+	const values = lines.map((line) => {
+		const known = told.flatMap((each) => {
+			const value = valueOf$1(each, line);
+			return value === void 0 ? [] : [{
+				at: each.at,
+				value
+			}];
+		});
+		return Array.from({ length: POINTS }, (_, point) => {
+			const at = from + span * point / 39;
+			return (known.findLast((each) => each.at <= at) ?? known[0])?.value ?? 0;
+		});
+	});
+	const all = values.flat();
+	const [low, high] = [Math.min(0, ...all), Math.max(0, ...all)];
+	return [
+		"xychart-beta",
+		`  title "${plain$2(name)}: ${lines.map(plain$2).join(", ")}"`,
+		`  x-axis "seconds" 0 --> ${Math.max(1, Math.round(span / 1e3))}`,
+		`  y-axis ${numberText$1(low)} --> ${numberText$1(high > low ? high : low + 1)}`,
+		...values.map((line) => `  line [${line.map(numberText$1).join(", ")}]`)
+	].join("\n");
+}
+function numberText$1(value) {
+	const text = String(Number(value.toPrecision(6)));
+	return text.includes("e") ? value.toFixed(12).replace(/\.?0+$/, "") : text;
+}
+function plain$2(text) {
+	return cut$1(oneLine$1(text, 200), 60).replaceAll(/[^\w.+ ,%-]/g, "_");
+}
 // src/report/mix.ts
 function sampleMix(mixes, points) {
 	const [first, last] = [mixes[0], mixes.at(-1)];
@@ -14158,6 +14237,7 @@ function renderSummary(view) {
 		record === void 0 ? "" : wayOn(record),
 		record === void 0 ? "" : withoutHeadgate(view, record),
 		mixSection(view),
+		checkSection(view.measurements),
 		view.updates === void 0 ? "" : updateSection(view.updates),
 		findingSection(view),
 		view.plan === void 0 ? "" : folded("Plan", renderPlan(view.plan), record === void 0),
@@ -20655,8 +20735,13 @@ async function askAll(asker, page, timeoutMs, judge, passed) {
 		lines
 	};
 	let gone = 0;
+	let slowest = 0;
+	const timed = (answer, target) => {
+		slowest = Math.max(slowest, answer.ms);
+		return judge(answer, target);
+	};
 	for (const target of targets) {
-		const failure = await askTarget(asker, target, page, judge, lines);
+		const failure = await askTarget(asker, target, page, timed, lines);
 		if (failure !== void 0 && target.stays()) return {
 			kind: "fail",
 			text: failure,
@@ -20672,7 +20757,11 @@ async function askAll(asker, page, timeoutMs, judge, passed) {
 	return {
 		kind: "pass",
 		text: targets.length === 1 ? passed : `${passed}, all ${targets.length} pods`,
-		lines
+		lines,
+		figures: [{
+			name: "slowest answer, ms",
+			value: slowest
+		}]
 	};
 }
 async function askTarget(asker, target, page, judge, lines) {
@@ -21027,9 +21116,14 @@ function judgeSeries(series, { limits, everySeries }) {
 		const problem = each.amount === void 0 ? void 0 : beyond(each.amount, limits);
 		return problem === void 0 ? [] : [series.length === 1 ? problem : `${labelsText$1(each)} ${problem}`];
 	});
+	const figures = named.slice(0, NAMED).flatMap(({ amount, ...each }) => amount === void 0 ? [] : [{
+		name: series.length === 1 ? "value" : labelsText$1(each),
+		value: amount
+	}]);
 	if (wrong.length > 0) return {
 		kind: "fail",
-		text: `the query's answer ${wrong.slice(0, NAMED).join("; ")}`
+		text: `the query's answer ${wrong.slice(0, NAMED).join("; ")}`,
+		figures
 	};
 	const unknown = named.find(({ amount }) => amount === void 0);
 	if (unknown !== void 0) return {
@@ -21038,7 +21132,8 @@ function judgeSeries(series, { limits, everySeries }) {
 	};
 	return {
 		kind: "pass",
-		text: `${named.slice(0, NAMED).map(({ amount }) => numberText(amount ?? 0)).join(", ")}, ${limitsText(limits)}`
+		text: `${named.slice(0, NAMED).map(({ amount }) => numberText(amount ?? 0)).join(", ")}, ${limitsText(limits)}`,
+		figures
 	};
 }
 // src/checks/version.ts
@@ -21138,13 +21233,19 @@ function judgeWeb(answer, { url, json, limits }) {
 		text: `${url} answered ${JSON.stringify(value).slice(0, 100)} at ${json}, which is no number`
 	};
 	const problem = beyond(amount, limits);
+	const figures = typeof amount === "number" && Number.isFinite(amount) ? { figures: [{
+		name: json,
+		value: amount
+	}] } : {};
 	if (problem !== void 0) return {
 		kind: "fail",
-		text: `${json} of ${url} ${problem}`
+		text: `${json} of ${url} ${problem}`,
+		...figures
 	};
 	return {
 		kind: "pass",
-		text: `${json} is ${JSON.stringify(value)}, ${limitsText(limits)}`
+		text: `${json} is ${JSON.stringify(value)}, ${limitsText(limits)}`,
+		...figures
 	};
 }
 // src/checks/measure.ts
@@ -21160,7 +21261,7 @@ async function measure(asker, check) {
 		case "command": return measureCommand(asker, check);
 	}
 }
-async function runCheck(asker, check) {
+async function runCheck(asker, check, told = () => void 0) {
 	const lines = [];
 	const most = check.times * (check.failures + 1) + TRIES;
 	let [passed, failed, unknown] = [
@@ -21181,6 +21282,7 @@ async function runCheck(asker, check) {
 			lines
 		};
 		last = await measure(asker, check);
+		told(last);
 		lines.push(...last.lines);
 		const shown = lines.slice(-50);
 		switch (last.kind) {
@@ -21535,6 +21637,7 @@ var Monitor = class {
 		}
 	}
 	#tell(verdict) {
+		tellMeasured(this.#engine, this.check, verdict);
 		const news = this.#last?.kind !== verdict.kind;
 		this.#last = verdict;
 		if (news) this.#engine.o.reporter.emit({
@@ -21543,6 +21646,18 @@ var Monitor = class {
 		});
 	}
 };
+function tellMeasured({ now, o }, { name }, { kind, text, figures = [] }) {
+	o.reporter.emit({
+		kind: "measured",
+		measurement: {
+			check: name,
+			at: now,
+			verdict: kind,
+			text,
+			figures
+		}
+	});
+}
 function stopRollout(engine, check, verdict) {
 	engine.trouble ??= new HeadgateError(checkFailure(`check ${check.name}`, verdict));
 	engine.o.wake.notify();
@@ -22528,10 +22643,13 @@ var Comparison = class {
 			lines: []
 		};
 		for (const metric of metricsOf(this.check)) for (const difference of this.#differences(before, read, metric)) this.#add(metric, difference);
-		return this.#failure() ?? {
-			kind: "pass",
-			text: this.#figures(),
-			lines: this.#lines()
+		return {
+			...this.#failure() ?? {
+				kind: "pass",
+				text: this.#words(),
+				lines: this.#lines()
+			},
+			figures: this.#figures()
 		};
 	}
 	#add(metric, { workload, canary, stable, odd }) {
@@ -22642,11 +22760,21 @@ var Comparison = class {
 			text: shown.map(({ text }) => text).join("; ")
 		};
 	}
-	#figures() {
+	#words() {
 		return metricsOf(this.check).flatMap((metric) => {
 			const evidence = this.#state?.metrics[metric]?.evidence;
 			return evidence === void 0 ? [] : [`${this.#word(metric, evidence.canary, "new")}, ${this.#word(metric, evidence.stable, "old")}`];
 		}).join("; ");
+	}
+	#figures() {
+		return metricsOf(this.check).flatMap((metric) => {
+			const evidence = this.#state?.metrics[metric]?.evidence;
+			if (evidence === void 0) return [];
+			return ["canary", "stable"].map((side) => ({
+				name: `${metric} of the ${side === "canary" ? "new" : "old"} version, %`,
+				value: Number((rateOf(evidence[side]) * 100).toPrecision(4))
+			}));
+		});
 	}
 	#word(metric, counts, which) {
 		const bad = metric === "errors" ? "failed" : `took longer than ${this.#aboveSeconds ?? 0} s`;
@@ -22658,7 +22786,7 @@ var Comparison = class {
 			return phi > 1 ? [`${metric} fall on the old version's pods ${phi.toFixed(1)} times as unevenly as by chance: it takes as much more to fail`] : [];
 		});
 		return [
-			this.#figures(),
+			this.#words(),
 			...dispersed,
 			...this.#odd
 		].filter((line) => line !== "");
@@ -23346,6 +23474,7 @@ var CompareMonitor = class {
 		this.#comparison.fix();
 		const verdict = await this.#comparison.look();
 		if (this.#signal.aborted) return 0;
+		tellMeasured(this.#engine, this.check, verdict);
 		if (verdict.kind === "fail") stopRollout(this.#engine, this.check, verdict);
 		this.#tell(verdict);
 		return this.check.intervalMs;
@@ -23700,7 +23829,7 @@ async function checks(engine, monitors, names, index, approved) {
 			code: "check-unknown",
 			message: `check ${name} is not in the record`
 		});
-		const run = () => check.kind === "compare" ? monitors.compared(check, index) : engine.whileAllowed((stop) => runCheck(askerOf(engine, stop), check));
+		const run = () => check.kind === "compare" ? monitors.compared(check, index) : engine.whileAllowed((stop) => runCheck(askerOf(engine, stop), check, (said) => tellMeasured(engine, check, said)));
 		const verdict = await run();
 		const said = await decided$3(engine, askedBy(check), verdict, approved, run);
 		if (said.kind === "pause") return said;
@@ -35229,6 +35358,7 @@ function worthWriting(event, view) {
 		case "result": return resultCounts(event.result, view);
 		case "failure": return view.record !== void 0;
 		case "mix":
+		case "measured":
 		case "updates":
 		case "phase":
 		case "line":
@@ -50242,6 +50372,7 @@ function collector(clock, ...reporters) {
 		now: clock.now(),
 		findings: [],
 		mixes: [],
+		measurements: [],
 		changes: []
 	};
 	return {
@@ -50277,6 +50408,10 @@ function keep(view, event, now) {
 		case "mix": return {
 			...view,
 			mixes: withMix(view.mixes, event.mix)
+		};
+		case "measured": return {
+			...view,
+			measurements: [...view.measurements, event.measurement].slice(-5e3)
 		};
 		case "updates": return {
 			...view,
@@ -50449,6 +50584,7 @@ var Console = class {
 				return;
 			case "finding": return this.finding(event.finding);
 			case "plan": return this.lines(planLines(event.plan));
+			case "measured": return;
 			case "updates":
 				this.endPhase();
 				return this.lines(updateLines(event.updates));
@@ -50627,6 +50763,16 @@ function reportOf(view) {
 				version: canary.version,
 				pods: canary.pods
 			}
+		})),
+		checks: view.measurements.map(({ check, at, verdict, text, figures }) => ({
+			check,
+			at: isoTime(at),
+			verdict,
+			text,
+			figures: figures.map(({ name, value }) => ({
+				name,
+				value
+			}))
 		})),
 		...view.updates === void 0 ? {} : { updates: updatesJson(view.updates) },
 		changes: view.changes.map(({ at, text }) => ({

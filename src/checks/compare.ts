@@ -6,7 +6,7 @@ import { addStratum, type Evidence, logNeeded, noEvidence, type Rule, verdictOf 
 import type { Asker, CheckedWorkload } from './asker.ts'
 import { type CountersRead, readCounters } from './counters-source.ts'
 import type { CompareCheck } from './spec.ts'
-import type { CheckVerdict } from './verdict.ts'
+import type { CheckVerdict, Figure } from './verdict.ts'
 
 export const METRICS = ['errors', 'slow'] as const
 export type Metric = (typeof METRICS)[number]
@@ -109,7 +109,10 @@ export class Comparison {
     if (before === undefined) return { kind: 'inconclusive', text: 'the first reading', lines: [] }
     for (const metric of metricsOf(this.check))
       for (const difference of this.#differences(before, read, metric)) this.#add(metric, difference)
-    return this.#failure() ?? { kind: 'pass', text: this.#figures(), lines: this.#lines() }
+    return {
+      ...(this.#failure() ?? { kind: 'pass', text: this.#words(), lines: this.#lines() }),
+      figures: this.#figures(),
+    }
   }
 
   /** A stratum of its own for each workload: shares and usual rates differ between them, which would pass for a difference. */
@@ -193,7 +196,7 @@ export class Comparison {
     return shown.find(({ passed }) => !passed) ?? { passed: true, text: shown.map(({ text }) => text).join('; ') }
   }
 
-  #figures(): string {
+  #words(): string {
     return metricsOf(this.check)
       .flatMap((metric) => {
         const evidence = this.#state?.metrics[metric]?.evidence
@@ -202,6 +205,18 @@ export class Comparison {
           : [`${this.#word(metric, evidence.canary, 'new')}, ${this.#word(metric, evidence.stable, 'old')}`]
       })
       .join('; ')
+  }
+
+  /** Shares of bad requests so far, in percent. */
+  #figures(): Figure[] {
+    return metricsOf(this.check).flatMap((metric) => {
+      const evidence = this.#state?.metrics[metric]?.evidence
+      if (evidence === undefined) return []
+      return (['canary', 'stable'] as const).map((side) => ({
+        name: `${metric} of the ${side === 'canary' ? 'new' : 'old'} version, %`,
+        value: Number((rateOf(evidence[side]) * 100).toPrecision(4)),
+      }))
+    })
   }
 
   #word(metric: Metric, counts: Counts, which: 'new' | 'old'): string {
@@ -218,7 +233,7 @@ export class Comparison {
           ]
         : []
     })
-    return [this.#figures(), ...dispersed, ...this.#odd].filter((line) => line !== '')
+    return [this.#words(), ...dispersed, ...this.#odd].filter((line) => line !== '')
   }
 
   #rule(metric: Metric, dispersion: number): Rule {

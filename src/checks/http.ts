@@ -33,14 +33,20 @@ export async function askAll(
   const targets = targetsOf(asker, page, timeoutMs)
   if (targets.length === 0) return { kind: 'inconclusive', text: 'no serving pod of the new version to ask', lines }
   let gone = 0
+  let slowest = 0
+  const timed: Judge = (answer, target) => {
+    slowest = Math.max(slowest, answer.ms)
+    return judge(answer, target)
+  }
   for (const target of targets) {
-    const failure = await askTarget(asker, target, page, judge, lines)
+    const failure = await askTarget(asker, target, page, timed, lines)
     if (failure !== undefined && target.stays()) return { kind: 'fail', text: failure, lines }
     if (failure !== undefined) gone++
   }
   if (gone === targets.length)
     return { kind: 'inconclusive', text: 'all pods that were asked went away meanwhile', lines }
-  return { kind: 'pass', text: targets.length === 1 ? passed : `${passed}, all ${targets.length} pods`, lines }
+  const text = targets.length === 1 ? passed : `${passed}, all ${targets.length} pods`
+  return { kind: 'pass', text, lines, figures: [{ name: 'slowest answer, ms', value: slowest }] }
 }
 
 async function askTarget(

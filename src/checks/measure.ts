@@ -38,8 +38,13 @@ export async function measure(asker: Asker, check: PlainCheck): Promise<CheckVer
 /**
  * A check as a step: measures until it has passed `times` times in a row, failed more often in a row than is tolerated, or
  * could not tell three times in a row.
+ * @param told hears of each measurement
  */
-export async function runCheck(asker: Asker, check: PlainCheck): Promise<CheckVerdict> {
+export async function runCheck(
+  asker: Asker,
+  check: PlainCheck,
+  told: (verdict: CheckVerdict) => void = () => undefined,
+): Promise<CheckVerdict> {
   const lines: string[] = []
   const most = check.times * (check.failures + 1) + TRIES
   let [passed, failed, unknown] = [0, 0, 0]
@@ -48,6 +53,7 @@ export async function runCheck(asker: Asker, check: PlainCheck): Promise<CheckVe
     if (round > 0) await asker.sleep(check.intervalMs)
     if (asker.signal.aborted) return { kind: 'inconclusive', text: 'it was ended with the run', lines }
     last = await measure(asker, check)
+    told(last)
     lines.push(...last.lines)
     const shown = lines.slice(-SHOWN_LINES)
     switch (last.kind) {

@@ -42,7 +42,12 @@ export function judgeSeries(
     const problem = each.amount === undefined ? undefined : beyond(each.amount, limits)
     return problem === undefined ? [] : [series.length === 1 ? problem : `${labelsText(each)} ${problem}`]
   })
-  if (wrong.length > 0) return { kind: 'fail', text: `the query's answer ${wrong.slice(0, NAMED).join('; ')}` }
+  const figures = named
+    .slice(0, NAMED)
+    .flatMap(({ amount, ...each }) =>
+      amount === undefined ? [] : [{ name: series.length === 1 ? 'value' : labelsText(each), value: amount }],
+    )
+  if (wrong.length > 0) return { kind: 'fail', text: `the query's answer ${wrong.slice(0, NAMED).join('; ')}`, figures }
   const unknown = named.find(({ amount }) => amount === undefined)
   if (unknown !== undefined)
     return {
@@ -50,5 +55,5 @@ export function judgeSeries(
       text: `the query answers ${unknown.value}, which is no amount (0/0, or no traffic yet)`,
     }
   const amounts = named.slice(0, NAMED).map(({ amount }) => numberText(amount ?? 0))
-  return { kind: 'pass', text: `${amounts.join(', ')}, ${limitsText(limits)}` }
+  return { kind: 'pass', text: `${amounts.join(', ')}, ${limitsText(limits)}`, figures }
 }

@@ -4,4 +4,13 @@ export interface CheckVerdict {
   text: string
   /** the answers it rests on, one line each */
   lines: string[]
+  /** the numbers it rests on, for plots: few, and the same names each time */
+  figures?: Figure[]
+}
+
+export interface Figure {
+  /** with its unit: `ms`, `errors of the new version, %` */
+  name: string
+  /** finite */
+  value: number
 }

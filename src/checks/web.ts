@@ -54,6 +54,8 @@ export function judgeWeb(answer: Answer, { url, json, limits }: WebCheck): Omit<
       text: `${url} answered ${JSON.stringify(value).slice(0, 100)} at ${json}, which is no number`,
     }
   const problem = beyond(amount, limits)
-  if (problem !== undefined) return { kind: 'fail', text: `${json} of ${url} ${problem}` }
-  return { kind: 'pass', text: `${json} is ${JSON.stringify(value)}, ${limitsText(limits)}` }
+  const figures =
+    typeof amount === 'number' && Number.isFinite(amount) ? { figures: [{ name: json, value: amount }] } : {}
+  if (problem !== undefined) return { kind: 'fail', text: `${json} of ${url} ${problem}`, ...figures }
+  return { kind: 'pass', text: `${json} is ${JSON.stringify(value)}, ${limitsText(limits)}`, ...figures }
 }

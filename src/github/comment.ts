@@ -195,6 +195,7 @@ function worthWriting(event: ReportEvent, view: ReportView): boolean {
     case 'failure':
       return view.record !== undefined
     case 'mix':
+    case 'measured':
     case 'updates':
     case 'phase':
     case 'line':

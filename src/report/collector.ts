@@ -24,6 +24,7 @@ export function collector(clock: Clock, ...reporters: Reporter[]): Collector {
     now: clock.now(),
     findings: [],
     mixes: [],
+    measurements: [],
     changes: [],
   }
   return {
@@ -55,6 +56,8 @@ function keep(view: ReportView, event: ReportEvent, now: number): ReportView {
       return withRecord(view, event)
     case 'mix':
       return { ...view, mixes: withMix(view.mixes, event.mix) }
+    case 'measured':
+      return { ...view, measurements: [...view.measurements, event.measurement].slice(-KEPT) }
     case 'updates':
       return { ...view, updates: event.updates }
     case 'finding':

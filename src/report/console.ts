@@ -81,6 +81,9 @@ class Console implements ConsoleReporter {
         return this.finding(event.finding)
       case 'plan':
         return this.lines(planLines(event.plan))
+      case 'measured':
+        // What is new in it comes as a line.
+        return
       case 'updates':
         // Below the fold, where it is read without a click.
         this.endPhase()

@@ -2,6 +2,7 @@ import type { Finding } from '../preflight/finding.ts'
 import type { Outcome, Phase, RolloutRecord } from '../rollout/record.ts'
 import type { Command } from '../rollout/settings.ts'
 import type { Failure } from '../shared/errors.ts'
+import type { Measurement } from './measurements.ts'
 import type { Plan } from './plan.ts'
 import type { Updates } from './updates.ts'
 
@@ -34,6 +35,8 @@ export type ReportEvent =
    */
   | { kind: 'record'; record: RolloutRecord; byHand?: string }
   | { kind: 'mix'; mix: VersionMix }
+  /** one answer of a check */
+  | { kind: 'measured'; measurement: Measurement }
   /** what the update checker has seen, once it ends */
   | { kind: 'updates'; updates: Updates }
   | { kind: 'failure'; failure: Failure }

@@ -40,6 +40,13 @@ export function reportOf(view: ReportView): Report {
       stable: { version: stable.version, pods: stable.pods },
       canary: { version: canary.version, pods: canary.pods },
     })),
+    checks: view.measurements.map(({ check, at, verdict, text, figures }) => ({
+      check,
+      at: isoTime(at),
+      verdict,
+      text,
+      figures: figures.map(({ name, value }) => ({ name, value })),
+    })),
     ...(view.updates === undefined ? {} : { updates: updatesJson(view.updates) }),
     changes: view.changes.map(({ at, text }) => ({ at: isoTime(at), text })),
   }

@@ -116,6 +116,15 @@ const Updates = v.object({
   ),
 })
 
+/** One answer of a check, with the numbers it rests on. */
+const Measurement = v.object({
+  check: text,
+  at: time,
+  verdict: v.picklist(['pass', 'fail', 'inconclusive']),
+  text,
+  figures: v.array(v.object({ name: text, value: v.number() })),
+})
+
 export const ReportSchema = v.object({
   version: v.literal(1),
   app: text,
@@ -133,6 +142,7 @@ export const ReportSchema = v.object({
   plan: v.optional(Plan),
   rollout: v.optional(Rollout),
   mix: v.array(v.object({ at: time, stable: MixSide(), canary: MixSide() })),
+  checks: v.array(Measurement),
   updates: v.optional(Updates),
   changes: v.array(v.object({ at: time, text })),
 })

@@ -1,5 +1,6 @@
 import type { RolloutRecord } from '../rollout/record.ts'
 import { formatDuration } from '../shared/duration.ts'
+import { checkSection } from './measurements.ts'
 import { changesOfMix, mermaidMix } from './mix.ts'
 import { renderPlan } from './plan.ts'
 import { evidence, findingTable, footer, stepTable, versionTable, wayOn, withoutHeadgate } from './sections.ts'
@@ -25,6 +26,7 @@ export function renderSummary(view: ReportView): string {
     record === undefined ? '' : wayOn(record),
     record === undefined ? '' : withoutHeadgate(view, record),
     mixSection(view),
+    checkSection(view.measurements),
     view.updates === undefined ? '' : updateSection(view.updates),
     findingSection(view),
     view.plan === undefined ? '' : folded('Plan', renderPlan(view.plan), record === undefined),

@@ -2,6 +2,7 @@ import type { Finding } from '../preflight/finding.ts'
 import type { RolloutRecord } from '../rollout/record.ts'
 import type { Failure } from '../shared/errors.ts'
 import type { Result, VersionMix } from './events.ts'
+import type { Measurement } from './measurements.ts'
 import type { Plan } from './plan.ts'
 import type { Updates } from './updates.ts'
 
@@ -21,6 +22,8 @@ export interface ReportView {
   plan?: Plan
   /** version mix over time, oldest first */
   mixes: VersionMix[]
+  /** what checks answered, oldest first */
+  measurements: Measurement[]
   /** what users met */
   updates?: Updates
   /** what was printed as a change, oldest first */

@@ -4,7 +4,7 @@ import type { CheckVerdict } from '../checks/verdict.ts'
 import { messageOf } from '../shared/errors.ts'
 import { askerOf } from './asker.ts'
 import { CHECKING, type Engine } from './engine.ts'
-import { stopRollout } from './monitor.ts'
+import { stopRollout, tellMeasured } from './monitor.ts'
 
 /** ms between two looks at stable alone, before anything is compared: its unevenness wants several intervals. */
 const OBSERVE_MS = 5_000
@@ -99,6 +99,7 @@ export class CompareMonitor {
     this.#comparison.fix()
     const verdict = await this.#comparison.look()
     if (this.#signal.aborted) return 0
+    tellMeasured(this.#engine, this.check, verdict)
     if (verdict.kind === 'fail') stopRollout(this.#engine, this.check, verdict)
     this.#tell(verdict)
     return this.check.intervalMs

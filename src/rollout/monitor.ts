@@ -66,6 +66,7 @@ export class Monitor {
   }
 
   #tell(verdict: CheckVerdict): void {
+    tellMeasured(this.#engine, this.check, verdict)
     const news = this.#last?.kind !== verdict.kind
     this.#last = verdict
     if (news)
@@ -74,6 +75,11 @@ export class Monitor {
         text: `check ${this.check.name}: ${verdict.kind}, ${verdict.text}`,
       })
   }
+}
+
+/** For summary and report, which plot the figures. */
+export function tellMeasured({ now, o }: Engine, { name }: Check, { kind, text, figures = [] }: CheckVerdict): void {
+  o.reporter.emit({ kind: 'measured', measurement: { check: name, at: now, verdict: kind, text, figures } })
 }
 
 /** The engine throws it at its next checkpoint. */

@@ -11,7 +11,7 @@ import type { Engine } from './engine.ts'
 import { tested } from './images.ts'
 import { Interrupted } from './interrupt.ts'
 import { runJob } from './jobs.ts'
-import { checkFailure } from './monitor.ts'
+import { checkFailure, tellMeasured } from './monitor.ts'
 import { Monitors } from './monitors.ts'
 
 export interface Passes {
@@ -229,7 +229,9 @@ async function checks(
     const run = (): Promise<CheckVerdict> =>
       check.kind === 'compare'
         ? monitors.compared(check, index)
-        : engine.whileAllowed((stop) => runCheck(askerOf(engine, stop), check))
+        : engine.whileAllowed((stop) =>
+            runCheck(askerOf(engine, stop), check, (said) => tellMeasured(engine, check, said)),
+          )
     const verdict = await run()
     const said = await decided(engine, askedBy(check), verdict, approved, run)
     if (said.kind === 'pause') return said

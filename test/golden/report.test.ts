@@ -1,11 +1,12 @@
 import { describe, it } from 'vitest'
 import { renderComment } from '../../src/report/comment.ts'
+import { checkSection } from '../../src/report/measurements.ts'
 import { plotMix } from '../../src/report/mix.ts'
 import { planLines, renderPlan } from '../../src/report/plan.ts'
 import { renderSummary } from '../../src/report/summary.ts'
 import { updateLines, updateSection } from '../../src/report/update-texts.ts'
 import type { ReportView } from '../../src/report/view.ts'
-import { at, byHand, mix, plan, pullFailure, record, result, START, source, timeline, updates, view } from '../unit/report/views.ts'
+import { at, byHand, measurements, mix, plan, pullFailure, record, result, START, source, timeline, updates, view } from '../unit/report/views.ts'
 import { expectGolden } from './golden.ts'
 
 const broken = record({
@@ -77,6 +78,7 @@ const CASES: Record<string, ReportView> = {
       { at: START + 1_000, text: 'Deployment/echo-version: held, 1 new pod' },
       { at: START + 9_000, text: 'Deployment/echo-version: 3 old pods' },
     ],
+    measurements: measurements(),
     updates: updates(),
   }),
   'rolled-back': view({
@@ -107,6 +109,10 @@ describe('golden files', () => {
   it('update checker', () => {
     expectGolden('updates.md', `${updateSection(updates())}\n`)
     expectGolden('updates.txt', `${updateLines(updates()).join('\n')}\n`)
+  })
+
+  it('checks', () => {
+    expectGolden('checks.md', `${checkSection(measurements())}\n`)
   })
 
   it('version mix', () => {

@@ -48,6 +48,9 @@ describe('a query as a step', () => {
     // Before the start it is asked once, to see whether it can be read
     expect(asked[1]).toMatch(/query=x\{pod=~"echo-version-[a-z0-9]+-\[a-z0-9\]\+"\}/)
     expect(linesOf(events)).toContain('check rate: pass, 0.001, at most 0.01')
+    expect(events.filter(({ kind }) => kind === 'measured')).toMatchObject([
+      { measurement: { check: 'rate', verdict: 'pass', figures: [{ name: 'value', value: 0.001 }] } },
+    ])
     expectUnharmed(world)
   })
 

@@ -15,11 +15,18 @@ describe('a comparison', () => {
     const world = await running()
     busy(world, { rps: 20, errors: { [V1]: 0.001, [V2]: 0.1 } })
     const begun = world.clock.now()
-    const { result } = await world.run('deploy', comparing(THROUGHOUT, '34%, wait 10m'))
+    const { result, events } = await world.run('deploy', comparing(THROUGHOUT, '34%, wait 10m'))
     expect(result, result?.message).toMatchObject({ outcome: 'aborted', failure: { code: 'check-failed' } })
     expect(result?.failure?.message).toMatch(
       /check rates failed: \d+ of \d+ requests \(\d+(\.\d+)? %\) to the new version failed, \d+ of \d+ requests \([\d.]+ %\) to the old version failed: .* times likelier if they are more than 1.2 times as many; 100 times are enough/,
     )
+    const figures = events.flatMap((event) => (event.kind === 'measured' ? [event.measurement] : [])).at(-1)
+    expect(figures).toMatchObject({ check: 'rates', verdict: 'fail' })
+    expect(figures?.figures.map(({ name }) => name)).toEqual([
+      'errors of the new version, %',
+      'errors of the old version, %',
+    ])
+    expect(figures?.figures[0]?.value).toBeGreaterThan(5)
     // 30 s of warm-up, one interval to read and one to judge
     expect(world.clock.now() - begun).toBeLessThan(90_000)
     expect(world.serving()).toEqual({ [V1]: 3 })

@@ -6,7 +6,7 @@ import { describe, expect, it } from 'vitest'
 import { renderJson, reportOf } from '../../../src/report/json.ts'
 import { ReportSchema } from '../../../src/report/schema.ts'
 import type { ReportView } from '../../../src/report/view.ts'
-import { at, mix, plan, pullFailure, record, result, START, timeline, updates, view } from './views.ts'
+import { at, measurements, mix, plan, pullFailure, record, result, START, timeline, updates, view } from './views.ts'
 
 const SCHEMA = join(resolve(import.meta.dirname, '../../..'), 'schema', 'report.schema.json')
 
@@ -28,6 +28,7 @@ const VIEWS: Record<string, ReportView> = {
     findings: plan.findings,
     mixes: [mix(0, 4, 0), mix(9, 3, 1)],
     changes: [{ at: START, text: 'x' }],
+    measurements: measurements(),
     updates: updates(),
   }),
   bare: view({
@@ -60,6 +61,21 @@ describe('the JSON report', () => {
         steps: [{ text: '25%', state: 'failed' }, {}, {}, {}, {}],
       },
       mix: [{ stable: { pods: 4 } }, { canary: { version: '0.2.0', pods: 1 } }],
+    })
+  })
+
+  it('keeps what checks answered, with their figures', () => {
+    const { checks } = reportOf(VIEWS['full'] ?? view())
+    expect(checks).toHaveLength(9)
+    expect(checks[4]).toEqual({
+      check: 'worse-than-stable',
+      at: at(55),
+      verdict: 'fail',
+      text: '9.8 % of the requests to the new version failed',
+      figures: [
+        { name: 'errors of the new version, %', value: 9.8 },
+        { name: 'errors of the old version, %', value: 0.4 },
+      ],
     })
   })
 

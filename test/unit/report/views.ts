@@ -1,4 +1,5 @@
 import type { Result, VersionMix } from '../../../src/report/events.ts'
+import type { Measurement } from '../../../src/report/measurements.ts'
 import type { Plan } from '../../../src/report/plan.ts'
 import { type Sample, type Updates, updatesOf } from '../../../src/report/updates.ts'
 import type { ReportView } from '../../../src/report/view.ts'
@@ -133,9 +134,37 @@ export function view(change: Partial<ReportView> = {}): ReportView {
     now: START + 45_000,
     findings: [],
     mixes: [],
+    measurements: [],
     changes: [],
     ...change,
   }
+}
+
+/** A comparison and a query that were asked four times, and a command that was asked once. */
+export function measurements(): Measurement[] {
+  const rates = [0.4, 0.5, 2.25, 9.8].map(
+    (value, index): Measurement => ({
+      check: 'worse-than-stable',
+      at: START + (10 + index * 15) * 1_000,
+      verdict: index === 3 ? 'fail' : 'pass',
+      text: `${value} % of the requests to the new version failed`,
+      figures: [
+        { name: 'errors of the new version, %', value },
+        { name: 'errors of the old version, %', value: 0.4 },
+      ],
+    }),
+  )
+  const query = [1, undefined, 3e-7, 1e9].map(
+    (value, index): Measurement => ({
+      check: 'p99 "slow" | x',
+      at: START + (12 + index * 10) * 1_000,
+      verdict: value === undefined ? 'inconclusive' : 'pass',
+      text: value === undefined ? 'the query answers nothing' : `${value}, at most 5`,
+      figures: value === undefined ? [] : [{ name: 'value', value }],
+    }),
+  )
+  const smoke = { check: 'smoke', at: START + 5_000, verdict: 'pass', text: 'it ended with 0', figures: [] } as const
+  return [{ ...smoke, figures: [] }, ...rates, ...query]
 }
 
 /** Forty polls, one a second: the old version, three seconds of nothing, the new version with one slow answer. */
