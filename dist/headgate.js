@@ -13537,6 +13537,47 @@ function byHandOf(record, byHand) {
 	if (!rests(record) || byHand === void 0 || byHand.trim() === "") return [];
 	return cleanLines(byHand.trim(), 1e400);
 }
+// src/manifests/references.ts
+const COMPONENT = "[a-z0-9]+(?:(?:\\.|_|__|-+)[a-z0-9]+)*";
+const LABEL$2 = "(?:[a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9])";
+const REFERENCE = new RegExp(`^((?:${`(?:${LABEL$2}(?:\\.${LABEL$2})*|\\[[0-9a-fA-F:]+\\])(?::\\d+)?`}/)?${COMPONENT}(?:/${COMPONENT})*)(?::(\\w[\\w.-]{0,127}))?(?:@([A-Za-z][A-Za-z0-9]*(?:[-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9a-fA-F]{32,}))?\$`);
+const DEFAULT_REGISTRY = "docker.io";
+function parseReference(text) {
+	const match = REFERENCE.exec(text);
+	const name = match?.[1];
+	if (match === null || name === void 0) return void 0;
+	const [, , tag, digest] = match;
+	return {
+		name,
+		repository: normalise(name),
+		...tag === void 0 ? {} : { tag },
+		...digest === void 0 ? {} : { digest }
+	};
+}
+function normalise(name) {
+	const slash = name.indexOf("/");
+	const first = slash < 0 ? "" : name.slice(0, slash);
+	const isRegistry = /[.:A-Z[]/.test(first) || first === "localhost";
+	const registry = !isRegistry || first === "index.docker.io" ? DEFAULT_REGISTRY : first;
+	const path = isRegistry ? name.slice(slash + 1) : name;
+	return registry === DEFAULT_REGISTRY && !path.includes("/") ? `${registry}/library/${path}` : `${registry}/${path}`;
+}
+function repositoryOf(image) {
+	return parseReference(image)?.repository ?? image;
+}
+// src/report/image-page.ts
+function imagePage(image) {
+	const parsed = parseReference(image);
+	if (parsed === void 0) return "";
+	const [registry = "", ...path] = parsed.repository.split("/");
+	const name = path.map(encodeURIComponent).join("/");
+	switch (registry) {
+		case "docker.io": return `https://hub.docker.com/${path[0] === "library" ? `_/${path.slice(1).map(encodeURIComponent).join("/")}` : `r/${name}`}/tags${parsed.tag === void 0 ? "" : `?name=${encodeURIComponent(parsed.tag)}`}`;
+		case "ghcr.io": return `https://ghcr.io/${name}`;
+		case "quay.io": return `https://quay.io/repository/${name}?tab=tags`;
+		default: return "";
+	}
+}
 // src/report/way.ts
 const CLI = "node dist/cli.js";
 const GO_BACK = "Go back to the version before";
@@ -13668,12 +13709,28 @@ function versionTable$1(view, record) {
 	const mix = view.mixes.at(-1);
 	const weight = weightOf$3(record);
 	const nothing = mix !== void 0 && mix.stable.pods + mix.canary.pods === 0;
-	const row = (icon, version, images, pods, share) => `| ${icon} ${md(version, 120)} | ${images.map((image) => code(image)).join("<br>")} | ${pods ?? ""} | ${nothing ? "" : `${share} %`} |`;
+	const { repository, serverUrl } = record.source;
+	const row = (icon, version, from, pods, share) => {
+		return `| ${[
+			`${icon} ${md(version, 120)}`,
+			from.images.map((image) => link(code(image), imagePage(image))).join("<br>"),
+			commit(from.sha ?? "", repository, serverUrl),
+			`${pods ?? ""}`,
+			nothing ? "" : `${share} %`
+		].join(" | ")} |`;
+	};
+	const sha = record.release.sha ?? record.source.sha;
 	return [
-		"| Version | Images | Serving pods | Share |",
-		"|---|---|--:|--:|",
-		row("🆕", versions.new, record.release.images, mix?.canary.pods, weight),
-		row("🟦", versions.stable, record.previousImages, mix?.stable.pods, 100 - weight)
+		"| Version | Images | Commit | Serving pods | Share |",
+		"|---|---|---|--:|--:|",
+		row("🆕", versions.new, {
+			images: record.release.images,
+			sha
+		}, mix?.canary.pods, weight),
+		row("🟦", versions.stable, {
+			...record.previous,
+			images: record.previousImages
+		}, mix?.stable.pods, 100 - weight)
 	].join("\n");
 }
 function evidence(failure, open = false) {
@@ -21961,7 +22018,7 @@ function finite(log) {
 const MOST_PROBLEMS = 5;
 const NAME$3 = /[a-zA-Z_:][a-zA-Z0-9_:]*/y;
 const QUOTED_NAME = /\{[ \t]*"((?:[^"\\]|\\.)*)"[ \t]*(?=[,}])/y;
-const LABEL$2 = /[ \t]*(?:([a-zA-Z_][a-zA-Z0-9_]*)|"((?:[^"\\]|\\.)*)")[ \t]*=[ \t]*"((?:[^"\\]|\\.)*)"[ \t]*/y;
+const LABEL$1 = /[ \t]*(?:([a-zA-Z_][a-zA-Z0-9_]*)|"((?:[^"\\]|\\.)*)")[ \t]*=[ \t]*"((?:[^"\\]|\\.)*)"[ \t]*/y;
 const END_OF_LABELS = /[ \t]*\}/y;
 const NUMBER = /^[+-]?(?:(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?|inf(?:inity)?|nan)$/i;
 function parsePage(text, limits, wanted = () => true) {
@@ -22049,7 +22106,7 @@ function labelsOf$1(line, from, open) {
 			labels,
 			end: end + close[0].length
 		};
-		const pair = at$2(LABEL$2, line, end);
+		const pair = at$2(LABEL$1, line, end);
 		if (pair === void 0) return `no label can be read at ${quoted$3(line.slice(end))}`;
 		const name = pair[1] ?? unescaped(pair[2] ?? "");
 		if (labels.has(name)) return `the label ${name} stands there twice`;
@@ -22170,7 +22227,7 @@ function compilePattern(source) {
 }
 // src/analysis/selector.ts
 const NAME$2 = /[a-zA-Z_:][a-zA-Z0-9_:]*/y;
-const LABEL$1 = /[a-zA-Z_][a-zA-Z0-9_]*/y;
+const LABEL = /[a-zA-Z_][a-zA-Z0-9_]*/y;
 const OPERATOR = /=~|!~|!=|=/y;
 const SPACE = /\s*/y;
 const STRING = /"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*'|`[^`]*`/y;
@@ -22222,7 +22279,7 @@ function read$1(text) {
 	};
 }
 function readMatcher(text, from) {
-	const label = take$1(LABEL$1, text, from);
+	const label = take$1(LABEL, text, from);
 	if (label === void 0) throw new Mistake(from, from >= text.length ? "the } is missing" : "the name of a label must stand here");
 	if (label === "__name__") throw new Mistake(from, "the name of the metric stands before the {, not in __name__");
 	const operatorAt = skip(text, from + label.length);
@@ -24865,34 +24922,6 @@ function onlyCauses(error, causes) {
 		causes,
 		...error.reason === void 0 ? {} : { reason: error.reason }
 	}, { cause: error });
-}
-// src/manifests/references.ts
-const COMPONENT = "[a-z0-9]+(?:(?:\\.|_|__|-+)[a-z0-9]+)*";
-const LABEL = "(?:[a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9])";
-const REFERENCE = new RegExp(`^((?:${`(?:${LABEL}(?:\\.${LABEL})*|\\[[0-9a-fA-F:]+\\])(?::\\d+)?`}/)?${COMPONENT}(?:/${COMPONENT})*)(?::(\\w[\\w.-]{0,127}))?(?:@([A-Za-z][A-Za-z0-9]*(?:[-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9a-fA-F]{32,}))?\$`);
-const DEFAULT_REGISTRY = "docker.io";
-function parseReference(text) {
-	const match = REFERENCE.exec(text);
-	const name = match?.[1];
-	if (match === null || name === void 0) return void 0;
-	const [, , tag, digest] = match;
-	return {
-		name,
-		repository: normalise(name),
-		...tag === void 0 ? {} : { tag },
-		...digest === void 0 ? {} : { digest }
-	};
-}
-function normalise(name) {
-	const slash = name.indexOf("/");
-	const first = slash < 0 ? "" : name.slice(0, slash);
-	const isRegistry = /[.:A-Z[]/.test(first) || first === "localhost";
-	const registry = !isRegistry || first === "index.docker.io" ? DEFAULT_REGISTRY : first;
-	const path = isRegistry ? name.slice(slash + 1) : name;
-	return registry === DEFAULT_REGISTRY && !path.includes("/") ? `${registry}/library/${path}` : `${registry}/${path}`;
-}
-function repositoryOf(image) {
-	return parseReference(image)?.repository ?? image;
 }
 // src/manifests/images.ts
 function parseImage(text) {

@@ -5,6 +5,7 @@ import type { Evidence, Failure } from '../shared/errors.ts'
 import { nameOf } from '../shared/objects.ts'
 import { byHandOf } from './escape.ts'
 import { type StepMark, shortDigest, stepRows, versionsOf, weightOf } from './status.ts'
+import { imagePage } from './image-page.ts'
 import { code, fence, folded, html, link, md } from './text.ts'
 import type { ReportView } from './view.ts'
 import { waysOf } from './way.ts'
@@ -45,14 +46,30 @@ export function versionTable(view: ReportView, record: RolloutRecord): string {
   const weight = weightOf(record)
   // Where nothing serves there is nothing to have a share of.
   const nothing = mix !== undefined && mix.stable.pods + mix.canary.pods === 0
-  const row = (icon: string, version: string, images: string[], pods: number | undefined, share: number): string =>
-    `| ${icon} ${md(version, 120)} | ${images.map((image) => code(image)).join('<br>')} | ${pods ?? ''} | ${nothing ? '' : `${share} %`} |`
+  const { repository, serverUrl } = record.source
+  const row = (icon: string, version: string, from: From, pods: number | undefined, share: number): string => {
+    const cells = [
+      `${icon} ${md(version, 120)}`,
+      from.images.map((image) => link(code(image), imagePage(image))).join('<br>'),
+      commit(from.sha ?? '', repository, serverUrl),
+      `${pods ?? ''}`,
+      nothing ? '' : `${share} %`,
+    ]
+    return `| ${cells.join(' | ')} |`
+  }
+  const sha = record.release.sha ?? record.source.sha
   return [
-    '| Version | Images | Serving pods | Share |',
-    '|---|---|--:|--:|',
-    row('🆕', versions.new, record.release.images, mix?.canary.pods, weight),
-    row('🟦', versions.stable, record.previousImages, mix?.stable.pods, 100 - weight),
+    '| Version | Images | Commit | Serving pods | Share |',
+    '|---|---|---|--:|--:|',
+    row('🆕', versions.new, { images: record.release.images, sha }, mix?.canary.pods, weight),
+    row('🟦', versions.stable, { ...record.previous, images: record.previousImages }, mix?.stable.pods, 100 - weight),
   ].join('\n')
+}
+
+/** What a version was made of. */
+interface From {
+  images: string[]
+  sha?: string
 }
 
 /** Conditions, events, answers and last log lines that the failure rests on. */
