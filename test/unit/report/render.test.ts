@@ -246,7 +246,7 @@ describe('the comment', () => {
     const outside = source({ repository: '', serverUrl: '', runUrl: '', runId: '', workflow: '', sha: 'abcdef0' })
     const text = renderComment(view({ record: record({ phase: 'paused', source: outside, lastRun: outside }) }))
     expect(text).toContain('commit abcdef0')
-    expect(text).not.toContain('http')
+    expect(text).not.toContain('github.example')
     expect(text).toContain('node dist/cli.js promote --app echo-version --namespace shop --rollout 7')
   })
 
