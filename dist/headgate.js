@@ -18280,7 +18280,7 @@ async function runJob(engine, name, suffix = "", timeoutMs = engine.o.book.recor
 	const ref = refOf$1(job);
 	if (!record.jobs.includes(keyOf$2(ref))) await book.save({ jobs: [...record.jobs, keyOf$2(ref)] });
 	if (await client.get(ref) === void 0) {
-		engine.checkpoint();
+		engine.stops.checkpoint();
 		await client.create(job, { fieldManager: MOVER$2 });
 		reporter.emit({
 			kind: "change",
@@ -18344,7 +18344,7 @@ async function awaitJob(engine, name, namespace, timeoutMs) {
 	try {
 		await Promise.all([jobs.ready, pods.ready]);
 		for (;;) {
-			engine.checkpoint();
+			engine.stops.checkpoint();
 			const job = jobs.get(name);
 			const state = job === void 0 ? void 0 : readiness(job);
 			if (state?.done === true && state.failure === void 0) return;
@@ -18357,7 +18357,7 @@ async function awaitJob(engine, name, namespace, timeoutMs) {
 				kind: "waiting",
 				text: `Job/${name}: ${state?.text ?? "to start"}`
 			});
-			await engine.sleep(Math.min(deadline, diagnosis.nextCheckAt ?? deadline));
+			await engine.stops.sleep(Math.min(deadline, diagnosis.nextCheckAt ?? deadline));
 		}
 	} finally {
 		stop.abort();
@@ -18401,7 +18401,7 @@ async function awaitGone(engine, name, namespace, deadline, obey) {
 	try {
 		await pods.ready;
 		while (pods.items().length > 0) {
-			engine.checkpoint(obey);
+			engine.stops.checkpoint(obey);
 			if (engine.now >= deadline) throw new HeadgateError({
 				kind: "timeout",
 				code: "timeout",
@@ -18418,7 +18418,7 @@ async function awaitGone(engine, name, namespace, deadline, obey) {
 				kind: "waiting",
 				text: `the pods of Job/${name} to end`
 			});
-			await engine.sleep(deadline);
+			await engine.stops.sleep(deadline);
 		}
 	} finally {
 		stop.abort();
@@ -20370,7 +20370,7 @@ async function keepOld(engine, ready) {
 		title: `Version ${fresh.id} stays reachable until ${fresh.until.slice(0, 16)}Z`
 	});
 	for (const object of keptObjects(engine, fresh)) {
-		engine.checkpoint(["lost"]);
+		engine.stops.checkpoint(["lost"]);
 		if (await client.create(object, { fieldManager: "headgate-rollout" }).catch((error) => {
 			if (error instanceof ApiError && error.kind === "exists") return void 0;
 			throw error;
@@ -20564,7 +20564,7 @@ async function applied(engine, live) {
 	if (manifest === void 0) return live;
 	let current = live;
 	for (let attempt = 0;; attempt++) {
-		engine.checkpoint(["lost"]);
+		engine.stops.checkpoint(["lost"]);
 		try {
 			return await apply(manifest, current);
 		} catch (error) {
@@ -21512,7 +21512,7 @@ function askerOf(engine, signal) {
 	return {
 		now: () => clock.now(),
 		sleep: (ms) => clock.sleep(ms, signal),
-		hurried: () => engine.requested("promote") !== void 0,
+		hurried: () => engine.stops.requested("promote") !== void 0,
 		proxy: (target, path, options) => client.proxy(target, path, options),
 		fetchUrl,
 		expand,
@@ -21658,9 +21658,9 @@ var Monitor = class {
 	}
 	async settled() {
 		for (let attempt = 0; attempt < LAST_TRIES + this.check.failures; attempt++) {
-			if (attempt > 0) await this.#engine.pause(this.check.intervalMs);
+			if (attempt > 0) await this.#engine.stops.pause(this.check.intervalMs);
 			await this.#round;
-			this.#engine.checkpoint();
+			this.#engine.stops.checkpoint();
 			if (this.#last?.kind === "pass") break;
 		}
 		return this.#last ?? {
@@ -21716,7 +21716,7 @@ function tellMeasured({ now, o }, { name }, { kind, text, figures = [] }) {
 	});
 }
 function stopRollout(engine, check, verdict) {
-	engine.trouble ??= new HeadgateError(checkFailure(`check ${check.name}`, verdict));
+	engine.stops.trouble ??= new HeadgateError(checkFailure(`check ${check.name}`, verdict));
 	engine.o.wake.notify();
 }
 function checkFailure(what, { text, lines }) {
@@ -22926,272 +22926,7 @@ function checksAsked(steps, checks) {
 	const named = new Set(steps.flatMap((step) => step.kind === "check" ? step.names : []));
 	return Object.values(checks).filter(({ name, throughout }) => throughout !== void 0 || named.has(name));
 }
-// src/rollout/judge.ts
-const CLOCKS_DIFFER = 1e4;
-var Judge = class {
-	#engine;
-	#since;
-	#doctor;
-	constructor(engine, since) {
-		this.#engine = engine;
-		this.#since = since - CLOCKS_DIFFER;
-		this.#doctor = new Doctor(engine.o, engine.o.wake.notify);
-	}
-	look(which) {
-		return together$1(this.#patients(which).map((patient) => this.#doctor.look(patient)));
-	}
-	async examine(which) {
-		const all = [];
-		for (const patient of this.#patients(which)) all.push(await this.#doctor.examine(patient));
-		return together$1(all);
-	}
-	#patients(which) {
-		return this.#engine.workloads.map((workload) => {
-			const view = this.#engine.view(workload);
-			const { pods, replicaSet, hash } = sideOf$4(view, which);
-			const { deployment, ended = [] } = which === "next" && view.separate !== void 0 ? view.separate : view;
-			const evicted = ended.filter((pod) => hash !== void 0 && hashOf$1(pod) === hash);
-			const draining = [...view.pods, ...view.separate?.pods ?? []].some(isTerminating);
-			return {
-				pods: [...pods, ...evicted],
-				replicaSet,
-				deployment,
-				draining
-			};
-		});
-	}
-	wakeAt(deadline, waits, diagnosis) {
-		const { now, workloads } = this.#engine;
-		const moments = [...waits.map((move) => move.wakeAt ?? deadline), diagnosis.nextCheckAt ?? deadline];
-		for (const workload of workloads) {
-			const { pods, versions, separate } = this.#engine.view(workload);
-			for (const pod of [...pods, ...separate?.pods ?? []]) for (const { minReadySeconds } of [versions.nextFields, versions.stableFields]) moments.push(servingAt(pod, minReadySeconds) ?? deadline);
-		}
-		return Math.min(...moments.filter((at) => at > now), deadline);
-	}
-	async bad(symptom, all) {
-		const others = all.filter(({ key }) => key !== symptom.key);
-		return new HeadgateError(await gatherEvidence(this.#engine.o.client, symptom, this.#since, others));
-	}
-	timeout(what, limitMs, diagnosis) {
-		return this.#late(`timed out after ${Math.round(limitMs / 1e3)}s waiting for ${what}`, diagnosis);
-	}
-	inVain(what, diagnosis) {
-		return this.#late(`waited in vain for ${what}`, diagnosis);
-	}
-	async #late(message, { symptoms }) {
-		const [worst, ...others] = symptoms;
-		const known = worst === void 0 ? void 0 : await gatherEvidence(this.#engine.o.client, worst, this.#since, others);
-		return new HeadgateError({
-			kind: "timeout",
-			code: "timeout",
-			message: known === void 0 ? message : `${message}: ${known.message}`,
-			...known?.object === void 0 ? {} : { object: known.object },
-			...known?.evidence === void 0 ? {} : { evidence: known.evidence },
-			next: known?.next ?? "look at the pods and their events, or raise the input timeout if the release just needs longer"
-		});
-	}
-};
-// src/rollout/routes.ts
-var Routes = class {
-	#o;
-	#clock;
-	constructor(options, startedAt) {
-		this.#o = options;
-		this.#clock = new RouteClock(options.rested ? 0 : startedAt);
-		if (this.#drifts().length > 0) this.#clock = new RouteClock(startedAt);
-	}
-	get #traffic() {
-		const { record, payload } = this.#o.book;
-		return trafficOf$3(record, payload);
-	}
-	routing() {
-		const { book, world, clock } = this.#o;
-		const traffic = this.#traffic;
-		return traffic === void 0 ? void 0 : routingOf(traffic, book.record, world, this.#clock, clock.now());
-	}
-	get live() {
-		return (this.#traffic === void 0 ? [] : routeObjects(this.#traffic)).flatMap((object) => this.#o.world.object(refOf$1(object)) ?? []);
-	}
-	get gone() {
-		return [...(this.#traffic?.before ?? new Map()).values()].map(refOf$1).flatMap((ref) => this.#o.world.object(ref) === void 0 ? [nameOf$2(ref)] : []);
-	}
-	before(key) {
-		return this.#traffic?.before.get(key);
-	}
-	moved(moves) {
-		const asked = moves.find((move) => move.kind === "route");
-		const routing = this.routing();
-		if (asked === void 0 || routing === void 0) return moves;
-		const move = moves.every(({ kind }) => kind === "route" || kind === "done") ? routeMove(this.#asked(routing), asked.to) ?? done : wait("the other workloads");
-		return moves.map((each) => each === asked ? move : each.kind === "route" ? done : each);
-	}
-	#asked(routing) {
-		const { book, clock } = this.#o;
-		const { rollout, app } = book.record;
-		return {
-			routing,
-			rollout,
-			app,
-			sentence: book.sentence(),
-			now: clock.now()
-		};
-	}
-	drift() {
-		const drifts = this.#drifts();
-		if (this.routing()?.onDrift === "stop") return drifts[0];
-		const isRoute = (ref) => this.before(keyOf$2(ref)) !== void 0;
-		return drifts.find(({ object }) => isRoute(object) && this.#o.world.object(object) === void 0);
-	}
-	#drifts() {
-		const { record } = this.#o.book;
-		const routing = this.routing();
-		const share = shareAt(record.plan, Math.min(record.step, record.plan.length - 1));
-		return routing?.begun !== true || share === void 0 ? [] : routeDrifts(this.#asked(routing), share);
-	}
-};
-// src/rollout/teller.ts
-const CONTROLLER$1 = "the Deployment controller";
-var Teller = class {
-	#engine;
-	#waiting = "";
-	#mix = "";
-	constructor(engine) {
-		this.#engine = engine;
-	}
-	waiting(texts, { symptoms }) {
-		const [worst] = symptoms;
-		const others = texts.filter((text) => text !== CONTROLLER$1);
-		const text = others.length === 0 ? CONTROLLER$1 : [...new Set(others)].join("; ");
-		if (text === "the Deployment controller" && worst === void 0) return;
-		const line = worst === void 0 ? text : `${text} (${worst.sentence})`;
-		if (line === this.#waiting) return;
-		this.#waiting = line;
-		this.#engine.o.reporter.emit({
-			kind: "waiting",
-			text: line
-		});
-	}
-	mix() {
-		const { workloads, now, o } = this.#engine;
-		const sum = {
-			stable: 0,
-			canary: 0
-		};
-		const [first] = workloads;
-		if (first === void 0) return;
-		for (const workload of workloads) {
-			const view = this.#engine.view(workload);
-			sum.stable += sideOf$4(view, "stable").serving;
-			sum.canary += sideOf$4(view, "next").serving;
-		}
-		this.#downtime(sum.stable + sum.canary);
-		const text = `${sum.stable}/${sum.canary}`;
-		if (text === this.#mix) return;
-		this.#mix = text;
-		const stable = {
-			version: first.stableVersion,
-			pods: sum.stable
-		};
-		const canary = {
-			version: first.newVersion,
-			pods: sum.canary
-		};
-		o.reporter.emit({
-			kind: "mix",
-			mix: {
-				at: now,
-				stable,
-				canary
-			}
-		});
-	}
-	#downtime(serving) {
-		const { now, o } = this.#engine;
-		const { book, reporter } = o;
-		const { record } = book;
-		if (record.strategy !== "recreate") return;
-		if (serving === 0 && record.downSince === void 0) book.record = {
-			...record,
-			downSince: new Date(now).toISOString()
-		};
-		if (serving === 0 || record.downSince === void 0) return;
-		const { downSince, ...rest } = record;
-		const downtimeSeconds = Math.round((now - Date.parse(downSince)) / 100) / 10;
-		book.record = {
-			...rest,
-			downtimeSeconds
-		};
-		reporter.emit({
-			kind: "line",
-			text: `nothing served for ${downtimeSeconds} s`
-		});
-	}
-};
-// src/rollout/writer.ts
-const MOST_STALE = 25;
-var Writer = class {
-	#o;
-	#stale = 0;
-	constructor(options) {
-		this.#o = options;
-	}
-	async send(write, text) {
-		try {
-			const object = await this.#perform(write);
-			if (object !== void 0) {
-				this.#o.world.touched(refOf$1(object), this.#o.clock.now());
-				this.#o.world.written.set(keyOf$2(refOf$1(object)), object.metadata.resourceVersion ?? "");
-				this.#o.world.put(object);
-			}
-			this.#stale = 0;
-			this.#o.reporter.emit({
-				kind: "change",
-				text: this.#named(write, text)
-			});
-		} catch (error) {
-			if (!(error instanceof ApiError) || error.kind !== "stale" && error.kind !== "exists") throw error;
-			if (++this.#stale > MOST_STALE) throw error;
-			await this.#refresh(write);
-		}
-	}
-	#named(write, text) {
-		if (write.verb === "delete") return text;
-		const name = nameOf$2(refOf$1(write.object));
-		return text.startsWith("Service/") || name.startsWith("Service/") ? text : `${name}: ${text}`;
-	}
-	async #perform(write) {
-		const { client, world } = this.#o;
-		switch (write.verb) {
-			case "patch": {
-				const test = {
-					op: "test",
-					path: "/metadata/resourceVersion",
-					value: write.object.metadata.resourceVersion ?? ""
-				};
-				return client.patch(refOf$1(write.object), {
-					type: "json",
-					operations: [test, ...write.operations]
-				}, { fieldManager: MOVER$2 });
-			}
-			case "create": return client.create(write.object, { fieldManager: MOVER$2 });
-			case "apply": return this.#o.apply(write.object, write.live);
-			case "delete":
-				await client.delete(write.ref, write.uid === void 0 ? {} : { uid: write.uid });
-				world.drop(write.ref);
-				world.touched(write.ref, this.#o.clock.now());
-				return;
-		}
-	}
-	async #refresh(write) {
-		if (write.verb === "delete") return;
-		const known = this.#o.world.current(write.object);
-		if (known !== void 0 && known.metadata.resourceVersion !== write.object.metadata.resourceVersion) return;
-		const fresh = await this.#o.client.get(refOf$1(write.object));
-		if (fresh !== void 0) this.#o.world.put(fresh);
-	}
-};
-// src/rollout/engine.ts
+// src/rollout/stops.ts
 const MOVING$1 = [
 	"cancelled",
 	"lost",
@@ -23199,29 +22934,14 @@ const MOVING$1 = [
 ];
 const WAITING = [...MOVING$1, "promote"];
 const CHECKING = [...MOVING$1, "full"];
-var Engine = class {
-	o;
-	#startedAt;
-	#judge;
-	#teller;
-	routes;
+var Stops = class {
+	#o;
 	trouble;
-	shareSince;
-	#writer;
 	constructor(options) {
-		this.o = options;
-		this.#startedAt = options.clock.now();
-		this.shareSince = this.#startedAt;
-		this.#judge = new Judge(this, this.#startedAt);
-		this.routes = new Routes(options, this.#startedAt);
-		this.#teller = new Teller(this);
-		this.#writer = new Writer(options);
-	}
-	get now() {
-		return this.o.clock.now();
+		this.#o = options;
 	}
 	checkpoint(obey = MOVING$1) {
-		const { cancel, lease } = this.o;
+		const { cancel, lease } = this.#o;
 		if (lease.lost.aborted && obey.includes("lost")) throw new Interrupted({ kind: "lost" });
 		if (cancel.aborted && obey.includes("cancelled")) throw new Interrupted({ kind: "cancelled" });
 		for (const command of ["abort", "promote"]) {
@@ -23235,7 +22955,7 @@ var Engine = class {
 		if (this.trouble !== void 0 && obey.includes("abort")) throw this.trouble;
 	}
 	async whileAllowed(run) {
-		const { cancel, lease, wake } = this.o;
+		const { cancel, lease, wake } = this.#o;
 		const stop = new AbortController();
 		const look = () => {
 			try {
@@ -23259,199 +22979,20 @@ var Engine = class {
 		}
 	}
 	requested(command) {
-		const { rollout } = this.o.book.record;
-		return this.o.lease.requests.find((each) => each.command === command && (each.rollout === void 0 || each.rollout === rollout));
-	}
-	view(workload) {
-		const { book, world, settleMs } = this.o;
-		const { record, payload } = book;
-		const versions = payload.versions[`${workload.namespace}/${workload.name}`];
-		if (versions === void 0) throw new Error(`no versions of ${workload.name} in the payload`);
-		const { namespace, stableName } = workload;
-		const separate = this.#separate(workload);
-		const services = this.#services(workload);
-		const routing = services.some(({ canary }) => canary !== void 0) ? this.routes.routing() : void 0;
-		return {
-			record: workload,
-			versions,
-			rollout: record.rollout,
-			app: record.app,
-			...world.workload({
-				namespace,
-				name: stableName ?? workload.name
-			}),
-			...separate === void 0 ? {} : { separate },
-			services,
-			...routing === void 0 ? {} : { routing },
-			now: this.now,
-			settleMs: Math.max(settleMs, routing?.settleMs ?? 0),
-			capacity: record.capacity,
-			sentence: book.sentence()
-		};
-	}
-	#separate(workload) {
-		const { name, namespace, stableName } = workload;
-		if (stableName === void 0) return void 0;
-		const key = keyOf$2({
-			apiVersion: "apps/v1",
-			kind: "Deployment",
-			name,
-			namespace
-		});
-		const manifest = this.o.book.object(key);
-		if (manifest === void 0) throw new Error(`Deployment/${name} is not in the release`);
-		const color = manifest.metadata.labels?.["color"] ?? "";
-		const existed = this.o.book.payload.before[key] !== void 0;
-		return {
-			...this.o.world.workload(workload),
-			color,
-			manifest,
-			existed
-		};
-	}
-	#services(workload) {
-		const { world, book, rested } = this.o;
-		const routed = book.record.traffic?.services ?? [];
-		return book.record.services.filter((service) => service.workload === workload.name && service.namespace === workload.namespace).map((record) => {
-			const key = keyOf$2({
-				apiVersion: "v1",
-				kind: "Service",
-				name: record.name,
-				namespace: record.namespace
-			});
-			const canary = canaryName(record.name);
-			const ready = world.readyEndpoints(record.namespace, canary);
-			return {
-				...routed.includes(`${record.namespace}/${record.name}`) ? { canary: {
-					live: world.service(record.namespace, canary),
-					ready
-				} } : {},
-				record,
-				live: world.service(record.namespace, record.name),
-				desired: book.object(key),
-				preview: world.service(record.namespace, `${record.name}-preview`),
-				changedAt: world.changedAt.get(key) ?? (rested ? 0 : this.#startedAt)
-			};
-		});
-	}
-	get workloads() {
-		return this.o.book.record.workloads.filter((workload) => workload.mode === "steps");
-	}
-	async mark() {
-		const by = `${this.o.book.sentence()} Taken over by ${this.o.lease.holder} at ${new Date(this.now).toISOString()}.`;
-		for (const workload of this.workloads) {
-			const view = this.view(workload);
-			const { deployment, services, separate } = view;
-			const replicaSet = this.o.book.record.strategy === "blue-green" || view.routing !== void 0 ? sideOf$4(view, "stable").replicaSet : void 0;
-			for (const object of [
-				deployment,
-				separate?.deployment,
-				separate === void 0 ? replicaSet : void 0,
-				...services.flatMap(({ live, canary }) => [live, canary?.live])
-			]) await this.#markOne(object, by);
-		}
-		for (const route of this.routes.live) await this.#markOne(route, by);
-	}
-	async #markOne(object, by) {
-		if (object === void 0) return;
-		const body = { metadata: { annotations: { [SENTENCE]: by } } };
-		const marked = await this.o.client.patch(refOf$1(object), {
-			type: "merge",
-			body
-		}, { fieldManager: MOVER$2 });
-		this.o.world.put(marked);
-	}
-	async reach(goal, limitMs, obey) {
-		let deadline = this.now + limitMs;
-		for (;;) {
-			this.checkpoint(obey);
-			const moves = this.routes.moved(this.workloads.map((workload) => this.#next(workload, goal))).map((move) => this.#possible(move));
-			if (await this.#sendAll(moves)) continue;
-			this.#teller.mix();
-			const waits = this.#waits(moves);
-			const diagnosis = goal.kind === "back" ? this.#judge.look("stable") : await this.#judge.examine("next");
-			if (goal.kind !== "back" && diagnosis.fatal !== void 0) throw await this.#judge.bad(diagnosis.fatal, diagnosis.symptoms);
-			const moved = goal.kind === "back" ? void 0 : movedImage(this);
-			if (moved !== void 0) throw new HeadgateError(moved);
-			if (waits.length === 0) return;
-			deadline = Math.max(deadline, ...waits.map((move) => (move.wakeAt ?? 0) + limitMs));
-			const vain = waits.find((move) => this.now >= (move.giveUpAt ?? Number.POSITIVE_INFINITY));
-			if (vain !== void 0) throw await this.#judge.inVain(vain.text, diagnosis);
-			if (this.now >= deadline) throw await this.#judge.timeout(waits[0]?.text ?? "", limitMs, diagnosis);
-			this.#teller.waiting(waits.map((move) => move.text), diagnosis);
-			const end = Math.min(deadline, ...waits.map((move) => move.giveUpAt ?? deadline));
-			await this.sleep(this.#judge.wakeAt(end, waits, diagnosis));
-		}
-	}
-	async watchFor(goal, ms) {
-		const end = this.now + ms;
-		while (this.now < end) {
-			await this.reach(goal, this.o.book.record.timeoutMs, WAITING);
-			const diagnosis = await this.#judge.examine("next");
-			if (diagnosis.fatal !== void 0) throw await this.#judge.bad(diagnosis.fatal, diagnosis.symptoms);
-			if (this.now >= end) return;
-			this.#teller.waiting(["the wait to end"], diagnosis);
-			await this.sleep(this.#judge.wakeAt(end, [], diagnosis));
-		}
+		const { rollout } = this.#o.book.record;
+		return this.#o.lease.requests.find((each) => each.command === command && (each.rollout === void 0 || each.rollout === rollout));
 	}
 	async sleep(at) {
-		const { wake, clock, cancel, lease } = this.o;
+		const { wake, clock, cancel, lease } = this.#o;
 		await wake.until(at, clock, cancel.aborted ? [lease.lost] : [cancel, lease.lost]);
 	}
 	async pause(ms, obey = WAITING) {
-		const end = this.now + ms;
+		const end = this.#o.clock.now() + ms;
 		for (;;) {
 			this.checkpoint(obey);
-			if (this.now >= end) return;
+			if (this.#o.clock.now() >= end) return;
 			await this.sleep(end);
 		}
-	}
-	#next(workload, goal) {
-		return this.#possible(nextMove(this.o.book.record.strategy, this.view(workload), goal));
-	}
-	#possible(move) {
-		const { rollout } = this.o.book.record;
-		if (move.kind === "refused") {
-			const { code, text: message, object, next } = move;
-			throw new HeadgateError({
-				kind: "failed",
-				code,
-				message,
-				object,
-				next
-			});
-		}
-		if (move.kind !== "drift") return move;
-		throw new HeadgateError({
-			kind: "failed",
-			code: "drift",
-			message: `${nameOf$2(move.object)} is no longer what rollout ${rollout} made of it: ${move.text}`,
-			object: move.object,
-			next: `find who wrote it, stop that, and deploy again`
-		});
-	}
-	#waits(moves) {
-		const { workloads } = this;
-		return moves.flatMap((move, at) => {
-			if (move.kind !== "wait") return [];
-			return [workloads.length < 2 || move.text === "the Deployment controller" ? move : {
-				...move,
-				text: `Deployment/${workloads[at]?.name ?? ""}: ${move.text}`
-			}];
-		});
-	}
-	async #sendAll(moves) {
-		let sent = false;
-		for (const move of moves) {
-			if (move.kind !== "write") continue;
-			await this.send(move.write, move.text);
-			sent = true;
-		}
-		return sent;
-	}
-	async send(write, text) {
-		this.checkpoint(["lost"]);
-		await this.#writer.send(write, text);
 	}
 };
 // src/rollout/compare-monitor.ts
@@ -23500,8 +23041,8 @@ var CompareMonitor = class {
 				kind: "waiting",
 				text: `check ${this.check.name}: ${verdict.text}`
 			});
-			if (this.#engine.requested("promote") !== void 0) return verdict;
-			await this.#engine.pause(Math.min(this.check.intervalMs, end - this.#engine.now), CHECKING);
+			if (this.#engine.stops.requested("promote") !== void 0) return verdict;
+			await this.#engine.stops.pause(Math.min(this.check.intervalMs, end - this.#engine.now), CHECKING);
 		}
 	}
 	async #run() {
@@ -23620,7 +23161,7 @@ var Monitors = class {
 	close() {
 		this.#stop.abort();
 		this.#running.clear();
-		this.#engine.trouble = void 0;
+		this.#engine.stops.trouble = void 0;
 	}
 };
 function isWait({ kind }) {
@@ -23681,7 +23222,7 @@ async function withMonitors(engine, monitors, steps, passes) {
 		const done = await stepVerdict(engine, monitors, step, goal, skip);
 		const { verdict } = done;
 		skip = done.passes;
-		engine.checkpoint();
+		engine.stops.checkpoint();
 		if (verdict.kind === "pass") monitors.over(index);
 		if (verdict.kind === "pause") {
 			await book.save({
@@ -23777,7 +23318,7 @@ async function stepVerdict(engine, monitors, step, goal, passes) {
 }
 const APPROVAL = "waits for an approval";
 function asksNext(engine, steps, next, passes) {
-	return steps[next]?.kind === "approve" && next >= passes.approvedUntil && engine.requested("promote") === void 0;
+	return steps[next]?.kind === "approve" && next >= passes.approvedUntil && engine.stops.requested("promote") === void 0;
 }
 function promotedBy(error) {
 	return error instanceof Interrupted && error.interruption.kind === "promote" ? error.interruption.request : void 0;
@@ -23788,7 +23329,7 @@ const HEEDING = [
 	"wait"
 ];
 async function answered(engine, { kind }, index, verdict) {
-	const promote = engine.requested("promote");
+	const promote = engine.stops.requested("promote");
 	if (promote === void 0 || verdict.kind !== "pass" || !HEEDING.includes(kind)) return;
 	await engine.o.lease.answer(promote, `step ${index + 1} is passed`);
 }
@@ -23813,7 +23354,7 @@ async function doStep(engine, monitors, step, goal, passes) {
 				kind: "pass",
 				text: "approved"
 			};
-			engine.checkpoint(["promote"]);
+			engine.stops.checkpoint(["promote"]);
 			return {
 				kind: "pause",
 				text: APPROVAL
@@ -23841,7 +23382,7 @@ async function doStep(engine, monitors, step, goal, passes) {
 async function warmedUp(engine, approved) {
 	const { warmUp: spec } = engine.o.book.record;
 	if (spec === void 0) throw new Error("the record does not say how to warm up");
-	const run = () => engine.whileAllowed((stop) => warmUp(askerOf(engine, stop), spec));
+	const run = () => engine.stops.whileAllowed((stop) => warmUp(askerOf(engine, stop), spec));
 	return decided$3(engine, {
 		what: "warm-up",
 		onInconclusive: spec.onInconclusive
@@ -23886,7 +23427,7 @@ async function checks(engine, monitors, names, index, approved) {
 			code: "check-unknown",
 			message: `check ${name} is not in the record`
 		});
-		const run = () => check.kind === "compare" ? monitors.compared(check, index) : engine.whileAllowed((stop) => runCheck(askerOf(engine, stop), check, (said) => tellMeasured(engine, check, said)));
+		const run = () => check.kind === "compare" ? monitors.compared(check, index) : engine.stops.whileAllowed((stop) => runCheck(askerOf(engine, stop), check, (said) => tellMeasured(engine, check, said)));
 		const verdict = await run();
 		const said = await decided$3(engine, askedBy(check), verdict, approved, run);
 		if (said.kind === "pause") return said;
@@ -23915,7 +23456,7 @@ async function decided$3(engine, asked, verdict, approved, again) {
 		text: verdict.text
 	};
 	if (verdict.kind === "fail") throw new HeadgateError(checkFailure(what, verdict));
-	if (approved || engine.requested("promote") !== void 0) return {
+	if (approved || engine.stops.requested("promote") !== void 0) return {
 		kind: "pass",
 		text: `${verdict.text}; a person said go on`
 	};
@@ -24626,7 +24167,7 @@ const SERVER_METADATA = [
 	"selfLink"
 ];
 const LAST_APPLIED$1 = "kubectl.kubernetes.io/last-applied-configuration";
-const CONTROLLER = "deployment.kubernetes.io/";
+const CONTROLLER$1 = "deployment.kubernetes.io/";
 const LIST_KEYS = [
 	"name",
 	"mountPath",
@@ -24640,7 +24181,7 @@ const LIST_KEYS = [
 function content(object) {
 	const { metadata, status: _, ...rest } = object;
 	const kept = Object.entries(metadata).filter(([key]) => !SERVER_METADATA.includes(key));
-	const annotations = Object.entries(metadata.annotations ?? {}).filter(([key]) => key !== LAST_APPLIED$1 && !key.startsWith(CONTROLLER));
+	const annotations = Object.entries(metadata.annotations ?? {}).filter(([key]) => key !== LAST_APPLIED$1 && !key.startsWith(CONTROLLER$1));
 	const meta = Object.fromEntries(kept);
 	delete meta["annotations"];
 	if (annotations.length > 0) meta["annotations"] = Object.fromEntries(annotations);
@@ -25993,6 +25534,474 @@ function answerOf(lease, request) {
 	const answer = JSON.parse(text);
 	return answer.to === request.by && answer.at === request.at ? answer : void 0;
 }
+// src/rollout/judge.ts
+const CLOCKS_DIFFER = 1e4;
+var Judge = class {
+	#engine;
+	#since;
+	#doctor;
+	constructor(engine, since) {
+		this.#engine = engine;
+		this.#since = since - CLOCKS_DIFFER;
+		this.#doctor = new Doctor(engine.o, engine.o.wake.notify);
+	}
+	look(which) {
+		return together$1(this.#patients(which).map((patient) => this.#doctor.look(patient)));
+	}
+	async examine(which) {
+		const all = [];
+		for (const patient of this.#patients(which)) all.push(await this.#doctor.examine(patient));
+		return together$1(all);
+	}
+	#patients(which) {
+		return this.#engine.workloads.map((workload) => {
+			const view = this.#engine.view(workload);
+			const { pods, replicaSet, hash } = sideOf$4(view, which);
+			const { deployment, ended = [] } = which === "next" && view.separate !== void 0 ? view.separate : view;
+			const evicted = ended.filter((pod) => hash !== void 0 && hashOf$1(pod) === hash);
+			const draining = [...view.pods, ...view.separate?.pods ?? []].some(isTerminating);
+			return {
+				pods: [...pods, ...evicted],
+				replicaSet,
+				deployment,
+				draining
+			};
+		});
+	}
+	wakeAt(deadline, waits, diagnosis) {
+		const { now, workloads } = this.#engine;
+		const moments = [...waits.map((move) => move.wakeAt ?? deadline), diagnosis.nextCheckAt ?? deadline];
+		for (const workload of workloads) {
+			const { pods, versions, separate } = this.#engine.view(workload);
+			for (const pod of [...pods, ...separate?.pods ?? []]) for (const { minReadySeconds } of [versions.nextFields, versions.stableFields]) moments.push(servingAt(pod, minReadySeconds) ?? deadline);
+		}
+		return Math.min(...moments.filter((at) => at > now), deadline);
+	}
+	async bad(symptom, all) {
+		const others = all.filter(({ key }) => key !== symptom.key);
+		return new HeadgateError(await gatherEvidence(this.#engine.o.client, symptom, this.#since, others));
+	}
+	timeout(what, limitMs, diagnosis) {
+		return this.#late(`timed out after ${Math.round(limitMs / 1e3)}s waiting for ${what}`, diagnosis);
+	}
+	inVain(what, diagnosis) {
+		return this.#late(`waited in vain for ${what}`, diagnosis);
+	}
+	async #late(message, { symptoms }) {
+		const [worst, ...others] = symptoms;
+		const known = worst === void 0 ? void 0 : await gatherEvidence(this.#engine.o.client, worst, this.#since, others);
+		return new HeadgateError({
+			kind: "timeout",
+			code: "timeout",
+			message: known === void 0 ? message : `${message}: ${known.message}`,
+			...known?.object === void 0 ? {} : { object: known.object },
+			...known?.evidence === void 0 ? {} : { evidence: known.evidence },
+			next: known?.next ?? "look at the pods and their events, or raise the input timeout if the release just needs longer"
+		});
+	}
+};
+// src/rollout/routes.ts
+var Routes = class {
+	#o;
+	#clock;
+	constructor(options, startedAt) {
+		this.#o = options;
+		this.#clock = new RouteClock(options.rested ? 0 : startedAt);
+		if (this.#drifts().length > 0) this.#clock = new RouteClock(startedAt);
+	}
+	get #traffic() {
+		const { record, payload } = this.#o.book;
+		return trafficOf$3(record, payload);
+	}
+	routing() {
+		const { book, world, clock } = this.#o;
+		const traffic = this.#traffic;
+		return traffic === void 0 ? void 0 : routingOf(traffic, book.record, world, this.#clock, clock.now());
+	}
+	get live() {
+		return (this.#traffic === void 0 ? [] : routeObjects(this.#traffic)).flatMap((object) => this.#o.world.object(refOf$1(object)) ?? []);
+	}
+	get gone() {
+		return [...(this.#traffic?.before ?? new Map()).values()].map(refOf$1).flatMap((ref) => this.#o.world.object(ref) === void 0 ? [nameOf$2(ref)] : []);
+	}
+	before(key) {
+		return this.#traffic?.before.get(key);
+	}
+	moved(moves) {
+		const asked = moves.find((move) => move.kind === "route");
+		const routing = this.routing();
+		if (asked === void 0 || routing === void 0) return moves;
+		const move = moves.every(({ kind }) => kind === "route" || kind === "done") ? routeMove(this.#asked(routing), asked.to) ?? done : wait("the other workloads");
+		return moves.map((each) => each === asked ? move : each.kind === "route" ? done : each);
+	}
+	#asked(routing) {
+		const { book, clock } = this.#o;
+		const { rollout, app } = book.record;
+		return {
+			routing,
+			rollout,
+			app,
+			sentence: book.sentence(),
+			now: clock.now()
+		};
+	}
+	drift() {
+		const drifts = this.#drifts();
+		if (this.routing()?.onDrift === "stop") return drifts[0];
+		const isRoute = (ref) => this.before(keyOf$2(ref)) !== void 0;
+		return drifts.find(({ object }) => isRoute(object) && this.#o.world.object(object) === void 0);
+	}
+	#drifts() {
+		const { record } = this.#o.book;
+		const routing = this.routing();
+		const share = shareAt(record.plan, Math.min(record.step, record.plan.length - 1));
+		return routing?.begun !== true || share === void 0 ? [] : routeDrifts(this.#asked(routing), share);
+	}
+};
+// src/rollout/teller.ts
+const CONTROLLER = "the Deployment controller";
+var Teller = class {
+	#engine;
+	#waiting = "";
+	#mix = "";
+	constructor(engine) {
+		this.#engine = engine;
+	}
+	waiting(texts, { symptoms }) {
+		const [worst] = symptoms;
+		const others = texts.filter((text) => text !== CONTROLLER);
+		const text = others.length === 0 ? CONTROLLER : [...new Set(others)].join("; ");
+		if (text === "the Deployment controller" && worst === void 0) return;
+		const line = worst === void 0 ? text : `${text} (${worst.sentence})`;
+		if (line === this.#waiting) return;
+		this.#waiting = line;
+		this.#engine.o.reporter.emit({
+			kind: "waiting",
+			text: line
+		});
+	}
+	mix() {
+		const { workloads, now, o } = this.#engine;
+		const sum = {
+			stable: 0,
+			canary: 0
+		};
+		const [first] = workloads;
+		if (first === void 0) return;
+		for (const workload of workloads) {
+			const view = this.#engine.view(workload);
+			sum.stable += sideOf$4(view, "stable").serving;
+			sum.canary += sideOf$4(view, "next").serving;
+		}
+		this.#downtime(sum.stable + sum.canary);
+		const text = `${sum.stable}/${sum.canary}`;
+		if (text === this.#mix) return;
+		this.#mix = text;
+		const stable = {
+			version: first.stableVersion,
+			pods: sum.stable
+		};
+		const canary = {
+			version: first.newVersion,
+			pods: sum.canary
+		};
+		o.reporter.emit({
+			kind: "mix",
+			mix: {
+				at: now,
+				stable,
+				canary
+			}
+		});
+	}
+	#downtime(serving) {
+		const { now, o } = this.#engine;
+		const { book, reporter } = o;
+		const { record } = book;
+		if (record.strategy !== "recreate") return;
+		if (serving === 0 && record.downSince === void 0) book.record = {
+			...record,
+			downSince: new Date(now).toISOString()
+		};
+		if (serving === 0 || record.downSince === void 0) return;
+		const { downSince, ...rest } = record;
+		const downtimeSeconds = Math.round((now - Date.parse(downSince)) / 100) / 10;
+		book.record = {
+			...rest,
+			downtimeSeconds
+		};
+		reporter.emit({
+			kind: "line",
+			text: `nothing served for ${downtimeSeconds} s`
+		});
+	}
+};
+// src/rollout/writer.ts
+const MOST_STALE = 25;
+var Writer = class {
+	#o;
+	#stale = 0;
+	constructor(options) {
+		this.#o = options;
+	}
+	async send(write, text) {
+		try {
+			const object = await this.#perform(write);
+			if (object !== void 0) {
+				this.#o.world.touched(refOf$1(object), this.#o.clock.now());
+				this.#o.world.written.set(keyOf$2(refOf$1(object)), object.metadata.resourceVersion ?? "");
+				this.#o.world.put(object);
+			}
+			this.#stale = 0;
+			this.#o.reporter.emit({
+				kind: "change",
+				text: this.#named(write, text)
+			});
+		} catch (error) {
+			if (!(error instanceof ApiError) || error.kind !== "stale" && error.kind !== "exists") throw error;
+			if (++this.#stale > MOST_STALE) throw error;
+			await this.#refresh(write);
+		}
+	}
+	#named(write, text) {
+		if (write.verb === "delete") return text;
+		const name = nameOf$2(refOf$1(write.object));
+		return text.startsWith("Service/") || name.startsWith("Service/") ? text : `${name}: ${text}`;
+	}
+	async #perform(write) {
+		const { client, world } = this.#o;
+		switch (write.verb) {
+			case "patch": {
+				const test = {
+					op: "test",
+					path: "/metadata/resourceVersion",
+					value: write.object.metadata.resourceVersion ?? ""
+				};
+				return client.patch(refOf$1(write.object), {
+					type: "json",
+					operations: [test, ...write.operations]
+				}, { fieldManager: MOVER$2 });
+			}
+			case "create": return client.create(write.object, { fieldManager: MOVER$2 });
+			case "apply": return this.#o.apply(write.object, write.live);
+			case "delete":
+				await client.delete(write.ref, write.uid === void 0 ? {} : { uid: write.uid });
+				world.drop(write.ref);
+				world.touched(write.ref, this.#o.clock.now());
+				return;
+		}
+	}
+	async #refresh(write) {
+		if (write.verb === "delete") return;
+		const known = this.#o.world.current(write.object);
+		if (known !== void 0 && known.metadata.resourceVersion !== write.object.metadata.resourceVersion) return;
+		const fresh = await this.#o.client.get(refOf$1(write.object));
+		if (fresh !== void 0) this.#o.world.put(fresh);
+	}
+};
+// src/rollout/engine.ts
+var Engine = class {
+	o;
+	#startedAt;
+	#judge;
+	#teller;
+	routes;
+	stops;
+	shareSince;
+	#writer;
+	constructor(options) {
+		this.o = options;
+		this.#startedAt = options.clock.now();
+		this.stops = new Stops(options);
+		this.shareSince = this.#startedAt;
+		this.#judge = new Judge(this, this.#startedAt);
+		this.routes = new Routes(options, this.#startedAt);
+		this.#teller = new Teller(this);
+		this.#writer = new Writer(options);
+	}
+	get now() {
+		return this.o.clock.now();
+	}
+	view(workload) {
+		const { book, world, settleMs } = this.o;
+		const { record, payload } = book;
+		const versions = payload.versions[`${workload.namespace}/${workload.name}`];
+		if (versions === void 0) throw new Error(`no versions of ${workload.name} in the payload`);
+		const { namespace, stableName } = workload;
+		const separate = this.#separate(workload);
+		const services = this.#services(workload);
+		const routing = services.some(({ canary }) => canary !== void 0) ? this.routes.routing() : void 0;
+		return {
+			record: workload,
+			versions,
+			rollout: record.rollout,
+			app: record.app,
+			...world.workload({
+				namespace,
+				name: stableName ?? workload.name
+			}),
+			...separate === void 0 ? {} : { separate },
+			services,
+			...routing === void 0 ? {} : { routing },
+			now: this.now,
+			settleMs: Math.max(settleMs, routing?.settleMs ?? 0),
+			capacity: record.capacity,
+			sentence: book.sentence()
+		};
+	}
+	#separate(workload) {
+		const { name, namespace, stableName } = workload;
+		if (stableName === void 0) return void 0;
+		const key = keyOf$2({
+			apiVersion: "apps/v1",
+			kind: "Deployment",
+			name,
+			namespace
+		});
+		const manifest = this.o.book.object(key);
+		if (manifest === void 0) throw new Error(`Deployment/${name} is not in the release`);
+		const color = manifest.metadata.labels?.["color"] ?? "";
+		const existed = this.o.book.payload.before[key] !== void 0;
+		return {
+			...this.o.world.workload(workload),
+			color,
+			manifest,
+			existed
+		};
+	}
+	#services(workload) {
+		const { world, book, rested } = this.o;
+		const routed = book.record.traffic?.services ?? [];
+		return book.record.services.filter((service) => service.workload === workload.name && service.namespace === workload.namespace).map((record) => {
+			const key = keyOf$2({
+				apiVersion: "v1",
+				kind: "Service",
+				name: record.name,
+				namespace: record.namespace
+			});
+			const canary = canaryName(record.name);
+			const ready = world.readyEndpoints(record.namespace, canary);
+			return {
+				...routed.includes(`${record.namespace}/${record.name}`) ? { canary: {
+					live: world.service(record.namespace, canary),
+					ready
+				} } : {},
+				record,
+				live: world.service(record.namespace, record.name),
+				desired: book.object(key),
+				preview: world.service(record.namespace, `${record.name}-preview`),
+				changedAt: world.changedAt.get(key) ?? (rested ? 0 : this.#startedAt)
+			};
+		});
+	}
+	get workloads() {
+		return this.o.book.record.workloads.filter((workload) => workload.mode === "steps");
+	}
+	async mark() {
+		const by = `${this.o.book.sentence()} Taken over by ${this.o.lease.holder} at ${new Date(this.now).toISOString()}.`;
+		for (const workload of this.workloads) {
+			const view = this.view(workload);
+			const { deployment, services, separate } = view;
+			const replicaSet = this.o.book.record.strategy === "blue-green" || view.routing !== void 0 ? sideOf$4(view, "stable").replicaSet : void 0;
+			for (const object of [
+				deployment,
+				separate?.deployment,
+				separate === void 0 ? replicaSet : void 0,
+				...services.flatMap(({ live, canary }) => [live, canary?.live])
+			]) await this.#markOne(object, by);
+		}
+		for (const route of this.routes.live) await this.#markOne(route, by);
+	}
+	async #markOne(object, by) {
+		if (object === void 0) return;
+		const body = { metadata: { annotations: { [SENTENCE]: by } } };
+		const marked = await this.o.client.patch(refOf$1(object), {
+			type: "merge",
+			body
+		}, { fieldManager: MOVER$2 });
+		this.o.world.put(marked);
+	}
+	async reach(goal, limitMs, obey) {
+		let deadline = this.now + limitMs;
+		for (;;) {
+			this.stops.checkpoint(obey);
+			const moves = this.routes.moved(this.workloads.map((workload) => this.#next(workload, goal))).map((move) => this.#possible(move));
+			if (await this.#sendAll(moves)) continue;
+			this.#teller.mix();
+			const waits = this.#waits(moves);
+			const diagnosis = goal.kind === "back" ? this.#judge.look("stable") : await this.#judge.examine("next");
+			if (goal.kind !== "back" && diagnosis.fatal !== void 0) throw await this.#judge.bad(diagnosis.fatal, diagnosis.symptoms);
+			const moved = goal.kind === "back" ? void 0 : movedImage(this);
+			if (moved !== void 0) throw new HeadgateError(moved);
+			if (waits.length === 0) return;
+			deadline = Math.max(deadline, ...waits.map((move) => (move.wakeAt ?? 0) + limitMs));
+			const vain = waits.find((move) => this.now >= (move.giveUpAt ?? Number.POSITIVE_INFINITY));
+			if (vain !== void 0) throw await this.#judge.inVain(vain.text, diagnosis);
+			if (this.now >= deadline) throw await this.#judge.timeout(waits[0]?.text ?? "", limitMs, diagnosis);
+			this.#teller.waiting(waits.map((move) => move.text), diagnosis);
+			const end = Math.min(deadline, ...waits.map((move) => move.giveUpAt ?? deadline));
+			await this.stops.sleep(this.#judge.wakeAt(end, waits, diagnosis));
+		}
+	}
+	async watchFor(goal, ms) {
+		const end = this.now + ms;
+		while (this.now < end) {
+			await this.reach(goal, this.o.book.record.timeoutMs, WAITING);
+			const diagnosis = await this.#judge.examine("next");
+			if (diagnosis.fatal !== void 0) throw await this.#judge.bad(diagnosis.fatal, diagnosis.symptoms);
+			if (this.now >= end) return;
+			this.#teller.waiting(["the wait to end"], diagnosis);
+			await this.stops.sleep(this.#judge.wakeAt(end, [], diagnosis));
+		}
+	}
+	#next(workload, goal) {
+		return this.#possible(nextMove(this.o.book.record.strategy, this.view(workload), goal));
+	}
+	#possible(move) {
+		const { rollout } = this.o.book.record;
+		if (move.kind === "refused") {
+			const { code, text: message, object, next } = move;
+			throw new HeadgateError({
+				kind: "failed",
+				code,
+				message,
+				object,
+				next
+			});
+		}
+		if (move.kind !== "drift") return move;
+		throw new HeadgateError({
+			kind: "failed",
+			code: "drift",
+			message: `${nameOf$2(move.object)} is no longer what rollout ${rollout} made of it: ${move.text}`,
+			object: move.object,
+			next: `find who wrote it, stop that, and deploy again`
+		});
+	}
+	#waits(moves) {
+		const { workloads } = this;
+		return moves.flatMap((move, at) => {
+			if (move.kind !== "wait") return [];
+			return [workloads.length < 2 || move.text === "the Deployment controller" ? move : {
+				...move,
+				text: `Deployment/${workloads[at]?.name ?? ""}: ${move.text}`
+			}];
+		});
+	}
+	async #sendAll(moves) {
+		let sent = false;
+		for (const move of moves) {
+			if (move.kind !== "write") continue;
+			await this.send(move.write, move.text);
+			sent = true;
+		}
+		return sent;
+	}
+	async send(write, text) {
+		this.stops.checkpoint(["lost"]);
+		await this.#writer.send(write, text);
+	}
+};
 // src/rollout/wake.ts
 var Wake = class {
 	#pending = false;
@@ -26382,7 +26391,7 @@ var Applier = class {
 		}, { cause: error });
 	}
 	async #apply(object) {
-		this.#engine.checkpoint();
+		this.#engine.stops.checkpoint();
 		const { record } = this.#engine.o.book;
 		const key = keyOf$2(refOf$1(object));
 		const moved = record.traffic?.routes.includes(key) === true;
@@ -26413,7 +26422,7 @@ async function awaitReady(engine, applied) {
 	try {
 		await Promise.all([list.ready, pods?.ready]);
 		for (;;) {
-			engine.checkpoint();
+			engine.stops.checkpoint();
 			const live = list.get(ref.name) ?? applied;
 			const state = readiness(live);
 			if (state.done && state.failure === void 0) return;
@@ -26440,7 +26449,7 @@ async function awaitReady(engine, applied) {
 				kind: "waiting",
 				text: `${nameOf$2(ref)}: ${state.text}`
 			});
-			await engine.sleep(Math.min(deadline, diagnosis.nextCheckAt ?? deadline));
+			await engine.stops.sleep(Math.min(deadline, diagnosis.nextCheckAt ?? deadline));
 		}
 	} finally {
 		stop.abort();
@@ -26477,7 +26486,7 @@ async function prune(session, engine, release) {
 			});
 			continue;
 		}
-		engine.checkpoint(["lost"]);
+		engine.stops.checkpoint(["lost"]);
 		await client.delete(refOf$1(object), { propagation: "Background" });
 		reporter.emit({
 			kind: "change",

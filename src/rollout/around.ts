@@ -98,7 +98,7 @@ class Applier {
 
   /** Undefined when it is as it should be and stands ready. */
   async #apply(object: KubeObject): Promise<KubeObject | undefined> {
-    this.#engine.checkpoint()
+    this.#engine.stops.checkpoint()
     const { record } = this.#engine.o.book
     const key = keyOf(refOf(object))
     // A route has been written and put back since it was seen.
@@ -136,7 +136,7 @@ async function awaitReady(engine: Engine, applied: KubeObject): Promise<void> {
   try {
     await Promise.all([list.ready, pods?.ready])
     for (;;) {
-      engine.checkpoint()
+      engine.stops.checkpoint()
       const live = list.get(ref.name) ?? applied
       const state = readiness(live)
       if (state.done && state.failure === undefined) return
@@ -156,7 +156,7 @@ async function awaitReady(engine: Engine, applied: KubeObject): Promise<void> {
           object: ref,
         })
       reporter.emit({ kind: 'waiting', text: `${nameOf(ref)}: ${state.text}` })
-      await engine.sleep(Math.min(deadline, diagnosis.nextCheckAt ?? deadline))
+      await engine.stops.sleep(Math.min(deadline, diagnosis.nextCheckAt ?? deadline))
     }
   } finally {
     stop.abort()
@@ -203,7 +203,7 @@ async function prune(session: Session, engine: Engine, release: Release): Promis
       })
       continue
     }
-    engine.checkpoint(['lost'])
+    engine.stops.checkpoint(['lost'])
     await client.delete(refOf(object), { propagation: 'Background' })
     reporter.emit({ kind: 'change', text: `${nameOf(refOf(object))} removed: no longer in the release` })
   }

@@ -18,7 +18,7 @@ export function askerOf(engine: Engine, signal: AbortSignal): Asker {
   return {
     now: () => clock.now(),
     sleep: (ms) => clock.sleep(ms, signal),
-    hurried: () => engine.requested('promote') !== undefined,
+    hurried: () => engine.stops.requested('promote') !== undefined,
     proxy: (target, path, options) => client.proxy(target, path, options),
     fetchUrl,
     expand,

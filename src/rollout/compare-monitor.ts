@@ -3,8 +3,9 @@ import type { CompareCheck } from '../checks/spec.ts'
 import type { CheckVerdict } from '../checks/verdict.ts'
 import { messageOf } from '../shared/errors.ts'
 import { askerOf } from './asker.ts'
-import { CHECKING, type Engine } from './engine.ts'
+import type { Engine } from './engine.ts'
 import { stopRollout, tellMeasured } from './monitor.ts'
+import { CHECKING } from './stops.ts'
 
 /** ms between two looks at stable alone, before anything is compared: its unevenness wants several intervals. */
 const OBSERVE_MS = 5_000
@@ -63,8 +64,8 @@ export class CompareMonitor {
       const verdict = this.#comparison.planned(strict)
       if (verdict.kind !== 'inconclusive' || this.#engine.now >= end) return verdict
       this.#engine.o.reporter.emit({ kind: 'waiting', text: `check ${this.check.name}: ${verdict.text}` })
-      if (this.#engine.requested('promote') !== undefined) return verdict
-      await this.#engine.pause(Math.min(this.check.intervalMs, end - this.#engine.now), CHECKING)
+      if (this.#engine.stops.requested('promote') !== undefined) return verdict
+      await this.#engine.stops.pause(Math.min(this.check.intervalMs, end - this.#engine.now), CHECKING)
     }
   }
 

@@ -1,6 +1,6 @@
 import type { FetchUrl, RunCommand } from '../checks/asker.ts'
 import type { Client } from '../kubernetes/client.ts'
-import type { LeaseHolder, LeaseRequest } from '../kubernetes/lease.ts'
+import type { LeaseHolder } from '../kubernetes/lease.ts'
 import type { Reporter } from '../report/events.ts'
 import type { Clock } from '../shared/clock.ts'
 import { HeadgateError } from '../shared/errors.ts'
@@ -14,10 +14,11 @@ import { type Goal, nextMove } from '../strategies/strategy.ts'
 import { type SeparateView, type ServiceView, sideOf, type WorkloadView } from '../strategies/view.ts'
 import type { Book } from './book.ts'
 import { movedImage } from './images.ts'
-import { Interrupted, type Interruption } from './interrupt.ts'
+import type { Interruption } from './interrupt.ts'
 import { Judge } from './judge.ts'
 import type { WorkloadRecord } from './record.ts'
 import { Routes } from './routes.ts'
+import { Stops, WAITING } from './stops.ts'
 import { CONTROLLER, Teller } from './teller.ts'
 import type { Wake } from './wake.ts'
 import type { World } from './world.ts'
@@ -47,15 +48,6 @@ export interface EngineOptions {
   rested: boolean
 }
 
-/** What stops a run that moves pods. A promote does not: it is for waits, where there is something to pass. */
-const MOVING: Interruption['kind'][] = ['cancelled', 'lost', 'abort']
-const WAITING: Interruption['kind'][] = [...MOVING, 'promote']
-/** A check that is being asked is passed by `full` alone: whoever just says go on has not seen what it finds. */
-export const CHECKING: Obeyed[] = [...MOVING, 'full']
-
-/** What a checkpoint obeys; `full`: a promote past checks as well. */
-type Obeyed = Interruption['kind'] | 'full'
-
 /**
  * Asks the strategy for the next move of each workload, makes it, and asks again from what it sees then. It keeps nothing
  * that a new run would miss: everything is derived from record and cluster.
@@ -67,8 +59,7 @@ export class Engine {
   readonly #teller: Teller
   /** the routes that lead to the Services; a canary through a router alone has any */
   readonly routes: Routes
-  /** what a check that is asked throughout has found: thrown at the next checkpoint */
-  trouble: HeadgateError | undefined
+  readonly stops: Stops
   /** ms since 1970 when the share of the new version last changed, as far as this run knows; infinite while it changes */
   shareSince: number
   readonly #writer: Writer
@@ -76,6 +67,7 @@ export class Engine {
   constructor(options: EngineOptions) {
     this.o = options
     this.#startedAt = options.clock.now()
+    this.stops = new Stops(options)
     this.shareSince = this.#startedAt
     this.#judge = new Judge(this, this.#startedAt)
     this.routes = new Routes(options, this.#startedAt)
@@ -85,55 +77,6 @@ export class Engine {
 
   get now(): number {
     return this.o.clock.now()
-  }
-
-  /**
-   * Throws when the run has to stop before its next write: cancelled, lease lost, asked to by another run, or a check that
-   * is asked throughout has failed.
-   */
-  checkpoint(obey: Obeyed[] = MOVING): void {
-    const { cancel, lease } = this.o
-    if (lease.lost.aborted && obey.includes('lost')) throw new Interrupted({ kind: 'lost' })
-    if (cancel.aborted && obey.includes('cancelled')) throw new Interrupted({ kind: 'cancelled' })
-    for (const command of ['abort', 'promote'] as const) {
-      const request = this.requested(command)
-      const obeyed = obey.includes(command) || (request?.full === true && obey.includes('full'))
-      if (request !== undefined && obeyed) throw new Interrupted({ kind: command, request })
-    }
-    if (this.trouble !== undefined && obey.includes('abort')) throw this.trouble
-  }
-
-  /**
-   * Runs what may take long beside all writes, such as a command or a query, and ends it as soon as the run has to stop or a
-   * `full` promote comes; throws what a checkpoint then throws.
-   */
-  async whileAllowed<T>(run: (stop: AbortSignal) => Promise<T>): Promise<T> {
-    const { cancel, lease, wake } = this.o
-    const stop = new AbortController()
-    const look = (): void => {
-      try {
-        this.checkpoint(CHECKING)
-      } catch {
-        stop.abort()
-      }
-    }
-    const leave = wake.listen(look)
-    look()
-    try {
-      const done = await run(AbortSignal.any([cancel, lease.lost, stop.signal]))
-      this.checkpoint(CHECKING)
-      return done
-    } finally {
-      leave()
-    }
-  }
-
-  /** What another run asks of this very rollout. */
-  requested(command: LeaseRequest['command']): LeaseRequest | undefined {
-    const { rollout } = this.o.book.record
-    return this.o.lease.requests.find(
-      (each) => each.command === command && (each.rollout === undefined || each.rollout === rollout),
-    )
   }
 
   view(workload: WorkloadRecord): WorkloadView {
@@ -236,7 +179,7 @@ export class Engine {
   async reach(goal: Goal, limitMs: number, obey?: Interruption['kind'][]): Promise<void> {
     let deadline = this.now + limitMs
     for (;;) {
-      this.checkpoint(obey)
+      this.stops.checkpoint(obey)
       const moves = this.routes
         .moved(this.workloads.map((workload) => this.#next(workload, goal)))
         .map((move) => this.#possible(move))
@@ -259,7 +202,7 @@ export class Engine {
         diagnosis,
       )
       const end = Math.min(deadline, ...waits.map((move) => move.giveUpAt ?? deadline))
-      await this.sleep(this.#judge.wakeAt(end, waits, diagnosis))
+      await this.stops.sleep(this.#judge.wakeAt(end, waits, diagnosis))
     }
   }
 
@@ -272,23 +215,7 @@ export class Engine {
       if (diagnosis.fatal !== undefined) throw await this.#judge.bad(diagnosis.fatal, diagnosis.symptoms)
       if (this.now >= end) return
       this.#teller.waiting(['the wait to end'], diagnosis)
-      await this.sleep(this.#judge.wakeAt(end, [], diagnosis))
-    }
-  }
-
-  /** Until a change, a moment (ms since 1970), a cancel, a lost lease or a request. */
-  async sleep(at: number): Promise<void> {
-    const { wake, clock, cancel, lease } = this.o
-    await wake.until(at, clock, cancel.aborted ? [lease.lost] : [cancel, lease.lost])
-  }
-
-  /** Until a time has passed; throws when the run has to stop before that. */
-  async pause(ms: number, obey: Obeyed[] = WAITING): Promise<void> {
-    const end = this.now + ms
-    for (;;) {
-      this.checkpoint(obey)
-      if (this.now >= end) return
-      await this.sleep(end)
+      await this.stops.sleep(this.#judge.wakeAt(end, [], diagnosis))
     }
   }
 
@@ -335,7 +262,7 @@ export class Engine {
 
   /** One write, unless the lease is lost; see {@link Writer}. */
   async send(write: Write, text: string): Promise<void> {
-    this.checkpoint(['lost'])
+    this.stops.checkpoint(['lost'])
     await this.#writer.send(write, text)
   }
 }

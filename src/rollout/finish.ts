@@ -36,7 +36,7 @@ async function applied(engine: Engine, live: KubeObject): Promise<KubeObject> {
   if (manifest === undefined) return live
   let current = live
   for (let attempt = 0; ; attempt++) {
-    engine.checkpoint(['lost'])
+    engine.stops.checkpoint(['lost'])
     try {
       return await apply(manifest, current)
     } catch (error) {

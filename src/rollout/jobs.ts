@@ -49,7 +49,7 @@ export async function runJob(
   if (!record.jobs.includes(keyOf(ref))) await book.save({ jobs: [...record.jobs, keyOf(ref)] })
   const live = await client.get<Job>(ref)
   if (live === undefined) {
-    engine.checkpoint()
+    engine.stops.checkpoint()
     await client.create(job, { fieldManager: MOVER })
     reporter.emit({ kind: 'change', text: `Job/${ref.name} started` })
   }
@@ -103,7 +103,7 @@ async function awaitJob(engine: Engine, name: string, namespace: string, timeout
   try {
     await Promise.all([jobs.ready, pods.ready])
     for (;;) {
-      engine.checkpoint()
+      engine.stops.checkpoint()
       const job = jobs.get(name)
       const state = job === undefined ? undefined : readiness(job)
       if (state?.done === true && state.failure === undefined) return
@@ -111,7 +111,7 @@ async function awaitJob(engine: Engine, name: string, namespace: string, timeout
       if (state?.failure !== undefined || diagnosis.fatal !== undefined || engine.now >= deadline)
         throw await jobFailure(engine, name, namespace, diagnosis, state?.failure?.message, engine.now >= deadline)
       reporter.emit({ kind: 'waiting', text: `Job/${name}: ${state?.text ?? 'to start'}` })
-      await engine.sleep(Math.min(deadline, diagnosis.nextCheckAt ?? deadline))
+      await engine.stops.sleep(Math.min(deadline, diagnosis.nextCheckAt ?? deadline))
     }
   } finally {
     stop.abort()
@@ -163,7 +163,7 @@ async function awaitGone(
   try {
     await pods.ready
     while (pods.items().length > 0) {
-      engine.checkpoint(obey)
+      engine.stops.checkpoint(obey)
       if (engine.now >= deadline)
         throw new HeadgateError({
           kind: 'timeout',
@@ -173,7 +173,7 @@ async function awaitGone(
           next: `kubectl -n ${namespace} get pods -l job-name=${name}; then abort again`,
         })
       reporter.emit({ kind: 'waiting', text: `the pods of Job/${name} to end` })
-      await engine.sleep(deadline)
+      await engine.stops.sleep(deadline)
     }
   } finally {
     stop.abort()

@@ -121,7 +121,7 @@ export async function keepOld(engine: Engine, ready: (object: KubeObject) => Pro
   if (fresh === undefined) return
   reporter.emit({ kind: 'phase', title: `Version ${fresh.id} stays reachable until ${fresh.until.slice(0, 16)}Z` })
   for (const object of keptObjects(engine, fresh)) {
-    engine.checkpoint(['lost'])
+    engine.stops.checkpoint(['lost'])
     const made = await client.create(object, { fieldManager: MOVER }).catch((error: unknown) => {
       if (error instanceof ApiError && error.kind === 'exists') return undefined
       throw error

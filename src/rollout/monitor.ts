@@ -34,9 +34,9 @@ export class Monitor {
   /** The last word: a measurement that could not tell, or failed within what is tolerated, is made again. */
   async settled(): Promise<CheckVerdict> {
     for (let attempt = 0; attempt < LAST_TRIES + this.check.failures; attempt++) {
-      if (attempt > 0) await this.#engine.pause(this.check.intervalMs)
+      if (attempt > 0) await this.#engine.stops.pause(this.check.intervalMs)
       await this.#round
-      this.#engine.checkpoint()
+      this.#engine.stops.checkpoint()
       if (this.#last?.kind === 'pass') break
     }
     return this.#last ?? { kind: 'inconclusive', text: 'it was not asked in time', lines: [] }
@@ -84,7 +84,7 @@ export function tellMeasured({ now, o }: Engine, { name }: Check, { kind, text, 
 
 /** The engine throws it at its next checkpoint. */
 export function stopRollout(engine: Engine, check: Check, verdict: CheckVerdict): void {
-  engine.trouble ??= new HeadgateError(checkFailure(`check ${check.name}`, verdict))
+  engine.stops.trouble ??= new HeadgateError(checkFailure(`check ${check.name}`, verdict))
   engine.o.wake.notify()
 }
 

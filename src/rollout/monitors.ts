@@ -106,7 +106,7 @@ export class Monitors {
   close(): void {
     this.#stop.abort()
     this.#running.clear()
-    this.#engine.trouble = undefined
+    this.#engine.stops.trouble = undefined
   }
 }
 

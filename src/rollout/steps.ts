@@ -62,7 +62,7 @@ async function withMonitors(
     const { verdict } = done
     skip = done.passes
     // What a check beside the step has found by now must not be lost with it.
-    engine.checkpoint()
+    engine.stops.checkpoint()
     if (verdict.kind === 'pass') monitors.over(index)
     if (verdict.kind === 'pause') {
       await book.save(
@@ -120,7 +120,9 @@ const APPROVAL = 'waits for an approval'
 
 /** The next step asks a person, and nobody has said yes to it yet. */
 function asksNext(engine: Engine, steps: Step[], next: number, passes: Passes): boolean {
-  return steps[next]?.kind === 'approve' && next >= passes.approvedUntil && engine.requested('promote') === undefined
+  return (
+    steps[next]?.kind === 'approve' && next >= passes.approvedUntil && engine.stops.requested('promote') === undefined
+  )
 }
 
 function promotedBy(error: unknown): LeaseRequest | undefined {
@@ -132,7 +134,7 @@ const HEEDING: Step['kind'][] = ['check', 'warm-up', 'wait']
 
 /** A promote that came while a check was asked has been heeded by it; it must not pass the next step as well. */
 async function answered(engine: Engine, { kind }: Step, index: number, verdict: Verdict): Promise<void> {
-  const promote = engine.requested('promote')
+  const promote = engine.stops.requested('promote')
   if (promote === undefined || verdict.kind !== 'pass' || !HEEDING.includes(kind)) return
   await engine.o.lease.answer(promote, `step ${index + 1} is passed`)
 }
@@ -159,7 +161,7 @@ async function doStep(
     case 'approve':
       if (approved) return { kind: 'pass', text: 'approved' }
       // Somebody may have said go on while the step before was still under way.
-      engine.checkpoint(['promote'])
+      engine.stops.checkpoint(['promote'])
       return { kind: 'pause', text: APPROVAL }
     case 'check':
       if (passes.everything) return { kind: 'pass', text: 'passed by promote' }
@@ -176,7 +178,7 @@ async function doStep(
 async function warmedUp(engine: Engine, approved: boolean): Promise<Verdict> {
   const { warmUp: spec } = engine.o.book.record
   if (spec === undefined) throw new Error('the record does not say how to warm up')
-  const run = (): Promise<CheckVerdict> => engine.whileAllowed((stop) => warmUp(askerOf(engine, stop), spec))
+  const run = (): Promise<CheckVerdict> => engine.stops.whileAllowed((stop) => warmUp(askerOf(engine, stop), spec))
   return decided(engine, { what: 'warm-up', onInconclusive: spec.onInconclusive }, await run(), approved, run)
 }
 
@@ -229,7 +231,7 @@ async function checks(
     const run = (): Promise<CheckVerdict> =>
       check.kind === 'compare'
         ? monitors.compared(check, index)
-        : engine.whileAllowed((stop) =>
+        : engine.stops.whileAllowed((stop) =>
             runCheck(askerOf(engine, stop), check, (said) => tellMeasured(engine, check, said)),
           )
     const verdict = await run()
@@ -267,7 +269,7 @@ async function decided(
   reporter.emit({ kind: 'line', text: `${what}: ${verdict.kind}, ${verdict.text}` })
   if (verdict.kind === 'pass') return { kind: 'pass', text: verdict.text }
   if (verdict.kind === 'fail') throw new HeadgateError(checkFailure(what, verdict))
-  if (approved || engine.requested('promote') !== undefined)
+  if (approved || engine.stops.requested('promote') !== undefined)
     return { kind: 'pass', text: `${verdict.text}; a person said go on` }
   const unknown = `${what} could not tell: ${verdict.text}`
   switch (onInconclusive) {
