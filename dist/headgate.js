@@ -35367,7 +35367,8 @@ var CommentReporter = class {
 		const { repository } = this.options.source;
 		const marker = commentMarker(view);
 		const { record } = view;
-		if (record?.commentId !== void 0 && record.owner === repository) {
+		const same = record?.owner === repository && (record.pullRequest ?? record.source.pullRequest) === number;
+		if (record?.commentId !== void 0 && same) {
 			const named = await missing(github.comment(repository, record.commentId));
 			const [ours] = named?.body.startsWith(marker) === true ? await this.ours(github, [named]) : [];
 			if (ours !== void 0) return ours;

@@ -153,7 +153,9 @@ export class CommentReporter implements Reporter {
     const { repository } = this.options.source
     const marker = commentMarker(view)
     const { record } = view
-    if (record?.commentId !== undefined && record.owner === repository) {
+    // A plan for another pull request sees the same record: that one's comment is not for it.
+    const same = record?.owner === repository && (record.pullRequest ?? record.source.pullRequest) === number
+    if (record?.commentId !== undefined && same) {
       const named = await missing(github.comment(repository, record.commentId))
       const [ours] = named?.body.startsWith(marker) === true ? await this.ours(github, [named]) : []
       if (ours !== undefined) return ours

@@ -167,15 +167,16 @@ describe('the comment on the pull request', () => {
   it('is found by the id in the record', async () => {
     const { github, tell, flush } = setUp()
     github.list = [comment(1, MARKER), comment(2, MARKER)]
-    tell({ commentId: 1 })
+    tell({ commentId: 1, pullRequest: 5 })
     await flush()
     expect(github.calls).toEqual(['get 1', 'own 1', 'update 1'])
   })
 
   it.each([
-    ['deleted', { commentId: 9 }, ['get 9', 'list', 'own 1', 'update 1']],
-    ['somebody else’s by now', { commentId: 2 }, ['get 2', 'list', 'own 1', 'update 1']],
-    ['of another repository', { commentId: 2, owner: 'other/repo' }, ['list', 'own 1', 'update 1']],
+    ['deleted', { commentId: 9, pullRequest: 5 }, ['get 9', 'list', 'own 1', 'update 1']],
+    ['somebody else’s by now', { commentId: 2, pullRequest: 5 }, ['get 2', 'list', 'own 1', 'update 1']],
+    ['of another repository', { commentId: 2, pullRequest: 5, owner: 'other/repo' }, ['list', 'own 1', 'update 1']],
+    ['on another pull request', { commentId: 2, pullRequest: 4 }, ['list', 'own 1', 'update 1']],
   ])('is searched for when the one in the record is %s', async (_name, change, calls) => {
     const { github, tell, flush } = setUp()
     github.list = [comment(1, MARKER), comment(2, 'a remark')]
