@@ -23584,17 +23584,17 @@ function backText({ routes }) {
 	const { gone } = routes;
 	return `users are on the stable version, as before the rollout${gone.length === 0 ? "" : `, but ${gone.join(", ")} is gone: nobody comes that way until it is applied again`}`;
 }
-async function goBack(engine, failure, budgetMs) {
+async function goBack(engine, failure, budgetMs, why = {
+	kind: "aborting",
+	text: failure?.message ?? "on request"
+}) {
 	const { book, reporter } = engine.o;
 	const because = failure === void 0 ? {} : { failure };
 	try {
 		await book.save({
 			phase: "aborting",
 			...because
-		}, {
-			kind: "aborting",
-			text: failure?.message ?? "on request"
-		});
+		}, why);
 		await undo(engine, budgetMs);
 		const done = backText(engine);
 		await book.save({
@@ -34595,7 +34595,14 @@ async function abortFirst(session, record, map, because) {
 	const rested = record.phase === "paused" || record.phase === "stopped";
 	const engine = await engineFor(session, book, rested);
 	if (!rested) await engine.mark();
-	const { outcome, failure } = await checked$1(session, book, () => goBack(engine));
+	const { sha, actor } = deps.source;
+	const who = [...sha === "" ? [] : [`of commit ${sha.slice(0, 7)}`], ...actor === "" ? [] : [`by ${actor}`]];
+	const by = `superseded by rollout ${record.rollout + 1} ${who.join(" ")}`.trimEnd();
+	const why = ["aborting", "failed"].includes(record.phase) ? void 0 : {
+		kind: "superseded",
+		text: by
+	};
+	const { outcome, failure } = await checked$1(session, book, () => goBack(engine, void 0, void 0, why));
 	if (outcome !== "aborted") throw new HeadgateError(failure ?? refuse("abort-failed", "the rollout before could not be aborted").failure);
 	return book.map;
 }
@@ -35250,10 +35257,9 @@ function statusOf(error) {
 }
 // src/github/pull-request.ts
 function knownPullRequest({ input, source, record }) {
-	if (input !== void 0) return input;
-	if (source.pullRequest !== void 0) return source.pullRequest;
-	if (record === void 0 || record.owner !== source.repository) return void 0;
-	return record.pullRequest ?? record.source.pullRequest;
+	const recorded = record !== void 0 && record.owner === source.repository ? record.pullRequest ?? record.source.pullRequest : void 0;
+	if (record !== void 0 && supersededBy(record) !== void 0) return recorded;
+	return input ?? source.pullRequest ?? recorded;
 }
 async function findPullRequest(question, github) {
 	const known = knownPullRequest(question);
@@ -35267,10 +35273,10 @@ async function findPullRequest(question, github) {
 const GAP_MS = 1e4;
 var CommentReporter = class {
 	options;
-	target;
-	number;
+	place = {};
+	last;
+	left = [];
 	lastWrite;
-	written;
 	dirty = false;
 	stale = false;
 	over = false;
@@ -35281,17 +35287,30 @@ var CommentReporter = class {
 		this.options = options;
 	}
 	get url() {
-		return this.target?.url;
+		return this.place.target?.url;
 	}
 	get commentId() {
-		return this.target?.id;
+		return this.place.target?.id;
 	}
 	get pullRequest() {
-		return this.number;
+		return this.place.number;
 	}
 	emit(event) {
-		if (!worthWriting(event, this.options.view())) return;
+		const view = this.options.view();
+		if (!worthWriting(event, view)) return;
+		this.turn(view);
 		this.start();
+	}
+	turn(view) {
+		const { last } = this;
+		if (last?.record !== void 0 && view.record !== void 0 && last.record.rollout !== view.record.rollout) {
+			if (this.dirty || this.stale) this.left.push({
+				place: this.place,
+				view: last
+			});
+			this.place = {};
+		}
+		this.last = view;
 	}
 	start() {
 		this.dirty = true;
@@ -35322,13 +35341,8 @@ var CommentReporter = class {
 	}
 	async write() {
 		try {
-			const view = this.options.view();
-			const body = renderComment(view);
-			if (body === this.written) return;
-			const { github } = this.options;
-			if (github === void 0) return this.give("no token", false);
-			this.target = await this.put(github, view, body);
-			this.written = body;
+			for (let next = this.left.shift(); next !== void 0; next = this.left.shift()) await this.draw(next.place, next.view);
+			await this.draw(this.place, this.options.view());
 			this.stale = false;
 		} catch (error) {
 			this.give(reasonOf(error), mayPass(error));
@@ -35336,14 +35350,20 @@ var CommentReporter = class {
 			this.lastWrite = this.options.clock.now();
 		}
 	}
-	async put(github, view, body) {
+	async draw(place, view) {
+		const body = renderComment(view);
+		if (body === place.written) return;
+		const { github } = this.options;
+		if (github === void 0) return this.give("no token", false);
+		const target = await this.put(github, place, view, body);
+		if (target !== void 0) place.target = target;
+		place.written = body;
+	}
+	async put(github, place, view, body) {
 		const { repository } = this.options.source;
-		const number = await this.pullRequestNumber(github, view);
-		if (number === void 0) {
-			this.over = true;
-			return;
-		}
-		const target = this.target ?? await this.find(github, number, view);
+		const number = await this.pullRequestNumber(github, place, view);
+		if (number === void 0) return void 0;
+		const target = place.target ?? await this.find(github, number, view);
 		if (target === void 0) return github.createComment(repository, number, body);
 		try {
 			return await github.updateComment(repository, target.id, body);
@@ -35352,7 +35372,7 @@ var CommentReporter = class {
 			return github.createComment(repository, number, body);
 		}
 	}
-	async pullRequestNumber(github, view) {
+	async pullRequestNumber(github, place, view) {
 		const { source, pullRequest: input } = this.options;
 		const question = {
 			source,
@@ -35360,8 +35380,10 @@ var CommentReporter = class {
 			...view.record === void 0 ? {} : { record: view.record }
 		};
 		const known = knownPullRequest(question);
-		this.number = known ?? this.number ?? await findPullRequest(question, github);
-		return this.number;
+		if (known === void 0 && place.asked === true) return place.number;
+		place.number = known ?? await findPullRequest(question, github);
+		place.asked = true;
+		return place.number;
 	}
 	async find(github, number, view) {
 		const { repository } = this.options.source;

@@ -113,7 +113,11 @@ async function abortFirst(
   const rested = record.phase === 'paused' || record.phase === 'stopped'
   const engine = await engineFor(session, book, rested)
   if (!rested) await engine.mark()
-  const { outcome, failure } = await checked(session, book, () => goBack(engine))
+  const { sha, actor } = deps.source
+  const who = [...(sha === '' ? [] : [`of commit ${sha.slice(0, 7)}`]), ...(actor === '' ? [] : [`by ${actor}`])]
+  const by = `superseded by rollout ${record.rollout + 1} ${who.join(' ')}`.trimEnd()
+  const why = ['aborting', 'failed'].includes(record.phase) ? undefined : { kind: 'superseded', text: by }
+  const { outcome, failure } = await checked(session, book, () => goBack(engine, undefined, undefined, why))
   if (outcome !== 'aborted')
     throw new HeadgateError(failure ?? refuse('abort-failed', 'the rollout before could not be aborted').failure)
   return book.map

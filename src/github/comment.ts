@@ -19,6 +19,16 @@ export interface CommentReporterOptions {
   notice: (text: string) => void
 }
 
+/** Where the reports of one rollout go. */
+interface Place {
+  /** of the pull request; undefined where there is none, or before it was looked for */
+  number?: number | undefined
+  asked?: true
+  target?: IssueComment
+  /** what stands there */
+  written?: string
+}
+
 /** Never more often than this, whatever happens: GitHub counts writes, and readers do not want a flicker. */
 const GAP_MS = 10_000
 
@@ -29,10 +39,13 @@ const GAP_MS = 10_000
  */
 export class CommentReporter implements Reporter {
   private readonly options: CommentReporterOptions
-  private target: IssueComment | undefined
-  private number: number | undefined
+  /** of the rollout that is told of now */
+  private place: Place = {}
+  /** what was there to say of it last */
+  private last: ReportView | undefined
+  /** rollouts that another one took the place of before all was written */
+  private left: { place: Place; view: ReportView }[] = []
   private lastWrite: number | undefined
-  private written: string | undefined
   private dirty = false
   /** the last write failed for a reason that may pass */
   private stale = false
@@ -47,22 +60,34 @@ export class CommentReporter implements Reporter {
 
   /** address of the comment, once written: the output `comment-url` */
   get url(): string | undefined {
-    return this.target?.url
+    return this.place.target?.url
   }
 
   /** for `record.commentId`, once written */
   get commentId(): number | undefined {
-    return this.target?.id
+    return this.place.target?.id
   }
 
   /** for `record.pullRequest`, once found */
   get pullRequest(): number | undefined {
-    return this.number
+    return this.place.number
   }
 
   emit(event: ReportEvent): void {
-    if (!worthWriting(event, this.options.view())) return
+    const view = this.options.view()
+    if (!worthWriting(event, view)) return
+    this.turn(view)
     this.start()
+  }
+
+  /** Each rollout has its own pull request and comment: a release that takes the place of another must not write in its. */
+  private turn(view: ReportView): void {
+    const { last } = this
+    if (last?.record !== undefined && view.record !== undefined && last.record.rollout !== view.record.rollout) {
+      if (this.dirty || this.stale) this.left.push({ place: this.place, view: last })
+      this.place = {}
+    }
+    this.last = view
   }
 
   private start(): void {
@@ -101,13 +126,9 @@ export class CommentReporter implements Reporter {
 
   private async write(): Promise<void> {
     try {
-      const view = this.options.view()
-      const body = renderComment(view)
-      if (body === this.written) return
-      const { github } = this.options
-      if (github === undefined) return this.give('no token', false)
-      this.target = await this.put(github, view, body)
-      this.written = body
+      for (let next = this.left.shift(); next !== undefined; next = this.left.shift())
+        await this.draw(next.place, next.view)
+      await this.draw(this.place, this.options.view())
       this.stale = false
     } catch (error) {
       this.give(reasonOf(error), mayPass(error))
@@ -116,15 +137,22 @@ export class CommentReporter implements Reporter {
     }
   }
 
-  private async put(github: GitHub, view: ReportView, body: string): Promise<IssueComment | undefined> {
+  private async draw(place: Place, view: ReportView): Promise<void> {
+    const body = renderComment(view)
+    if (body === place.written) return
+    const { github } = this.options
+    if (github === undefined) return this.give('no token', false)
+    const target = await this.put(github, place, view, body)
+    if (target !== undefined) place.target = target
+    place.written = body
+  }
+
+  private async put(github: GitHub, place: Place, view: ReportView, body: string): Promise<IssueComment | undefined> {
     const { repository } = this.options.source
-    const number = await this.pullRequestNumber(github, view)
-    if (number === undefined) {
-      // A push without a pull request is nothing to complain about.
-      this.over = true
-      return undefined
-    }
-    const target = this.target ?? (await this.find(github, number, view))
+    const number = await this.pullRequestNumber(github, place, view)
+    // A push without a pull request is nothing to complain about.
+    if (number === undefined) return undefined
+    const target = place.target ?? (await this.find(github, number, view))
     if (target === undefined) return github.createComment(repository, number, body)
     try {
       return await github.updateComment(repository, target.id, body)
@@ -135,7 +163,7 @@ export class CommentReporter implements Reporter {
     }
   }
 
-  private async pullRequestNumber(github: GitHub, view: ReportView): Promise<number | undefined> {
+  private async pullRequestNumber(github: GitHub, place: Place, view: ReportView): Promise<number | undefined> {
     const { source, pullRequest: input } = this.options
     const question = {
       source,
@@ -144,8 +172,10 @@ export class CommentReporter implements Reporter {
     }
     const known = knownPullRequest(question)
     // A commit's pull requests are asked for once.
-    this.number = known ?? this.number ?? (await findPullRequest(question, github))
-    return this.number
+    if (known === undefined && place.asked === true) return place.number
+    place.number = known ?? (await findPullRequest(question, github))
+    place.asked = true
+    return place.number
   }
 
   /** The comment to rewrite: the one that the record names, else the marker's, of the token's own author. */

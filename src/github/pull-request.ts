@@ -1,3 +1,4 @@
+import { supersededBy } from '../report/status.ts'
 import type { RolloutRecord } from '../rollout/record.ts'
 import type { RunSource } from '../rollout/settings.ts'
 import type { GitHub } from './api.ts'
@@ -9,13 +10,16 @@ export interface PullRequestQuestion {
   record?: RolloutRecord
 }
 
-/** The pull request that is known without asking GitHub: input, then event, then record. */
+/**
+ * The pull request that is known without asking GitHub: input, then event, then record. A rollout that this run takes the
+ * place of has its own, whatever this run came from.
+ */
 export function knownPullRequest({ input, source, record }: PullRequestQuestion): number | undefined {
-  if (input !== undefined) return input
-  if (source.pullRequest !== undefined) return source.pullRequest
   // A number from another repository would put the comment on a stranger's pull request.
-  if (record === undefined || record.owner !== source.repository) return undefined
-  return record.pullRequest ?? record.source.pullRequest
+  const trusted = record !== undefined && record.owner === source.repository
+  const recorded = trusted ? (record.pullRequest ?? record.source.pullRequest) : undefined
+  if (record !== undefined && supersededBy(record) !== undefined) return recorded
+  return input ?? source.pullRequest ?? recorded
 }
 
 /**

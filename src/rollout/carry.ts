@@ -103,12 +103,20 @@ function backText({ routes }: Engine): string {
   return `users are on the stable version, as before the rollout${lost}`
 }
 
-/** Back to stable. `failed` is left only where that did not work: then the next run finishes it first. */
-export async function goBack(engine: Engine, failure?: Failure, budgetMs?: number): Promise<Ended> {
+/**
+ * Back to stable. `failed` is left only where that did not work: then the next run finishes it first.
+ * @param why the line of the timeline that it begins with
+ */
+export async function goBack(
+  engine: Engine,
+  failure?: Failure,
+  budgetMs?: number,
+  why = { kind: 'aborting', text: failure?.message ?? 'on request' },
+): Promise<Ended> {
   const { book, reporter } = engine.o
   const because = failure === undefined ? {} : { failure }
   try {
-    await book.save({ phase: 'aborting', ...because }, { kind: 'aborting', text: failure?.message ?? 'on request' })
+    await book.save({ phase: 'aborting', ...because }, why)
     await undo(engine, budgetMs)
     const done = backText(engine)
     await book.save(

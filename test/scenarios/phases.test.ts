@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { stateOf, supersededBy } from '../../src/report/status.ts'
 import type { Command } from '../../src/rollout/settings.ts'
 import type { ConfigMap } from '../../src/shared/objects.ts'
 import {
@@ -147,22 +148,27 @@ describe('deploying the release that is there already', () => {
 
 describe('deploying another release', () => {
   it.each([
-    ['paused', pausedCanary],
-    ['stopped', stopped],
-    ['orphaned', orphaned],
-    ['aborting', aborting],
-    ['failed', failed],
-  ])('brings a %s one back to full stable first: three versions never serve at once', async (_phase, given) => {
+    ['paused', pausedCanary, 'superseded'],
+    ['stopped', stopped, 'superseded'],
+    ['orphaned', orphaned, 'superseded'],
+    ['aborting', aborting, 'aborted'],
+    ['failed', failed, 'aborted'],
+  ])('brings a %s one back to full stable first: three versions never serve at once', async (_phase, given, state) => {
     const world = await given()
     const versions = countVersions(world)
     let wasWhole = false
     world.emulator.observe(() => {
       wasWhole ||= world.serving()[V1] === 3 && world.serving()[V2] === undefined
     })
-    const { result } = await world.run('deploy', canaryOf(V3))
+    const { result, events } = await world.run('deploy', canaryOf(V3))
     expect(result).toMatchObject({ outcome: 'paused', exitCode: 3 })
     expect(result?.record?.rollout).toBe(2)
     expect(world.serving()).toEqual({ [V1]: 1, [V3]: 2 })
+    // What is reported of the first one last
+    const old = events.flatMap((event) => (event.kind === 'record' && event.record.rollout === 1 ? [event.record] : []))
+    const record = old.at(-1)
+    expect(record && stateOf({ record })).toBe(state)
+    if (state === 'superseded') expect(record && supersededBy(record)).toMatch(/^superseded by rollout 2 of commit /)
     expect(wasWhole).toBe(true)
     expect(versions()).toBe(2)
     await world.run('promote', { rollout: 2 })

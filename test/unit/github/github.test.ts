@@ -7,7 +7,7 @@ import { collector } from '../../../src/report/collector.ts'
 import { commentMarker } from '../../../src/report/comment.ts'
 import { systemClock } from '../../../src/shared/clock.ts'
 import { type FakeGitHub, type StartOptions, startGitHub } from '../../github/server.ts'
-import { record, source, view } from '../report/views.ts'
+import { at, record, source, timeline, view } from '../report/views.ts'
 
 const servers: FakeGitHub[] = []
 afterEach(async () => {
@@ -131,12 +131,12 @@ describe('the comment through octokit', () => {
     environment: 'production',
   } as const
 
-  function report(github: ReturnType<typeof openGitHub>) {
+  function report(github: ReturnType<typeof openGitHub>, from = source({ pullRequest: 5 })) {
     const notices: string[] = []
     const events = collector(systemClock)
     const reporter = new CommentReporter({
       github,
-      source: source({ pullRequest: 5 }),
+      source: from,
       view: events.view,
       clock: systemClock,
       notice: (text) => void notices.push(text),
@@ -162,6 +162,25 @@ describe('the comment through octokit', () => {
     expect(forged.body).toBe(body)
     expect(reporter.commentId).toBe(mine.id)
     expect(server.requests().length).toBeLessThanOrEqual(6)
+  })
+
+  it('of a rollout that another one takes the place of is told its end, and the other one has its own', async () => {
+    const sha = 'fedcba9'.padEnd(40, '0')
+    const { server, github } = await setUp({ pullsOfCommit: { [sha]: [{ number: 6, state: 'closed' }] } })
+    const { events, reporter } = report(github, source({ sha }))
+    const superseded = { at: at(33), kind: 'superseded', text: 'superseded by rollout 8 of commit fedcba9' }
+    const old = { pullRequest: 5, timeline: timeline(2, superseded) }
+    events.emit({ kind: 'record', record: record({ ...old, phase: 'aborting' }) })
+    events.emit({ kind: 'record', record: record({ ...old, phase: 'aborted' }) })
+    events.emit({ kind: 'record', record: record({ rollout: 8, source: source({ sha }) }) })
+    await reporter.flush()
+    expect(server.comments(5).map(({ body }) => body.split('\n')[1])).toEqual([
+      '### ⏭️ echo-version in production: 0.2.0 was superseded',
+    ])
+    expect(server.comments(5)[0]?.body).toContain('superseded by rollout 8 of commit fedcba9')
+    const [next] = server.comments(6)
+    expect(next?.body).toContain('rollout 8')
+    expect(reporter).toMatchObject({ pullRequest: 6, commentId: next?.id })
   })
 
   it.each<[string, StartOptions, string]>([
