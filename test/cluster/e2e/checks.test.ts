@@ -152,7 +152,10 @@ describe.concurrent('what else a step may ask', () => {
       stage.configure({
         checks: {
           version: { version: { path: '/version', json: 'version' }, times: 2 },
-          page: { http: { path: '/', expect: { status: 200, pattern: '0\\.2\\.0', 'faster-than': '5s' } } },
+          // A port by its name: the API server's proxy of a pod knows numbers alone
+          page: {
+            http: { path: '/', port: 'http', expect: { status: 200, pattern: '0\\.2\\.0', 'faster-than': '5s' } },
+          },
           restarts: { pods: { 'ready-within': '60s' } },
           command: { command },
         },
