@@ -78,7 +78,8 @@ async function test(
   const report = join(folder, 'report.json')
   const started = Date.now()
   try {
-    const reporters = ['--reporter=verbose', '--reporter=json', `--outputFile.json=${report}`]
+    const retried = join(import.meta.dirname, 'retried.ts')
+    const reporters = ['--reporter=verbose', `--reporter=${retried}`, '--reporter=json', `--outputFile.json=${report}`]
     const args = [VITEST, 'run', ...CONFIG, ...reporters, ...rest]
     const code = await run(process.execPath, args, { ...process.env, ...env })
     if (!existsSync(report)) return code === 0 ? 1 : code // it was ended from outside
