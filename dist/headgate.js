@@ -31988,7 +31988,7 @@ function unroutedFindings(input) {
 		if (asked !== void 0) return [{
 			id: "router-needed",
 			severity: "error",
-			reason: `${asked} needs a router, and ${settings.router === "none" ? "traffic: router is none" : `no route that leads to ${to === "" ? "a Service of this release" : to} was found${readText$1(forbidden)}`}`,
+			reason: `${asked} needs a router, and ${settings.router === "none" ? "traffic: router is none" : `no route that leads to ${to === "" ? "a Service of this release" : to} was found in its namespace${readText$1(forbidden)}`}`,
 			mend: `let an HTTPRoute or another route lead to the Service, or leave ${asked} out: ${NO_POD}`
 		}];
 		if (forbidden.length === 0) return [];
@@ -32010,7 +32010,7 @@ function unroutedFindings(input) {
 	return [{
 		id: "route-missing",
 		severity: "error",
-		reason: `traffic asks for the router ${settings.router}, and no route of it leads to ${to}${missing.length === 0 ? "" : ` (the cluster does not serve ${missing.join(", ")}: are its CustomResourceDefinitions installed?)`}`,
+		reason: `traffic asks for the router ${settings.router}, and no route of it in the same namespace leads to ${to}${missing.length === 0 ? "" : ` (the cluster does not serve ${missing.join(", ")}: are its CustomResourceDefinitions installed?)`}`,
 		mend: "let the route lead to the Service, or leave the router out"
 	}];
 }

@@ -60,7 +60,7 @@ function unroutedFindings(input: RouteInput): Finding[] {
         {
           id: 'router-needed',
           severity: 'error',
-          reason: `${asked} needs a router, and ${settings.router === 'none' ? 'traffic: router is none' : `no route that leads to ${to === '' ? 'a Service of this release' : to} was found${readText(forbidden)}`}`,
+          reason: `${asked} needs a router, and ${settings.router === 'none' ? 'traffic: router is none' : `no route that leads to ${to === '' ? 'a Service of this release' : to} was found in its namespace${readText(forbidden)}`}`,
           mend: `let an HTTPRoute or another route lead to the Service, or leave ${asked} out: ${NO_POD}`,
         },
       ]
@@ -89,7 +89,7 @@ function unroutedFindings(input: RouteInput): Finding[] {
     {
       id: 'route-missing',
       severity: 'error',
-      reason: `traffic asks for the router ${settings.router}, and no route of it leads to ${to}${missing.length === 0 ? '' : ` (the cluster does not serve ${missing.join(', ')}: are its CustomResourceDefinitions installed?)`}`,
+      reason: `traffic asks for the router ${settings.router}, and no route of it in the same namespace leads to ${to}${missing.length === 0 ? '' : ` (the cluster does not serve ${missing.join(', ')}: are its CustomResourceDefinitions installed?)`}`,
       mend: 'let the route lead to the Service, or leave the router out',
     },
   ]
