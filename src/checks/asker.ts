@@ -1,5 +1,6 @@
 import type { Client } from '../kubernetes/client.ts'
 import type { Pod } from '../shared/objects.ts'
+import type { OwnRequests } from './own-requests.ts'
 import type { CheckVerdict } from './verdict.ts'
 
 /** An answer over HTTP. */
@@ -84,6 +85,8 @@ export interface Asker {
   /** a person has said go on: what has not failed so far need not wait for more */
   hurried(): boolean
   proxy: Client['proxy']
+  /** what is asked of the app itself is noted there */
+  own: OwnRequests
   fetchUrl: FetchUrl
   /** puts environment variables in for `${NAME}` */
   expand(text: string): string

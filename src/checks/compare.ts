@@ -1,7 +1,7 @@
 import { percentText, rateOf, sumCounts, type Counts, NOTHING } from '../analysis/counts.ts'
 import { type Arm, type Difference, differenceOf, oddityText, type Reading } from '../analysis/counters.ts'
 import { dispersionOf, type PodCounts } from '../analysis/dispersion.ts'
-import { passes } from '../analysis/passes.ts'
+import { type Passing, passes } from '../analysis/passes.ts'
 import { addStratum, type Evidence, logNeeded, noEvidence, type Rule, verdictOf } from '../analysis/sequential.ts'
 import type { Asker, CheckedWorkload } from './asker.ts'
 import { type CountersRead, readCounters } from './counters-source.ts'
@@ -23,6 +23,8 @@ export interface CompareState {
   metrics: Partial<Record<Metric, MetricState>>
   /** s; what takes longer is slow */
   aboveSeconds?: number
+  /** requests to the new version that may have been Headgate's own */
+  own?: number
 }
 
 /** Bad requests of the new version below which nothing fails. */
@@ -44,6 +46,9 @@ export class Comparison {
   readonly #quiet: Record<Metric, Map<string, PodCounts[][]>> = { errors: new Map(), slow: new Map() }
   /** what came since the share last changed, by workload */
   #step: Record<Metric, Map<string, Sides>> = freshStep()
+  /** the same since the share last changed, and as it stood when the counters were read last */
+  #own = 0
+  #ownBefore = 0
   #unknown = 'nothing has been read yet'
   readonly #odd: string[] = []
 
@@ -96,6 +101,7 @@ export class Comparison {
   rebase(): void {
     this.#before = undefined
     this.#step = freshStep()
+    this.#own = 0
   }
 
   /** Reads once more and adds what came since the last reading. */
@@ -106,13 +112,24 @@ export class Comparison {
       return { kind: 'inconclusive', text: this.#unknown, lines: this.#lines() }
     const before = this.#before
     this.#before = read
+    const sent = this.#ownTotal()
+    // Pods that went away took their part with them.
+    const own = Math.max(0, sent - this.#ownBefore)
+    this.#ownBefore = sent
     if (before === undefined) return { kind: 'inconclusive', text: 'the first reading', lines: [] }
+    this.#own += own
+    this.#state = { ...state, own: (state.own ?? 0) + own }
     for (const metric of metricsOf(this.check))
       for (const difference of this.#differences(before, read, metric)) this.#add(metric, difference)
     return {
       ...(this.#failure() ?? { kind: 'pass', text: this.#words(), lines: this.#lines() }),
       figures: this.#figures(),
     }
+  }
+
+  #ownTotal(): number {
+    const pods = this.#asker.workloads().flatMap(({ canary }) => canary.pods.map(({ metadata }) => metadata.name ?? ''))
+    return this.#asker.own.mostTo(pods)
   }
 
   /** A stratum of its own for each workload: shares and usual rates differ between them, which would pass for a difference. */
@@ -182,14 +199,18 @@ export class Comparison {
     const steps = [...this.#step[metric].values()]
     const step = steps.reduce(sumSides, { canary: NOTHING, stable: NOTHING })
     const evidence = known?.evidence ?? step
-    if (step.canary.total === 0) {
-      const why = this.#unknown === '' ? 'no request came to the new version' : this.#unknown
+    if (step.canary.total <= this.#own) {
+      const nobody = `no request ${this.#own > 0 ? "but Headgate's own " : ''}came to the new version`
+      const why = this.#unknown === '' ? nobody : this.#unknown
       return { passed: false, text: `too few to judge, nothing since the share changed (${why})` }
     }
     if (evidence.stable.total === 0 && this.check.most === undefined)
       return { passed: false, text: 'too few to judge, no request came to the old version to compare with' }
-    if (!strict || step.stable.total === 0) return passes(evidence, { least: this.check.atLeast })
-    const all = passes(step, { least: this.check.atLeast })
+    const { atLeast } = this.check
+    // Headgate's own requests are nobody's: so many more are needed.
+    if (!strict || step.stable.total === 0)
+      return this.#amid(this.#state?.own ?? 0, (own) => passes(evidence, { least: atLeast + own }))
+    const all = this.#amid(this.#own, (own) => passes(step, { least: atLeast + own }))
     if (!all.passed || !this.check.strict) return all
     const asked = steps.filter(({ canary, stable }) => canary.total + stable.total > 0)
     const shown = asked.map((each) => passes(each, { least: 1, margin: MARGINS[metric] }))
@@ -205,6 +226,14 @@ export class Comparison {
           : [`${this.#word(metric, evidence.canary, 'new')}, ${this.#word(metric, evidence.stable, 'old')}`]
       })
       .join('; ')
+  }
+
+  #amid(own: number, judge: (own: number) => Passing): { passed: boolean; text: string } {
+    const { passed, why, text } = judge(own)
+    return {
+      passed,
+      text: why === 'too few' && own > 0 ? `${text}, ${own} more than at-least as so many may be Headgate's own` : text,
+    }
   }
 
   /** Shares of bad requests so far, in percent. */

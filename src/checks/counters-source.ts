@@ -123,6 +123,7 @@ async function pageOf(
 ): Promise<{ samples: PageSample[]; problems: string[] } | { text: string }> {
   try {
     const options = { timeoutMs: TIMEOUT_MS, maxBytes: LIMITS.characters + 1, signal: asker.signal }
+    asker.own.note(target.name)
     const { status, body } = await asker.proxy(target, path, options)
     if (status !== 200) return { text: `answered ${status}` }
     const page = parsePage(body, LIMITS, (name) => wanted.has(name))

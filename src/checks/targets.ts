@@ -23,8 +23,10 @@ export function targetsOf(asker: Asker, page: Page, timeoutMs: number): Target[]
 }
 
 function urlTarget(asker: Asker, page: Page, url: string, version: string, timeoutMs: number): Target {
-  const ask = (): Promise<Answer> =>
-    asker.fetchUrl({ url: asker.expand(url), headers: headersOf(asker, page), timeoutMs, signal: asker.signal })
+  const ask = (): Promise<Answer> => {
+    asker.own.note()
+    return asker.fetchUrl({ url: asker.expand(url), headers: headersOf(asker, page), timeoutMs, signal: asker.signal })
+  }
   return { name: url, version, ask, stays: () => true }
 }
 
@@ -41,7 +43,10 @@ function workloadTargets(asker: Asker, workload: CheckedWorkload, page: Page, ti
       {
         name: `Service/${name}`,
         version,
-        ask: () => asker.proxy(target, page.path, options),
+        ask: () => {
+          asker.own.note()
+          return asker.proxy(target, page.path, options)
+        },
         stays: () => true,
       },
     ]
@@ -52,7 +57,11 @@ function workloadTargets(asker: Asker, workload: CheckedWorkload, page: Page, ti
     const target = { kind: 'Pod' as const, namespace, name, port }
     const stays = (): boolean =>
       asker.workloads().some(({ canary: now }) => now.serving.some(({ metadata }) => metadata.uid === pod.metadata.uid))
-    return { name: `Pod/${name}`, version, ask: () => asker.proxy(target, page.path, options), stays }
+    const ask = (): Promise<Answer> => {
+      asker.own.note(name)
+      return asker.proxy(target, page.path, options)
+    }
+    return { name: `Pod/${name}`, version, ask, stays }
   })
 }
 

@@ -136,6 +136,7 @@ class Poller {
   async #poll(timeoutMs: number, signal?: AbortSignal): Promise<Poll> {
     const { clock } = this.#session.deps
     this.#session.polls.left--
+    this.#session.own.note()
     const at = clock.now()
     try {
       const answer = await this.#asking.ask(timeoutMs, signal)

@@ -128,6 +128,7 @@ async function askOne(asker: Asker, spec: WarmUp, target: Parameters<Asker['prox
   pod.asked++
   try {
     const options = { headers: headersOf(asker, spec), timeoutMs: spec.timeoutMs, signal: asker.signal }
+    asker.own.note(pod.name)
     const { status } = await asker.proxy(target, spec.path, options)
     if (status >= 500) pod.failed++
     else pod.last = [...pod.last, asker.now() - begun].slice(-WINDOW)

@@ -1,4 +1,5 @@
 import type { Asker, CheckedSide, CheckedWorkload } from '../checks/asker.ts'
+import { OwnRequests } from '../checks/own-requests.ts'
 import { isServing } from '../health/pods.ts'
 import { canaryName, previewName } from '../strategies/services.ts'
 import { hashOf, type ServiceView, sideOf, type WorkloadView } from '../strategies/view.ts'
@@ -13,13 +14,14 @@ import type { World } from './world.ts'
  * @param signal when to end
  */
 export function askerOf(engine: Engine, signal: AbortSignal): Asker {
-  const { client, clock, fetchUrl, expand, runCommand, book } = engine.o
+  const { client, clock, fetchUrl, expand, runCommand, book, own } = engine.o
   const { record } = book
   return {
     now: () => clock.now(),
     sleep: (ms) => clock.sleep(ms, signal),
     hurried: () => engine.stops.requested('promote') !== undefined,
     proxy: (target, path, options) => client.proxy(target, path, options),
+    own,
     fetchUrl,
     expand,
     runCommand,
@@ -43,6 +45,7 @@ export function askerBefore(deps: Deps, world: Pick<World, 'workload'>, record: 
     sleep: (ms) => clock.sleep(ms, cancel),
     hurried: () => false,
     proxy: (target, path, options) => client.proxy(target, path, options),
+    own: new OwnRequests(),
     fetchUrl,
     expand,
     runCommand,

@@ -1,4 +1,5 @@
 import type { FetchUrl, RunCommand } from '../checks/asker.ts'
+import type { OwnRequests } from '../checks/own-requests.ts'
 import type { Client } from '../kubernetes/client.ts'
 import type { LeaseHolder } from '../kubernetes/lease.ts'
 import type { Reporter } from '../report/events.ts'
@@ -36,6 +37,8 @@ export interface EngineOptions {
   cancel: AbortSignal
   /** ms that a Service change needs to reach every proxy */
   settleMs: number
+  /** what this run asked of the app itself */
+  own: OwnRequests
   /** asks a URL outside of the cluster; no redirect to another host, at most 1 MB */
   fetchUrl: FetchUrl
   /** a process on the runner */

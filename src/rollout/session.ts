@@ -1,3 +1,4 @@
+import { OwnRequests } from '../checks/own-requests.ts'
 import { applyObject } from '../kubernetes/apply.ts'
 import type { Client } from '../kubernetes/client.ts'
 import { ApiError } from '../kubernetes/errors.ts'
@@ -25,6 +26,8 @@ export interface Session extends ReadSession {
   autoscaled: () => Promise<ReadonlySet<string>>
   /** how often the update checker may still ask in this run */
   polls: { left: number }
+  /** what this run asked of the app itself */
+  own: OwnRequests
 }
 
 /** At one request a second, stretched in long rollouts, this lasts for seven hours. */
@@ -70,6 +73,7 @@ export async function openSession(
     world,
     wake,
     polls: { left: MOST_POLLS },
+    own: new OwnRequests(),
     autoscaled: () => (autoscaled ??= readAutoscaled(client, namespace)),
     close: async () => {
       stop.abort()
@@ -165,6 +169,7 @@ export async function engineFor(session: Session, book: Book, rested: boolean): 
     world,
     wake,
     book,
+    own: session.own,
     cancel: deps.cancel,
     settleMs: deps.settleMs,
     fetchUrl: deps.fetchUrl,

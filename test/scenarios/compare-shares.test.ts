@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest'
+import { checkOf } from '../../src/input/checks.ts'
 import type { KubeObject } from '../../src/shared/objects.ts'
 import { busy, comparing, pageOf, THROUGHOUT } from './comparing.ts'
-import { expectUnharmed, running, until, V1, V2 } from './given.ts'
+import { canaryOf, expectUnharmed, running, until, V1, V2 } from './given.ts'
 import { manifestsOf, type World } from './world.ts'
 
 /** The same app ten times, as another Deployment that no Service leads to. */
@@ -106,5 +107,33 @@ describe('what a comparison leaves out', () => {
     const { result } = await world.clock.run(first)
     expect(result, result?.message).toMatchObject({ outcome: 'succeeded' })
     expectUnharmed(world)
+  })
+})
+
+const ASKED = { headers: {}, intervalMs: 1_000, timeoutMs: 5_000 }
+
+describe('an app that nobody uses', () => {
+  it("is not judged by Headgate's own requests", async () => {
+    const world = await running()
+    const counts = new Map<string, number>()
+    for (const version of [V1, V2])
+      world.emulator.setBehaviour(`gihyodocker/echo-version:${version}`, {
+        http: ({ path }, pod) => {
+          const name = pod.metadata.name ?? ''
+          const count = (counts.get(name) ?? 0) + 1
+          counts.set(name, count)
+          if (!path.startsWith('/metrics')) return undefined
+          return { status: 200, body: `http_requests_total{code="200"} ${count}\n` }
+        },
+      })
+    const checks = {
+      rates: checkOf('rates', THROUGHOUT),
+      page: checkOf('page', { http: { path: '/' }, interval: '500ms', throughout: true }),
+    }
+    const options = canaryOf(V2, { plan: '50%, wait 10m', checks, updateChecker: ASKED })
+    const { result } = await world.run('deploy', options)
+    expect(Math.max(...counts.values())).toBeGreaterThan(1_000)
+    expect(result, result?.message).toMatchObject({ outcome: 'paused' })
+    expect(world.record?.reason).toMatch(/too few to judge, .*Headgate's own/)
   })
 })

@@ -1,4 +1,5 @@
 import type { Asker, CheckedWorkload } from '../../../src/checks/asker.ts'
+import { OwnRequests } from '../../../src/checks/own-requests.ts'
 import { VirtualClock } from '../../emulator/clock.ts'
 
 export const clock = new VirtualClock()
@@ -35,6 +36,7 @@ export function askerWith(more: Partial<Asker> = {}): Asker {
     sleep: (ms) => clock.sleep(ms),
     hurried: () => false,
     proxy: never,
+    own: new OwnRequests(),
     fetchUrl: never,
     runCommand: never,
     runJob: never,
