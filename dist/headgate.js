@@ -12635,7 +12635,8 @@ function failureOf(error) {
 	};
 }
 function messageOf(error) {
-	return error instanceof Error ? error.message : String(error);
+	if (!(error instanceof Error)) return String(error);
+	return error.cause instanceof Error ? `${error.message}: ${error.cause.message}` : error.message;
 }
 // src/manifests/workload.ts
 function mapOf(value) {
@@ -14493,11 +14494,11 @@ function resultOf$1(deps, parts) {
 		...failure === void 0 ? {} : { failure },
 		findings,
 		...plan === void 0 ? {} : { plan },
-		...ahead(outcome, record, deps.settings.cluster),
+		...ahead(deps.settings.command, outcome, record, deps.settings.cluster),
 		exitCode: exitCodeOf(outcome, failure, cancelled)
 	};
 }
-function ahead(outcome, record, cluster) {
+function ahead(command, outcome, record, cluster) {
 	if (record === void 0 || [
 		"refused",
 		"planned",
@@ -14505,6 +14506,10 @@ function ahead(outcome, record, cluster) {
 	].includes(outcome)) return {
 		next: "",
 		back: ""
+	};
+	if (command === "promote" && outcome === "unchanged") return {
+		next: "",
+		back: backCommand(record, cluster)
 	};
 	return {
 		next: nextCommand(record, cluster),
@@ -18267,9 +18272,10 @@ function jobOf(manifest, app, rollout, suffix = "") {
 function isOfRollout(key, rollout) {
 	return new RegExp(`-${rollout}(-c\\d+)?$`).test(key);
 }
-async function runJob(engine, name, suffix = "", timeoutMs = engine.o.book.record.timeoutMs) {
+async function runJob(engine, name, options = {}) {
 	const { book, client, reporter } = engine.o;
 	const { record } = book;
+	const { suffix = "", timeoutMs = record.timeoutMs, signal } = options;
 	const manifest = book.payload.objects.find((object) => object.kind === "Job" && object.metadata.name === name);
 	if (manifest === void 0) throw new HeadgateError({
 		kind: "failed",
@@ -18287,10 +18293,10 @@ async function runJob(engine, name, suffix = "", timeoutMs = engine.o.book.recor
 			text: `Job/${ref.name} started`
 		});
 	}
-	await awaitJob(engine, ref.name, ref.namespace ?? record.namespace, timeoutMs);
+	await awaitJob(engine, ref.name, ref.namespace ?? record.namespace, timeoutMs, signal);
 }
 const GONE_MS = 6e4;
-async function jobVerdict(engine, name, timeoutMs) {
+async function jobVerdict(engine, name, timeoutMs, signal) {
 	const { jobs, rollout } = engine.o.book.record;
 	const isOwn = (key) => key.includes(`|${name}-${rollout}-c`);
 	const number = jobs.filter(isOwn).length + 1;
@@ -18302,9 +18308,13 @@ async function jobVerdict(engine, name, timeoutMs) {
 	try {
 		await end("another one takes its place");
 		try {
-			await runJob(engine, name, `-c${number}`, timeoutMs);
+			await runJob(engine, name, {
+				suffix: `-c${number}`,
+				timeoutMs,
+				signal
+			});
 		} catch (error) {
-			if (error instanceof HeadgateError && error.failure.kind === "timeout") await end("it is late");
+			if (error instanceof HeadgateError && error.failure.kind === "timeout") await end(signal.aborted ? "nobody waits for it any more" : "it is late");
 			throw error;
 		}
 		return {
@@ -18324,7 +18334,7 @@ async function jobVerdict(engine, name, timeoutMs) {
 		};
 	}
 }
-async function awaitJob(engine, name, namespace, timeoutMs) {
+async function awaitJob(engine, name, namespace, timeoutMs, signal) {
 	const { client, wake, reporter } = engine.o;
 	const stop = new AbortController();
 	const options = {
@@ -18345,6 +18355,11 @@ async function awaitJob(engine, name, namespace, timeoutMs) {
 		await Promise.all([jobs.ready, pods.ready]);
 		for (;;) {
 			engine.stops.checkpoint();
+			if (signal?.aborted === true) throw new HeadgateError({
+				kind: "timeout",
+				code: "job-failed",
+				message: `Job/${name} was ended before its end`
+			});
 			const job = jobs.get(name);
 			const state = job === void 0 ? void 0 : readiness(job);
 			if (state?.done === true && state.failure === void 0) return;
@@ -20709,12 +20724,15 @@ function targetsOf(asker, page, timeoutMs) {
 	return workloads.flatMap((workload) => workloadTargets(asker, workload, page, timeoutMs));
 }
 function urlTarget(asker, page, url, version, timeoutMs) {
-	const ask = () => asker.fetchUrl({
-		url: asker.expand(url),
-		headers: headersOf$1(asker, page),
-		timeoutMs,
-		signal: asker.signal
-	});
+	const ask = () => {
+		asker.own.note();
+		return asker.fetchUrl({
+			url: asker.expand(url),
+			headers: headersOf$1(asker, page),
+			timeoutMs,
+			signal: asker.signal
+		});
+	};
 	return {
 		name: url,
 		version,
@@ -20744,7 +20762,10 @@ function workloadTargets(asker, workload, page, timeoutMs) {
 		return [{
 			name: `Service/${name}`,
 			version,
-			ask: () => asker.proxy(target, page.path, options),
+			ask: () => {
+				asker.own.note();
+				return asker.proxy(target, page.path, options);
+			},
 			stays: () => true
 		}];
 	}
@@ -20758,10 +20779,14 @@ function workloadTargets(asker, workload, page, timeoutMs) {
 			port
 		};
 		const stays = () => asker.workloads().some(({ canary: now }) => now.serving.some(({ metadata }) => metadata.uid === pod.metadata.uid));
+		const ask = () => {
+			asker.own.note(name);
+			return asker.proxy(target, page.path, options);
+		};
 		return {
 			name: `Pod/${name}`,
 			version,
-			ask: () => asker.proxy(target, page.path, options),
+			ask,
 			stays
 		};
 	});
@@ -20838,7 +20863,7 @@ async function askTarget(asker, target, page, judge, lines) {
 			if (answer.status !== 502 && answer.status !== 503 && answer.status !== 504) return `${target.name} ${wrong}`;
 			last = wrong;
 		} catch (error) {
-			last = `gave no answer (${error instanceof Error ? error.message : String(error)})`;
+			last = `gave no answer (${messageOf(error)})`;
 			lines.push(`${where}: ${last}`);
 		}
 	}
@@ -20881,7 +20906,7 @@ function readJson(answer) {
 	try {
 		return { value: JSON.parse(answer.body) };
 	} catch {
-		return `answered no JSON: ${shown$1(answer)}`;
+		return `answered no JSON: ${shown$1(answer) || "nothing"}`;
 	}
 }
 // src/checks/pods.ts
@@ -21185,7 +21210,7 @@ function judgeSeries(series, { limits, everySeries }) {
 	const unknown = named.find(({ amount }) => amount === void 0);
 	if (unknown !== void 0) return {
 		kind: "inconclusive",
-		text: `the query answers ${unknown.value}, which is no amount (0/0, or no traffic yet)`
+		text: `the query answers ${unknown.value}, which is no amount${unknown.value === "NaN" ? " (0/0, or no traffic yet)" : ""}`
 	};
 	return {
 		kind: "pass",
@@ -21333,12 +21358,12 @@ async function runCheck(asker, check, told = () => void 0) {
 	};
 	for (let round = 0; round < most; round++) {
 		if (round > 0) await asker.sleep(check.intervalMs);
+		if (!asker.signal.aborted) last = await measure(asker, check);
 		if (asker.signal.aborted) return {
 			kind: "inconclusive",
-			text: "it was ended with the run",
+			text: `it was ended before it was over, asked ${round + 1} times`,
 			lines
 		};
-		last = await measure(asker, check);
 		told(last);
 		lines.push(...last.lines);
 		const shown = lines.slice(-50);
@@ -21367,11 +21392,6 @@ async function runCheck(asker, check, told = () => void 0) {
 				};
 				[passed, failed] = [0, 0];
 		}
-		if (last.kind !== "fail" && asker.hurried()) return {
-			kind: "inconclusive",
-			text: `${last.text}, asked ${round + 1} times`,
-			lines: shown
-		};
 	}
 	return {
 		kind: "fail",
@@ -21398,7 +21418,7 @@ async function warmUp(asker, spec) {
 	const limit = await latencyOfStable(asker, spec);
 	const begun = asker.now();
 	const inFlight = new Set();
-	while (asker.now() - begun < spec.forMs && !asker.signal.aborted && !asker.hurried()) {
+	while (asker.now() - begun < spec.forMs && !asker.signal.aborted) {
 		for (const pod of pods) send$2(pod, inFlight);
 		await asker.sleep(paceMs(asker.now() - begun, spec.rate));
 		if (limit !== void 0 && pods.every((pod) => isWarm(pod, spec, limit))) break;
@@ -21420,7 +21440,8 @@ function verdictOf$1(pods, spec, limit, ms) {
 		text: `${msText(rank(worst))} against ${msText(limit)} of the old version, ${after}`,
 		lines
 	};
-	const slow = worst.last.length < WINDOW ? `gave ${worst.last.length} good answers` : `takes ${msText(rank(worst))}`;
+	const wrong = worst.wrong === void 0 ? "" : ` (it ${worst.wrong})`;
+	const slow = worst.last.length < WINDOW ? `gave ${worst.last.length} good answers${wrong}` : `takes ${msText(rank(worst))}`;
 	const wanted = `${numberText(spec.within)} times the ${msText(limit)} of the old version`;
 	return {
 		kind: "inconclusive",
@@ -21494,30 +21515,47 @@ async function askOne(asker, spec, target, pod) {
 			timeoutMs: spec.timeoutMs,
 			signal: asker.signal
 		};
+		asker.own.note(pod.name);
 		const { status } = await asker.proxy(target, spec.path, options);
-		if (status >= 500) pod.failed++;
+		if (status >= 500) fail(pod, `answered ${status}`);
 		else pod.last = [...pod.last, asker.now() - begun].slice(-20);
-	} catch {
-		pod.failed++;
+	} catch (error) {
+		fail(pod, `gave no answer (${messageOf(error)})`);
 	}
+}
+function fail(pod, wrong) {
+	pod.failed++;
+	pod.wrong = wrong;
 }
 function quantile(values, share) {
 	const sorted = values.toSorted((a, b) => a - b);
 	return sorted[Math.max(0, Math.ceil(sorted.length * share) - 1)];
 }
+// src/checks/own-requests.ts
+var OwnRequests = class {
+	#byPod = new Map();
+	#anywhere = 0;
+	note(pod) {
+		if (pod === void 0) this.#anywhere++;
+		else this.#byPod.set(pod, (this.#byPod.get(pod) ?? 0) + 1);
+	}
+	mostTo(pods) {
+		return pods.reduce((sum, pod) => sum + (this.#byPod.get(pod) ?? 0), this.#anywhere);
+	}
+};
 // src/rollout/asker.ts
 function askerOf(engine, signal) {
-	const { client, clock, fetchUrl, expand, runCommand, book } = engine.o;
+	const { client, clock, fetchUrl, expand, runCommand, book, own } = engine.o;
 	const { record } = book;
 	return {
 		now: () => clock.now(),
 		sleep: (ms) => clock.sleep(ms, signal),
-		hurried: () => engine.stops.requested("promote") !== void 0,
 		proxy: (target, path, options) => client.proxy(target, path, options),
+		own,
 		fetchUrl,
 		expand,
 		runCommand,
-		runJob: (name, timeoutMs) => jobVerdict(engine, name, timeoutMs),
+		runJob: (name, timeoutMs) => jobVerdict(engine, name, timeoutMs, signal),
 		workloads: () => engine.workloads.map((workload) => checkedOf(engine.view(workload), record.strategy)),
 		preview: record.strategy === "blue-green",
 		app: record.app,
@@ -21533,8 +21571,8 @@ function askerBefore(deps, world, record) {
 	return {
 		now: () => clock.now(),
 		sleep: (ms) => clock.sleep(ms, cancel),
-		hurried: () => false,
 		proxy: (target, path, options) => client.proxy(target, path, options),
+		own: new OwnRequests(),
 		fetchUrl,
 		expand,
 		runCommand,
@@ -21896,11 +21934,11 @@ function merged$3(intervals, rate) {
 const Z = 1.645;
 function passes({ canary, stable }, rule) {
 	const [ours, theirs] = [cleanCounts(canary), cleanCounts(stable)];
-	const seen = `${countsText(ours)} to the canary and ${countsText(theirs)} to stable`;
+	const seen = `${countsText(ours)} to the new version and ${countsText(theirs)} to the old one`;
 	if (ours.total < rule.least) return {
 		passed: false,
 		why: "too few",
-		text: `${seen}: too few to judge, the canary needs ${rule.least}`
+		text: `${seen}: too few to judge, the new version needs ${rule.least}`
 	};
 	if (rule.margin === void 0) return {
 		passed: true,
@@ -21910,11 +21948,11 @@ function passes({ canary, stable }, rule) {
 	if (theirs.total === 0) return {
 		passed: false,
 		why: "no control",
-		text: `${seen}: nothing to compare the canary with`
+		text: `${seen}: nothing to compare the new version with`
 	};
 	const upper = newcombeUpper(ours, theirs);
 	const passed = upper <= rule.margin;
-	const bound = `with 95 % confidence at most ${pointsText(upper)} more than stable, ${pointsText(rule.margin)} allowed`;
+	const bound = `with 95 % confidence at most ${pointsText(upper)} more than of the old one, ${pointsText(rule.margin)} allowed`;
 	return {
 		passed,
 		why: passed ? "enough" : "margin",
@@ -22462,6 +22500,7 @@ async function pageOf$1(asker, target, path, wanted) {
 			maxBytes: LIMITS.characters + 1,
 			signal: asker.signal
 		};
+		asker.own.note(target.name);
 		const { status, body } = await asker.proxy(target, path, options);
 		if (status !== 200) return { text: `answered ${status}` };
 		const page = parsePage(body, LIMITS, (name) => wanted.has(name));
@@ -22638,6 +22677,8 @@ var Comparison = class {
 		slow: new Map()
 	};
 	#step = freshStep();
+	#own = 0;
+	#ownBefore = 0;
 	#unknown = "nothing has been read yet";
 	#odd = [];
 	constructor(asker, check, shared, state) {
@@ -22683,6 +22724,7 @@ var Comparison = class {
 	rebase() {
 		this.#before = void 0;
 		this.#step = freshStep();
+		this.#own = 0;
 	}
 	async look() {
 		const read = await this.#read();
@@ -22694,10 +22736,18 @@ var Comparison = class {
 		};
 		const before = this.#before;
 		this.#before = read;
+		const sent = this.#ownTotal();
+		const own = Math.max(0, sent - this.#ownBefore);
+		this.#ownBefore = sent;
 		if (before === void 0) return {
 			kind: "inconclusive",
 			text: "the first reading",
 			lines: []
+		};
+		this.#own += own;
+		this.#state = {
+			...state,
+			own: (state.own ?? 0) + own
 		};
 		for (const metric of metricsOf(this.check)) for (const difference of this.#differences(before, read, metric)) this.#add(metric, difference);
 		return {
@@ -22708,6 +22758,10 @@ var Comparison = class {
 			},
 			figures: this.#figures()
 		};
+	}
+	#ownTotal() {
+		const pods = this.#asker.workloads().flatMap(({ canary }) => canary.pods.map(({ metadata }) => metadata.name ?? ""));
+		return this.#asker.own.mostTo(pods);
 	}
 	#add(metric, { workload, canary, stable, odd }) {
 		const known = this.#state?.metrics[metric];
@@ -22757,10 +22811,11 @@ var Comparison = class {
 			if (!verdict.failed) continue;
 			const { canary, stable } = known.evidence;
 			const needed = Math.round(Math.exp(logNeeded(rule)));
-			const against = verdict.why === "limit" ? `more than ${percentText(this.check.most ?? 1)}, which is bad whatever the old version does` : `more than ${this.check.tolerated} times as many`;
+			const against = verdict.why === "limit" ? `more than ${percentText(this.check.most ?? 1)}, which is bad whatever the old version does` : `more than ${this.check.tolerated} times the old version's share`;
+			const sure = `${timesText(verdict.evidence)} times likelier than not, ${needed} needed`;
 			return {
 				kind: "fail",
-				text: `${this.#word(metric, canary, "new")}, ${this.#word(metric, stable, "old")}: ${timesText(verdict.evidence)} times likelier if they are ${against}; ${needed} times are enough`,
+				text: `${this.#word(metric, canary, "new")}, ${this.#word(metric, stable, "old")}: clearly ${against} (${sure})`,
 				lines: this.#lines()
 			};
 		}
@@ -22797,16 +22852,20 @@ var Comparison = class {
 			stable: NOTHING
 		});
 		const evidence = known?.evidence ?? step;
-		if (step.canary.total === 0) return {
-			passed: false,
-			text: `too few to judge, nothing since the share changed (${this.#unknown === "" ? "no request came to the new version" : this.#unknown})`
-		};
+		if (step.canary.total <= this.#own) {
+			const nobody = `no request ${this.#own > 0 ? "but Headgate's own " : ""}came to the new version`;
+			return {
+				passed: false,
+				text: `too few to judge, nothing since the share changed (${this.#unknown === "" ? nobody : this.#unknown})`
+			};
+		}
 		if (evidence.stable.total === 0 && this.check.most === void 0) return {
 			passed: false,
 			text: "too few to judge, no request came to the old version to compare with"
 		};
-		if (!strict || step.stable.total === 0) return passes(evidence, { least: this.check.atLeast });
-		const all = passes(step, { least: this.check.atLeast });
+		const { atLeast } = this.check;
+		if (!strict || step.stable.total === 0) return this.#amid(this.#state?.own ?? 0, (own) => passes(evidence, { least: atLeast + own }));
+		const all = this.#amid(this.#own, (own) => passes(step, { least: atLeast + own }));
 		if (!all.passed || !this.check.strict) return all;
 		const shown = steps.filter(({ canary, stable }) => canary.total + stable.total > 0).map((each) => passes(each, {
 			least: 1,
@@ -22822,6 +22881,13 @@ var Comparison = class {
 			const evidence = this.#state?.metrics[metric]?.evidence;
 			return evidence === void 0 ? [] : [`${this.#word(metric, evidence.canary, "new")}, ${this.#word(metric, evidence.stable, "old")}`];
 		}).join("; ");
+	}
+	#amid(own, judge) {
+		const { passed, why, text } = judge(own);
+		return {
+			passed,
+			text: why === "too few" && own > 0 ? `${text}, ${own} more than at-least as so many may be Headgate's own` : text
+		};
 	}
 	#figures() {
 		return metricsOf(this.check).flatMap((metric) => {
@@ -22954,15 +23020,22 @@ var Stops = class {
 		}
 		if (this.trouble !== void 0 && obey.includes("abort")) throw this.trouble;
 	}
-	async whileAllowed(run) {
+	async whileAllowed(run, failing = () => void 0) {
 		const { cancel, lease, wake } = this.#o;
 		const stop = new AbortController();
+		let told;
 		const look = () => {
 			try {
 				this.checkpoint(CHECKING);
 			} catch {
-				stop.abort();
+				return stop.abort();
 			}
+			const promote = this.requested("promote");
+			if (promote === void 0 || promote.at === told) return;
+			const no = failing();
+			if (no === void 0) return stop.abort();
+			told = promote.at;
+			lease.answer(promote, no, true).catch(() => {});
 		};
 		const leave = wake.listen(look);
 		look();
@@ -23427,7 +23500,7 @@ async function checks(engine, monitors, names, index, approved) {
 			code: "check-unknown",
 			message: `check ${name} is not in the record`
 		});
-		const run = () => check.kind === "compare" ? monitors.compared(check, index) : engine.stops.whileAllowed((stop) => runCheck(askerOf(engine, stop), check, (said) => tellMeasured(engine, check, said)));
+		const run = () => check.kind === "compare" ? monitors.compared(check, index) : asked(engine, check);
 		const verdict = await run();
 		const said = await decided$3(engine, askedBy(check), verdict, approved, run);
 		if (said.kind === "pause") return said;
@@ -23438,6 +23511,15 @@ async function checks(engine, monitors, names, index, approved) {
 		text: texts.join("; ")
 	};
 }
+function asked(engine, check) {
+	let last;
+	const told = (verdict) => {
+		last = verdict;
+		tellMeasured(engine, check, verdict);
+	};
+	const failing = () => last?.kind === "fail" ? `check ${check.name} fails: ${last.text}` : void 0;
+	return engine.stops.whileAllowed((stop) => runCheck(askerOf(engine, stop), check, told), failing);
+}
 function askedBy({ name, onInconclusive }) {
 	return {
 		what: `check ${name}`,
@@ -23447,7 +23529,7 @@ function askedBy({ name, onInconclusive }) {
 async function decided$3(engine, asked, verdict, approved, again) {
 	const { what, onInconclusive } = asked;
 	const { reporter } = engine.o;
-	reporter.emit({
+	if (verdict.kind !== "inconclusive") reporter.emit({
 		kind: "line",
 		text: `${what}: ${verdict.kind}, ${verdict.text}`
 	});
@@ -23974,6 +24056,7 @@ var Poller = class {
 	async #poll(timeoutMs, signal) {
 		const { clock } = this.#session.deps;
 		this.#session.polls.left--;
+		this.#session.own.note();
 		const at = clock.now();
 		try {
 			const answer = await this.#asking.ask(timeoutMs, signal);
@@ -25254,11 +25337,12 @@ var LeaseHolder = class {
 		this.#callbacks.push(callback);
 		for (const request of this.requests) callback(request);
 	}
-	async answer(request, message) {
+	async answer(request, message, refused = false) {
 		const text = {
 			to: request.by,
 			at: request.at,
-			message
+			message,
+			...refused ? { refused } : {}
 		};
 		const annotations = ["metadata", "annotations"];
 		const done = await this.#write([{
@@ -25485,10 +25569,13 @@ async function ask(client, options) {
 				outcome: "expired",
 				expired: markOf(lease)
 			};
-			if (clock.now() >= until) return {
-				outcome: "timeout",
-				holder
-			};
+			if (clock.now() >= until) {
+				await withdraw(client, lease, request);
+				return {
+					outcome: "timeout",
+					holder
+				};
+			}
 			const sent = requestOf(lease);
 			if (sent?.by !== request.by || sent.at !== request.at) await send$1(client, lease, request, list);
 			else {
@@ -25527,6 +25614,31 @@ async function send$1(client, lease, request, list) {
 		if (fresh === void 0) list.drop(name);
 		else list.put(fresh);
 	}
+}
+async function withdraw(client, lease, { by, at }) {
+	const sent = lease.metadata.annotations?.[REQUEST];
+	const ours = requestOf(lease);
+	if (sent === void 0 || ours?.by !== by || ours.at !== at) return;
+	const { namespace = "", name = "" } = lease.metadata;
+	const path = pointer("metadata", "annotations", REQUEST);
+	const operations = [{
+		op: "test",
+		path,
+		value: sent
+	}, {
+		op: "remove",
+		path
+	}];
+	const ref = {
+		apiVersion: lease.apiVersion,
+		kind: lease.kind,
+		namespace,
+		name
+	};
+	await client.patch(ref, {
+		type: "json",
+		operations
+	}, { fieldManager: FIELD_MANAGER }).catch(() => {});
 }
 function answerOf(lease, request) {
 	const text = lease?.metadata.annotations?.[ANSWER];
@@ -26213,6 +26325,7 @@ async function openSession(deps, app, namespace, waitMs, expired) {
 		world,
 		wake,
 		polls: { left: MOST_POLLS },
+		own: new OwnRequests(),
 		autoscaled: () => autoscaled ??= readAutoscaled(client, namespace),
 		close: async () => {
 			stop.abort();
@@ -26309,6 +26422,7 @@ async function engineFor(session, book, rested) {
 		world,
 		wake,
 		book,
+		own: session.own,
 		cancel: deps.cancel,
 		settleMs: deps.settleMs,
 		fetchUrl: deps.fetchUrl,
@@ -26826,7 +26940,7 @@ function refuseMissingJobs(objects, wanted) {
 	for (const name of wanted) {
 		if (jobs.includes(name)) continue;
 		const near = nearest(name, jobs);
-		throw refuse("job-missing", `step "job ${name}": no Job of this name in the manifests; ${near === void 0 ? `the manifests have ${jobs.join(", ") || "no Job"}` : `did you mean ${near}?`}`, { next: `Add the Job ${name} to the manifests, or correct the step.` });
+		throw refuse("job-missing", `Job ${name}, which a step or a check runs, is not among the manifests; ${near === void 0 ? `the manifests have ${jobs.join(", ") || "no Job"}` : `did you mean ${near}?`}`, { next: `Add the Job ${name} to the manifests, or correct the name in steps or checks.` });
 	}
 }
 // node_modules/js-yaml/dist/js-yaml.mjs
@@ -30042,28 +30156,67 @@ function requireVariables(deps, asked) {
 }
 // src/commands/request.ts
 const PATIENCE_MS$1 = 35e3;
+const LOOK_MS = 1e3;
 async function askActingRun(deps, app, namespace, record) {
 	if (record.phase === "paused" || record.phase === "stopped") return {};
-	const { answer, ...died } = await askHolder(deps, app, namespace, record.rollout);
+	const { answer, silent, ...died } = await askHolder(deps, app, namespace, record.rollout);
+	const who = `the run that acts on rollout ${record.rollout}`;
+	if (silent !== void 0) return refusedResult(deps, record, `${silent} is at work on rollout ${record.rollout} and did not answer`, "no-answer");
 	if (answer === void 0) return died;
 	const { command } = deps.settings;
 	deps.reporter.emit({
 		kind: "line",
-		text: `the run that acts on rollout ${record.rollout} has been asked to ${command}: ${answer}`
+		text: `${who} has been asked to ${command}: ${answer.message}`
 	});
-	const message = `the run that acts on rollout ${record.rollout} obeys: ${answer}`;
+	if (answer.refused === true) return refusedResult(deps, record, `${who} does not: ${answer.message}`, "not-passed");
+	if (command === "abort") return await goneBack(deps, record) ?? died;
 	return resultOf$1(deps, {
-		outcome: command === "abort" ? "aborted" : "unchanged",
-		message,
+		outcome: "unchanged",
+		message: `${who} goes on: ${answer.message}`,
 		record
 	});
+}
+function refusedResult(deps, record, message, code) {
+	const { failure } = refuse(code, message, { next: code === "not-passed" ? "promote in full passes it all the same, abort goes back" : "it moves pods: ask again once it waits, or abort; status tells where it stands" });
+	return resultOf$1(deps, {
+		outcome: "refused",
+		message,
+		record,
+		failure
+	});
+}
+async function goneBack(deps, { app, namespace, rollout }) {
+	const { client, clock, cancel, settings, reporter } = deps;
+	const end = clock.now() + settings.timeoutMs;
+	while (clock.now() < end) {
+		cancel.throwIfAborted();
+		const record = (await readRecord(client, app, namespace))?.record;
+		if (record === void 0 || record.rollout !== rollout || record.phase === "aborted") return resultOf$1(deps, {
+			outcome: "aborted",
+			message: `rollout ${rollout} of ${app} aborted; users are on the stable version, as before the rollout`,
+			record,
+			app,
+			namespace
+		});
+		if (record.phase === "failed") return resultOf$1(deps, {
+			outcome: "failed",
+			message: `rollout ${rollout} of ${app} failed: ${record.failure?.message ?? "the way back did not end"}`,
+			record,
+			failure: record.failure
+		});
+		reporter.emit({
+			kind: "waiting",
+			text: `rollout ${rollout} to be back on the stable version`
+		});
+		await clock.sleep(LOOK_MS, cancel);
+	}
 }
 async function askBeginningRun(deps, app, namespace) {
 	const { answer } = await askHolder(deps, app, namespace);
 	if (answer === void 0) return void 0;
 	return resultOf$1(deps, {
 		outcome: "aborted",
-		message: `the run that was about to begin a rollout of ${app} obeys: ${answer}`,
+		message: `the run that was about to begin a rollout of ${app} obeys: ${answer.message}`,
 		app,
 		namespace
 	});
@@ -30092,8 +30245,12 @@ async function askHolder(deps, app, namespace, rollout) {
 		signal: cancel,
 		onWait
 	});
-	if (asked.outcome === "answered") return { answer: asked.answer.message };
-	return asked.outcome === "expired" ? { expired: asked.expired } : {};
+	switch (asked.outcome) {
+		case "answered": return { answer: asked.answer };
+		case "expired": return { expired: asked.expired };
+		case "timeout": return { silent: asked.holder };
+		case "free": return {};
+	}
 }
 async function stillWanted({ lease }) {
 	const request = lease.requests.find(({ command }) => command === "abort");
@@ -30416,7 +30573,8 @@ function workloadOf(input, released, manifest) {
 		template,
 		stepped: live !== void 0 && replicasOf(live) > 0 && !same && !plain,
 		unchanged: same,
-		replicas: replicasOf(live ?? dry ?? manifest)
+		replicas: replicasOf(live ?? dry ?? manifest),
+		coming: replicasOf(dry ?? live ?? manifest)
 	};
 }
 function replicasOf({ spec }) {
@@ -31683,6 +31841,46 @@ async function mayI(client, need) {
 	};
 	return (await client.post("/apis/authorization.k8s.io/v1/selfsubjectaccessreviews", body)).status.allowed === true;
 }
+// src/preflight/check-ports.ts
+function portFindings(input) {
+	return askedPorts(input).flatMap(({ who, key, port }) => input.workloads.flatMap(({ name, template }) => {
+		const declared = template.spec.containers.flatMap(({ ports = [] }) => ports.flatMap((each) => each.name ?? []));
+		if (declared.includes(port)) return [];
+		return [{
+			id: "check-port",
+			severity: "error",
+			reason: `${who} asks pods for the port ${port}, and the containers of Deployment/${name} ${declared.length === 0 ? "name no port" : `name ${list$2(declared)}`}`,
+			mend: `correct ${key}, or give the number of the port`
+		}];
+	}));
+}
+function askedPorts(input) {
+	const { strategy, steps, checks, warmUp } = input;
+	const found = checksAsked(steps, checks).flatMap((check) => {
+		const who = `check ${check.name}`;
+		const key = `checks.${check.name}.${check.kind}.port`;
+		if (check.kind === "compare") return check.source.kind === "pods" ? [{
+			who,
+			key,
+			port: check.source.port
+		}] : [];
+		if (check.kind !== "http" && check.kind !== "version") return [];
+		return check.url === void 0 && check.target === "pods" && strategy !== "blue-green" ? [{
+			who,
+			key,
+			port: check.port
+		}] : [];
+	});
+	const warm = steps.some(({ kind }) => kind === "warm-up") ? [{
+		who: "warm-up",
+		key: "warm-up.port",
+		port: warmUp.port
+	}] : [];
+	return [...found, ...warm].flatMap(({ port, ...each }) => typeof port === "string" && !/^\d+$/.test(port) ? [{
+		...each,
+		port
+	}] : []);
+}
 // src/analysis/power.ts
 const MOST_RATIO = Math.max(...RATIOS);
 function requestsNeeded(rate, { weight, base }, rule) {
@@ -31760,7 +31958,7 @@ async function lookAtCounters(asker, check, shares, shared) {
 			id: "check-counters",
 			severity: check.source.kind === "pods" && read.silent !== true ? "error" : "warning",
 			reason: `check ${check.name}: the old version's counters cannot be read (${read.text}), so there is nothing to compare with`,
-			mend: `correct checks.${check.name}.compare, or give the app a metrics page`
+			mend: `correct checks.${check.name}.compare, or give the app a metrics page${read.silent === true ? "; one that had no request yet needs nothing" : ""}`
 		}],
 		notes: []
 	};
@@ -32285,7 +32483,7 @@ function bothSides(input, workload, all) {
 }
 function blocking$1(input, workload, { object, released }) {
 	const { manifest } = workload;
-	const replicas = Math.max(workload.replicas, ...scalersOf(input, manifest).map(minimumOf));
+	const replicas = Math.max(workload.coming, ...scalersOf(input, manifest).map(minimumOf));
 	const by = blockingField(object, replicas);
 	if (replicas === 0 || by === void 0 && (released !== void 0 || !letsNoneGo(object))) return [];
 	const rest = {
@@ -33704,6 +33902,7 @@ const FINAL = [
 	"route-problem",
 	"route-not-live",
 	"check-query",
+	"check-port",
 	"record-size",
 	"rights",
 	"lease",
@@ -33953,7 +34152,7 @@ function planOf(release, seen, { record, payload }, findings) {
 		release: release.digest,
 		strategy: record.strategy,
 		rollout: record.rollout,
-		steps: plannedSteps(record),
+		steps: plannedSteps(record, comingOf(release, seen)),
 		objects: plannedObjects(release, seen),
 		services: servicesOf(release, seen, record),
 		findings,
@@ -33962,7 +34161,14 @@ function planOf(release, seen, { record, payload }, findings) {
 		notes: notesOf(record, Object.keys(payload.versions).length)
 	};
 }
-function plannedSteps(record) {
+function comingOf(release, seen) {
+	return ({ namespace, name, replicas }) => {
+		const manifest = release.parts.workloads.find(({ metadata }) => metadata.name === name && metadata.namespace === namespace);
+		const count = valueAt$1(manifest === void 0 ? void 0 : dryRunOf(seen.dryRuns, manifest), ["spec", "replicas"]);
+		return typeof count === "number" ? count : replicas;
+	};
+}
+function plannedSteps(record, coming) {
 	const weights = record.plan.filter((step) => step.kind === "weight");
 	const moved = record.workloads.filter(({ mode }) => mode === "steps");
 	const steps = record.plan.map((step, index) => {
@@ -33982,7 +34188,7 @@ function plannedSteps(record) {
 		text: "finish",
 		pods: {
 			stable: 0,
-			canary: moved.reduce((total, { replicas }) => total + replicas, 0)
+			canary: moved.reduce((total, workload) => total + coming(workload), 0)
 		}
 	}];
 }
@@ -34301,6 +34507,10 @@ async function preflight(session, release, record, known) {
 	const checks = await checksOf$2(deps, world, settings, draft);
 	const findings = applyAcceptance([
 		...checks.findings,
+		...portFindings({
+			...settings,
+			workloads: movedOf(draft)
+		}),
 		...rightsFindings(seen.missing),
 		...known?.findings ?? [],
 		...previews,
@@ -34341,6 +34551,15 @@ function draftOf({ deps, world }, release, before, seen) {
 		...routes === void 0 ? {} : { routes },
 		settleMs,
 		now: clock.now()
+	});
+}
+function movedOf({ record, payload }) {
+	return record.workloads.flatMap(({ mode, namespace, name }) => {
+		const template = payload.versions[`${namespace}/${name}`]?.next;
+		return mode === "steps" && template !== void 0 ? [{
+			name,
+			template
+		}] : [];
 	});
 }
 async function checksOf$2(deps, world, { steps, checks }, { record }) {

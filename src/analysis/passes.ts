@@ -28,18 +28,18 @@ const Z = 1.645
  */
 export function passes({ canary, stable }: { canary: Counts; stable: Counts }, rule: PassRule): Passing {
   const [ours, theirs] = [cleanCounts(canary), cleanCounts(stable)]
-  const seen = `${countsText(ours)} to the canary and ${countsText(theirs)} to stable`
+  const seen = `${countsText(ours)} to the new version and ${countsText(theirs)} to the old one`
   if (ours.total < rule.least) {
-    const text = `${seen}: too few to judge, the canary needs ${rule.least}`
+    const text = `${seen}: too few to judge, the new version needs ${rule.least}`
     return { passed: false, why: 'too few', text }
   }
   if (rule.margin === undefined) return { passed: true, why: 'enough', text: seen }
   if (theirs.total === 0) {
-    return { passed: false, why: 'no control', text: `${seen}: nothing to compare the canary with` }
+    return { passed: false, why: 'no control', text: `${seen}: nothing to compare the new version with` }
   }
   const upper = newcombeUpper(ours, theirs)
   const passed = upper <= rule.margin
-  const bound = `with 95 % confidence at most ${pointsText(upper)} more than stable, ${pointsText(rule.margin)} allowed`
+  const bound = `with 95 % confidence at most ${pointsText(upper)} more than of the old one, ${pointsText(rule.margin)} allowed`
   return { passed, why: passed ? 'enough' : 'margin', upper, text: `${seen}: ${bound}` }
 }
 

@@ -82,8 +82,6 @@ export interface Asker {
   now(): number
   /** until then, or until `signal` */
   sleep(ms: number): Promise<void>
-  /** a person has said go on: what has not failed so far need not wait for more */
-  hurried(): boolean
   proxy: Client['proxy']
   /** what is asked of the app itself is noted there */
   own: OwnRequests

@@ -169,8 +169,9 @@ export class Comparison {
       const against =
         verdict.why === 'limit'
           ? `more than ${percentText(this.check.most ?? 1)}, which is bad whatever the old version does`
-          : `more than ${this.check.tolerated} times as many`
-      const text = `${this.#word(metric, canary, 'new')}, ${this.#word(metric, stable, 'old')}: ${timesText(verdict.evidence)} times likelier if they are ${against}; ${needed} times are enough`
+          : `more than ${this.check.tolerated} times the old version's share`
+      const sure = `${timesText(verdict.evidence)} times likelier than not, ${needed} needed`
+      const text = `${this.#word(metric, canary, 'new')}, ${this.#word(metric, stable, 'old')}: clearly ${against} (${sure})`
       return { kind: 'fail', text, lines: this.#lines() }
     }
     return undefined

@@ -1,3 +1,4 @@
+import { messageOf } from '../shared/errors.ts'
 import { valueAtPath } from '../shared/json-path.ts'
 import type { Answer, Asker } from './asker.ts'
 import type { Expected, HttpCheck, Page } from './spec.ts'
@@ -70,7 +71,7 @@ async function askTarget(
       if (answer.status !== 502 && answer.status !== 503 && answer.status !== 504) return `${target.name} ${wrong}`
       last = wrong
     } catch (error) {
-      last = `gave no answer (${error instanceof Error ? error.message : String(error)})`
+      last = `gave no answer (${messageOf(error)})`
       lines.push(`${where}: ${last}`)
     }
   }
@@ -134,6 +135,6 @@ export function readJson(answer: Answer): { value: unknown } | string {
   try {
     return { value: JSON.parse(answer.body) }
   } catch {
-    return `answered no JSON: ${shown(answer)}`
+    return `answered no JSON: ${shown(answer) || 'nothing'}`
   }
 }

@@ -52,7 +52,7 @@ export function judgeSeries(
   if (unknown !== undefined)
     return {
       kind: 'inconclusive',
-      text: `the query answers ${unknown.value}, which is no amount (0/0, or no traffic yet)`,
+      text: `the query answers ${unknown.value}, which is no amount${unknown.value === 'NaN' ? ' (0/0, or no traffic yet)' : ''}`,
     }
   const amounts = named.slice(0, NAMED).map(({ amount }) => numberText(amount ?? 0))
   return { kind: 'pass', text: `${amounts.join(', ')}, ${limitsText(limits)}`, figures }

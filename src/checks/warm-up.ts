@@ -1,3 +1,4 @@
+import { messageOf } from '../shared/errors.ts'
 import { numberText } from './limits.ts'
 import type { Asker, CheckedSide } from './asker.ts'
 import type { WarmUp } from './spec.ts'
@@ -22,6 +23,8 @@ interface WarmPod {
   asked: number
   failed: number
   open: number
+  /** what it answered last where that was no good answer */
+  wrong?: string
 }
 
 /**
@@ -34,7 +37,7 @@ export async function warmUp(asker: Asker, spec: WarmUp): Promise<CheckVerdict> 
   const limit = await latencyOfStable(asker, spec)
   const begun = asker.now()
   const inFlight = new Set<Promise<void>>()
-  while (asker.now() - begun < spec.forMs && !asker.signal.aborted && !asker.hurried()) {
+  while (asker.now() - begun < spec.forMs && !asker.signal.aborted) {
     for (const pod of pods) send(pod, inFlight)
     await asker.sleep(paceMs(asker.now() - begun, spec.rate))
     if (limit !== undefined && pods.every((pod) => isWarm(pod, spec, limit))) break
@@ -56,7 +59,9 @@ function verdictOf(pods: WarmPod[], spec: WarmUp, limit: number | undefined, ms:
   const [worst] = pods.toSorted((a, b) => (rank(b) ?? 0) - (rank(a) ?? 0))
   if (worst === undefined || isWarm(worst, spec, limit))
     return { kind: 'pass', text: `${msText(rank(worst))} against ${msText(limit)} of the old version, ${after}`, lines }
-  const slow = worst.last.length < WINDOW ? `gave ${worst.last.length} good answers` : `takes ${msText(rank(worst))}`
+  const wrong = worst.wrong === undefined ? '' : ` (it ${worst.wrong})`
+  const slow =
+    worst.last.length < WINDOW ? `gave ${worst.last.length} good answers${wrong}` : `takes ${msText(rank(worst))}`
   const wanted = `${numberText(spec.within)} times the ${msText(limit)} of the old version`
   return { kind: 'inconclusive', text: `Pod/${worst.name} still ${slow}, wanted is at most ${wanted}, ${after}`, lines }
 }
@@ -130,11 +135,16 @@ async function askOne(asker: Asker, spec: WarmUp, target: Parameters<Asker['prox
     const options = { headers: headersOf(asker, spec), timeoutMs: spec.timeoutMs, signal: asker.signal }
     asker.own.note(pod.name)
     const { status } = await asker.proxy(target, spec.path, options)
-    if (status >= 500) pod.failed++
+    if (status >= 500) fail(pod, `answered ${status}`)
     else pod.last = [...pod.last, asker.now() - begun].slice(-WINDOW)
-  } catch {
-    pod.failed++
+  } catch (error) {
+    fail(pod, `gave no answer (${messageOf(error)})`)
   }
+}
+
+function fail(pod: WarmPod, wrong: string): void {
+  pod.failed++
+  pod.wrong = wrong
 }
 
 /** The value that so much of them do not exceed; undefined for none. */

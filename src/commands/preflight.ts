@@ -1,6 +1,7 @@
 import type { Client } from '../kubernetes/client.ts'
 import { sameContent } from '../kubernetes/diff.ts'
 import { valueAt } from '../manifests/workload.ts'
+import { portFindings } from '../preflight/check-ports.ts'
 import { type ChecksLook, lookAtChecks, plannedShares } from '../preflight/checks.ts'
 import type { Finding } from '../preflight/finding.ts'
 import type { PreflightInput } from '../preflight/input.ts'
@@ -24,7 +25,7 @@ import type { Settings } from '../rollout/settings.ts'
 import { type Survey, survey } from '../rollout/survey.ts'
 import { selectorText, type World } from '../rollout/world.ts'
 import { type Failure, refuse } from '../shared/errors.ts'
-import { keyOf, nameOf, refOf } from '../shared/objects.ts'
+import { keyOf, nameOf, type PodTemplate, refOf } from '../shared/objects.ts'
 import { isRolling, lastWriter } from '../strategies/hold.ts'
 import { stillWanted } from './request.ts'
 import { type UnderWay, wentBack } from './under-way.ts'
@@ -57,6 +58,7 @@ export async function preflight(
   const checks = await checksOf(deps, world, settings, draft)
   const found = [
     ...checks.findings,
+    ...portFindings({ ...settings, workloads: movedOf(draft) }),
     ...rightsFindings(seen.missing),
     ...(known?.findings ?? []),
     ...previews,
@@ -91,6 +93,14 @@ function draftOf(
     ...(routes === undefined ? {} : { routes }),
     settleMs,
     now: clock.now(),
+  })
+}
+
+/** Workloads that go through steps, with what their new pods are made from. */
+function movedOf({ record, payload }: Draft): { name: string; template: PodTemplate }[] {
+  return record.workloads.flatMap(({ mode, namespace, name }) => {
+    const template = payload.versions[`${namespace}/${name}`]?.next
+    return mode === 'steps' && template !== undefined ? [{ name, template }] : []
   })
 }
 

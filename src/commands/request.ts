@@ -1,5 +1,7 @@
 import { ask } from '../kubernetes/lease.ts'
+import type { LeaseAnswer } from '../kubernetes/lease-state.ts'
 import type { Result } from '../report/events.ts'
+import { readRecord } from '../rollout/book.ts'
 import type { Deps } from '../rollout/deps.ts'
 import type { RolloutRecord } from '../rollout/record.ts'
 import { holderOf, type Session } from '../rollout/session.ts'
@@ -8,6 +10,8 @@ import { resultOf } from './result.ts'
 
 /** An acting run obeys within 2 s; after a lease's whole life without an answer it has died. */
 const PATIENCE_MS = 35_000
+/** ms between two looks at how far another run is. */
+const LOOK_MS = 1_000
 
 /**
  * Asks the run that acts now, if one does, to abort or go on. No result when nobody acts, or when the one that did has
@@ -21,22 +25,66 @@ export async function askActingRun(
 ): Promise<Result | { expired?: string }> {
   // Nobody acts on a rollout that rests; the lease then needs no look.
   if (record.phase === 'paused' || record.phase === 'stopped') return {}
-  const { answer, ...died } = await askHolder(deps, app, namespace, record.rollout)
+  const { answer, silent, ...died } = await askHolder(deps, app, namespace, record.rollout)
+  const who = `the run that acts on rollout ${record.rollout}`
+  if (silent !== undefined)
+    return refusedResult(
+      deps,
+      record,
+      `${silent} is at work on rollout ${record.rollout} and did not answer`,
+      'no-answer',
+    )
   if (answer === undefined) return died
   const { command } = deps.settings
-  deps.reporter.emit({
-    kind: 'line',
-    text: `the run that acts on rollout ${record.rollout} has been asked to ${command}: ${answer}`,
-  })
-  const message = `the run that acts on rollout ${record.rollout} obeys: ${answer}`
-  return resultOf(deps, { outcome: command === 'abort' ? 'aborted' : 'unchanged', message, record })
+  deps.reporter.emit({ kind: 'line', text: `${who} has been asked to ${command}: ${answer.message}` })
+  if (answer.refused === true) return refusedResult(deps, record, `${who} does not: ${answer.message}`, 'not-passed')
+  if (command === 'abort') return (await goneBack(deps, record)) ?? died
+  return resultOf(deps, { outcome: 'unchanged', message: `${who} goes on: ${answer.message}`, record })
+}
+
+function refusedResult(deps: Deps, record: RolloutRecord, message: string, code: 'no-answer' | 'not-passed'): Result {
+  const next =
+    code === 'not-passed'
+      ? 'promote in full passes it all the same, abort goes back'
+      : 'it moves pods: ask again once it waits, or abort; status tells where it stands'
+  const { failure } = refuse(code, message, { next })
+  return resultOf(deps, { outcome: 'refused', message, record, failure })
+}
+
+/** Waits until the run that obeys has gone back; no result when it has not within the timeout: then it may have died. */
+async function goneBack(deps: Deps, { app, namespace, rollout }: RolloutRecord): Promise<Result | undefined> {
+  const { client, clock, cancel, settings, reporter } = deps
+  const end = clock.now() + settings.timeoutMs
+  while (clock.now() < end) {
+    cancel.throwIfAborted()
+    const record = (await readRecord(client, app, namespace))?.record
+    const over = record === undefined || record.rollout !== rollout
+    if (over || record.phase === 'aborted')
+      return resultOf(deps, {
+        outcome: 'aborted',
+        message: `rollout ${rollout} of ${app} aborted; users are on the stable version, as before the rollout`,
+        record,
+        app,
+        namespace,
+      })
+    if (record.phase === 'failed')
+      return resultOf(deps, {
+        outcome: 'failed',
+        message: `rollout ${rollout} of ${app} failed: ${record.failure?.message ?? 'the way back did not end'}`,
+        record,
+        failure: record.failure,
+      })
+    reporter.emit({ kind: 'waiting', text: `rollout ${rollout} to be back on the stable version` })
+    await clock.sleep(LOOK_MS, cancel)
+  }
+  return undefined
 }
 
 /** An abort may find a run at work that has written no record yet: it is asked all the same, and touches nothing. */
 export async function askBeginningRun(deps: Deps, app: string, namespace: string): Promise<Result | undefined> {
   const { answer } = await askHolder(deps, app, namespace)
   if (answer === undefined) return undefined
-  const message = `the run that was about to begin a rollout of ${app} obeys: ${answer}`
+  const message = `the run that was about to begin a rollout of ${app} obeys: ${answer.message}`
   return resultOf(deps, { outcome: 'aborted', message, app, namespace })
 }
 
@@ -45,7 +93,7 @@ async function askHolder(
   app: string,
   namespace: string,
   rollout?: number,
-): Promise<{ answer?: string; expired?: string }> {
+): Promise<{ answer?: LeaseAnswer; expired?: string; silent?: string }> {
   const { client, clock, settings, cancel, reporter } = deps
   const command = settings.command === 'abort' ? 'abort' : 'promote'
   const at = new Date(clock.now()).toISOString()
@@ -54,8 +102,16 @@ async function askHolder(
   const onWait = (holder: string): void =>
     reporter.emit({ kind: 'waiting', text: `the run ${holder} to answer; after 30 s of silence it counts as dead` })
   const asked = await ask(client, { namespace, app, request, timeoutMs: PATIENCE_MS, clock, signal: cancel, onWait })
-  if (asked.outcome === 'answered') return { answer: asked.answer.message }
-  return asked.outcome === 'expired' ? { expired: asked.expired } : {}
+  switch (asked.outcome) {
+    case 'answered':
+      return { answer: asked.answer }
+    case 'expired':
+      return { expired: asked.expired }
+    case 'timeout':
+      return { silent: asked.holder }
+    case 'free':
+      return {}
+  }
 }
 
 /** Throws a refusal when another run has asked to abort: there is no rollout yet, and then none begins. */

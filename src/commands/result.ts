@@ -54,17 +54,20 @@ export function resultOf(
     ...(failure === undefined ? {} : { failure }),
     findings,
     ...(plan === undefined ? {} : { plan }),
-    ...ahead(outcome, record, deps.settings.cluster),
+    ...ahead(deps.settings.command, outcome, record, deps.settings.cluster),
     exitCode: exitCodeOf(outcome, failure, cancelled),
   }
 }
 
 /** What was refused, planned or aborted is not gone on with: the command would bring what this one did not ask for. */
 function ahead(
+  command: Settings['command'],
   outcome: Outcome,
   record: RolloutRecord | undefined,
   cluster: Settings['cluster'],
 ): Pick<Result, 'next' | 'back'> {
   if (record === undefined || ['refused', 'planned', 'aborted'].includes(outcome)) return { next: '', back: '' }
+  // A run is at work on it, which goes on by itself.
+  if (command === 'promote' && outcome === 'unchanged') return { next: '', back: backCommand(record, cluster) }
   return { next: nextCommand(record, cluster), back: backCommand(record, cluster) }
 }

@@ -93,8 +93,8 @@ export class LeaseHolder {
   }
 
   /** Tells the run that asked what became of its request, and takes the request off. */
-  async answer(request: LeaseRequest, message: string): Promise<void> {
-    const text: LeaseAnswer = { to: request.by, at: request.at, message }
+  async answer(request: LeaseRequest, message: string, refused = false): Promise<void> {
+    const text: LeaseAnswer = { to: request.by, at: request.at, message, ...(refused ? { refused } : {}) }
     const annotations = ['metadata', 'annotations']
     const done = await this.#write([
       { op: 'add', path: pointer(...annotations, ANSWER), value: JSON.stringify(text) },

@@ -23,6 +23,8 @@ export interface LeaseAnswer {
   to: string
   at: string
   message: string
+  /** it is not done, and why is in the message */
+  refused?: true
 }
 
 export function leaseRef({ namespace, app }: { namespace: string; app: string }): ObjectRef {

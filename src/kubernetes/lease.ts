@@ -1,3 +1,4 @@
+import { type JsonPatchOperation, pointer } from '../shared/json-patch.ts'
 import type { Clock } from '../shared/clock.ts'
 import { type HeadgateError, refuse } from '../shared/errors.ts'
 import type { Lease } from '../shared/objects.ts'
@@ -182,7 +183,10 @@ export async function ask(client: Client, options: AskOptions): Promise<AskOutco
       if (lease === undefined || holder === '') return { outcome: 'free' }
       const left = expiry.leftMs(lease, undefined)
       if (left <= 0) return { outcome: 'expired', expired: markOf(lease) }
-      if (clock.now() >= until) return { outcome: 'timeout', holder }
+      if (clock.now() >= until) {
+        await withdraw(client, lease, request)
+        return { outcome: 'timeout', holder }
+      }
       const sent = requestOf(lease)
       if (sent?.by !== request.by || sent.at !== request.at) await send(client, lease, request, list)
       else {
@@ -209,6 +213,22 @@ async function send(client: Client, lease: Lease, request: LeaseRequest, list: L
     if (fresh === undefined) list.drop(name)
     else list.put(fresh)
   }
+}
+
+/** Nobody waits for the answer any more: the request must not be obeyed later, when something else is asked. */
+async function withdraw(client: Client, lease: Lease, { by, at }: LeaseRequest): Promise<void> {
+  const sent = lease.metadata.annotations?.[REQUEST]
+  const ours = requestOf(lease)
+  if (sent === undefined || ours?.by !== by || ours.at !== at) return
+  const { namespace = '', name = '' } = lease.metadata
+  const path = pointer('metadata', 'annotations', REQUEST)
+  const operations: JsonPatchOperation[] = [
+    { op: 'test', path, value: sent },
+    { op: 'remove', path },
+  ]
+  const ref = { apiVersion: lease.apiVersion, kind: lease.kind, namespace, name }
+  // It was answered or replaced in between: either way it is gone.
+  await client.patch<Lease>(ref, { type: 'json', operations }, { fieldManager: FIELD_MANAGER }).catch(() => {})
 }
 
 function answerOf(lease: Lease | undefined, request: LeaseRequest): LeaseAnswer | undefined {

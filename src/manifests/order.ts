@@ -104,8 +104,8 @@ function refuseMissingJobs(objects: readonly KubeObject[], wanted: ReadonlySet<s
     if (jobs.includes(name)) continue
     const near = nearest(name, jobs)
     const hint = near === undefined ? `the manifests have ${jobs.join(', ') || 'no Job'}` : `did you mean ${near}?`
-    throw refuse('job-missing', `step "job ${name}": no Job of this name in the manifests; ${hint}`, {
-      next: `Add the Job ${name} to the manifests, or correct the step.`,
+    throw refuse('job-missing', `Job ${name}, which a step or a check runs, is not among the manifests; ${hint}`, {
+      next: `Add the Job ${name} to the manifests, or correct the name in steps or checks.`,
     })
   }
 }

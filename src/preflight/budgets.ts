@@ -73,7 +73,7 @@ function bothSides(input: PreflightInput, workload: Workload, all: readonly Budg
 /** pdb-blocking: a budget that lets no pod go, so that no node can be drained while it stands. */
 function blocking(input: PreflightInput, workload: Workload, { object, released }: Budget): Finding[] {
   const { manifest } = workload
-  const replicas = Math.max(workload.replicas, ...scalersOf(input, manifest).map(minimumOf))
+  const replicas = Math.max(workload.coming, ...scalersOf(input, manifest).map(minimumOf))
   const by = blockingField(object, replicas)
   if (replicas === 0 || (by === undefined && (released !== undefined || !letsNoneGo(object)))) return []
   const rest = {

@@ -87,7 +87,7 @@ async function lookAtCounters(
           id: 'check-counters',
           severity: check.source.kind === 'pods' && read.silent !== true ? 'error' : 'warning',
           reason: `check ${check.name}: the old version's counters cannot be read (${read.text}), so there is nothing to compare with`,
-          mend: `correct checks.${check.name}.compare, or give the app a metrics page`,
+          mend: `correct checks.${check.name}.compare, or give the app a metrics page${read.silent === true ? '; one that had no request yet needs nothing' : ''}`,
         },
       ],
       notes: [],

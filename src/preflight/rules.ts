@@ -102,6 +102,7 @@ const FINAL = [
   'route-problem',
   'route-not-live',
   'check-query',
+  'check-port',
   'record-size',
   'rights',
   'lease',

@@ -35,6 +35,8 @@ export interface Workload {
   unchanged: boolean
   /** replicas that it has or, when new, will have */
   replicas: number
+  /** replicas that it will have once the rollout is complete */
+  coming: number
 }
 
 /** A Service that sends requests to a workload: what it is now and what the release makes of it. */
@@ -65,7 +67,8 @@ function workloadOf(input: PreflightInput, released: ReleaseObject, manifest: De
   const plain = input.plain?.includes(refOf(manifest).name) === true
   const stepped = live !== undefined && replicasOf(live) > 0 && !same && !plain
   const replicas = replicasOf(live ?? dry ?? manifest)
-  return { released, manifest, live, template, stepped, unchanged: same, replicas }
+  const coming = replicasOf(dry ?? live ?? manifest)
+  return { released, manifest, live, template, stepped, unchanged: same, replicas, coming }
 }
 
 /** Replicas that it asks for; the API server's default is 1. */

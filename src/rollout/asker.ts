@@ -19,13 +19,12 @@ export function askerOf(engine: Engine, signal: AbortSignal): Asker {
   return {
     now: () => clock.now(),
     sleep: (ms) => clock.sleep(ms, signal),
-    hurried: () => engine.stops.requested('promote') !== undefined,
     proxy: (target, path, options) => client.proxy(target, path, options),
     own,
     fetchUrl,
     expand,
     runCommand,
-    runJob: (name, timeoutMs) => jobVerdict(engine, name, timeoutMs),
+    runJob: (name, timeoutMs) => jobVerdict(engine, name, timeoutMs, signal),
     workloads: () => engine.workloads.map((workload) => checkedOf(engine.view(workload), record.strategy)),
     preview: record.strategy === 'blue-green',
     app: record.app,
@@ -43,7 +42,6 @@ export function askerBefore(deps: Deps, world: Pick<World, 'workload'>, record: 
   return {
     now: () => clock.now(),
     sleep: (ms) => clock.sleep(ms, cancel),
-    hurried: () => false,
     proxy: (target, path, options) => client.proxy(target, path, options),
     own: new OwnRequests(),
     fetchUrl,

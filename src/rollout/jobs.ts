@@ -23,18 +23,23 @@ function isOfRollout(key: string, rollout: number): boolean {
   return new RegExp(`-${rollout}(-c\\d+)?$`).test(key)
 }
 
+interface JobOptions {
+  /** of its name, behind the number of the rollout */
+  suffix?: string
+  /** default: the rollout's */
+  timeoutMs?: number
+  /** aborted when nobody waits for it any more */
+  signal?: AbortSignal
+}
+
 /**
  * Creates `NAME-<rollout>` from the Job in the release and waits for its end. A Job that is there already (the run before
  * died) is waited for, not run again. Throws HeadgateError with the last log lines when it fails or takes too long.
  */
-export async function runJob(
-  engine: Engine,
-  name: string,
-  suffix = '',
-  timeoutMs = engine.o.book.record.timeoutMs,
-): Promise<void> {
+export async function runJob(engine: Engine, name: string, options: JobOptions = {}): Promise<void> {
   const { book, client, reporter } = engine.o
   const { record } = book
+  const { suffix = '', timeoutMs = record.timeoutMs, signal } = options
   const manifest = book.payload.objects.find((object) => object.kind === 'Job' && object.metadata.name === name) as
     | Job
     | undefined
@@ -53,7 +58,7 @@ export async function runJob(
     await client.create(job, { fieldManager: MOVER })
     reporter.emit({ kind: 'change', text: `Job/${ref.name} started` })
   }
-  await awaitJob(engine, ref.name, ref.namespace ?? record.namespace, timeoutMs)
+  await awaitJob(engine, ref.name, ref.namespace ?? record.namespace, timeoutMs, signal)
 }
 
 /** ms for the pods of a Job to go, so that two of one check never run side by side. */
@@ -63,7 +68,12 @@ const GONE_MS = 60_000
  * A Job as a check: each time another one, so that an old verdict is not taken for a new one. One that is late, or was left
  * by a run that died, is ended first.
  */
-export async function jobVerdict(engine: Engine, name: string, timeoutMs: number): Promise<CheckVerdict> {
+export async function jobVerdict(
+  engine: Engine,
+  name: string,
+  timeoutMs: number,
+  signal: AbortSignal,
+): Promise<CheckVerdict> {
   const { jobs, rollout } = engine.o.book.record
   const isOwn = (key: string): boolean => key.includes(`|${name}-${rollout}-c`)
   const number = jobs.filter(isOwn).length + 1
@@ -71,9 +81,10 @@ export async function jobVerdict(engine: Engine, name: string, timeoutMs: number
   try {
     await end('another one takes its place')
     try {
-      await runJob(engine, name, `-c${number}`, timeoutMs)
+      await runJob(engine, name, { suffix: `-c${number}`, timeoutMs, signal })
     } catch (error) {
-      if (error instanceof HeadgateError && error.failure.kind === 'timeout') await end('it is late')
+      if (error instanceof HeadgateError && error.failure.kind === 'timeout')
+        await end(signal.aborted ? 'nobody waits for it any more' : 'it is late')
       throw error
     }
     return { kind: 'pass', text: `Job/${name}-${rollout}-c${number} succeeded`, lines: [] }
@@ -86,7 +97,13 @@ export async function jobVerdict(engine: Engine, name: string, timeoutMs: number
   }
 }
 
-async function awaitJob(engine: Engine, name: string, namespace: string, timeoutMs: number): Promise<void> {
+async function awaitJob(
+  engine: Engine,
+  name: string,
+  namespace: string,
+  timeoutMs: number,
+  signal: AbortSignal | undefined,
+): Promise<void> {
   const { client, wake, reporter } = engine.o
   const stop = new AbortController()
   const options = { signal: stop.signal, onChange: wake.notify }
@@ -104,6 +121,12 @@ async function awaitJob(engine: Engine, name: string, namespace: string, timeout
     await Promise.all([jobs.ready, pods.ready])
     for (;;) {
       engine.stops.checkpoint()
+      if (signal?.aborted === true)
+        throw new HeadgateError({
+          kind: 'timeout',
+          code: 'job-failed',
+          message: `Job/${name} was ended before its end`,
+        })
       const job = jobs.get(name)
       const state = job === undefined ? undefined : readiness(job)
       if (state?.done === true && state.failure === undefined) return

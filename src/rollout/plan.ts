@@ -3,13 +3,14 @@ import type { Finding } from '../preflight/finding.ts'
 import type { Need } from '../preflight/needs.ts'
 import { roleFor } from '../preflight/rights.ts'
 import type { FieldChange, Plan, PlannedObject, PlannedStep } from '../report/plan.ts'
+import { valueAt } from '../manifests/workload.ts'
 import { stringifyJson } from '../shared/json.ts'
 import { type Json, keyOf, refOf, type Service } from '../shared/objects.ts'
 import { stepText } from '../strategies/step.ts'
 import { weightAt } from '../strategies/strategy.ts'
 import { type Draft, dryRunOf, takesPart } from './draft.ts'
 import type { Sticky } from '../routers/router.ts'
-import type { RolloutRecord, TrafficRecord } from './record.ts'
+import type { RolloutRecord, TrafficRecord, WorkloadRecord } from './record.ts'
 import type { Release } from './release.ts'
 import type { Survey } from './survey.ts'
 
@@ -21,7 +22,7 @@ export function planOf(release: Release, seen: Survey, { record, payload }: Draf
     release: release.digest,
     strategy: record.strategy,
     rollout: record.rollout,
-    steps: plannedSteps(record),
+    steps: plannedSteps(record, comingOf(release, seen)),
     objects: plannedObjects(release, seen),
     services: servicesOf(release, seen, record),
     findings,
@@ -31,7 +32,19 @@ export function planOf(release: Release, seen: Survey, { record, payload }: Draf
   }
 }
 
-function plannedSteps(record: RolloutRecord): PlannedStep[] {
+/** Replicas that each workload has once the finish has taken its holds away, by name: what the server would store. */
+function comingOf(release: Release, seen: Survey): (workload: WorkloadRecord) => number {
+  return ({ namespace, name, replicas }) => {
+    const manifest = release.parts.workloads.find(
+      ({ metadata }) => metadata.name === name && metadata.namespace === namespace,
+    )
+    const dry = manifest === undefined ? undefined : dryRunOf(seen.dryRuns, manifest)
+    const count = valueAt(dry, ['spec', 'replicas'])
+    return typeof count === 'number' ? count : replicas
+  }
+}
+
+function plannedSteps(record: RolloutRecord, coming: (workload: WorkloadRecord) => number): PlannedStep[] {
   const weights = record.plan.filter((step) => step.kind === 'weight')
   const moved = record.workloads.filter(({ mode }) => mode === 'steps')
   const steps = record.plan.map((step, index): PlannedStep => {
@@ -47,7 +60,10 @@ function plannedSteps(record: RolloutRecord): PlannedStep[] {
     ? []
     : [
         ...steps,
-        { text: 'finish', pods: { stable: 0, canary: moved.reduce((total, { replicas }) => total + replicas, 0) } },
+        {
+          text: 'finish',
+          pods: { stable: 0, canary: moved.reduce((total, workload) => total + coming(workload), 0) },
+        },
       ]
 }
 

@@ -1,4 +1,4 @@
-import { runCheck } from '../checks/measure.ts'
+import { type PlainCheck, runCheck } from '../checks/measure.ts'
 import type { Check, OnInconclusive } from '../checks/spec.ts'
 import type { CheckVerdict } from '../checks/verdict.ts'
 import { warmUp } from '../checks/warm-up.ts'
@@ -229,17 +229,25 @@ async function checks(
     if (check === undefined)
       throw new HeadgateError({ kind: 'failed', code: 'check-unknown', message: `check ${name} is not in the record` })
     const run = (): Promise<CheckVerdict> =>
-      check.kind === 'compare'
-        ? monitors.compared(check, index)
-        : engine.stops.whileAllowed((stop) =>
-            runCheck(askerOf(engine, stop), check, (said) => tellMeasured(engine, check, said)),
-          )
+      check.kind === 'compare' ? monitors.compared(check, index) : asked(engine, check)
     const verdict = await run()
     const said = await decided(engine, askedBy(check), verdict, approved, run)
     if (said.kind === 'pause') return said
     texts.push(said.text)
   }
   return { kind: 'pass', text: texts.join('; ') }
+}
+
+/** Asks a check until it has said its word, or somebody who may says that it need not. */
+function asked(engine: Engine, check: PlainCheck): Promise<CheckVerdict> {
+  let last: CheckVerdict | undefined
+  const told = (verdict: CheckVerdict): void => {
+    last = verdict
+    tellMeasured(engine, check, verdict)
+  }
+  const failing = (): string | undefined =>
+    last?.kind === 'fail' ? `check ${check.name} fails: ${last.text}` : undefined
+  return engine.stops.whileAllowed((stop) => runCheck(askerOf(engine, stop), check, told), failing)
 }
 
 /** What asks, and what follows when it cannot tell. */
@@ -266,7 +274,9 @@ async function decided(
 ): Promise<Verdict> {
   const { what, onInconclusive } = asked
   const { reporter } = engine.o
-  reporter.emit({ kind: 'line', text: `${what}: ${verdict.kind}, ${verdict.text}` })
+  // What could not tell is said with what follows from it.
+  if (verdict.kind !== 'inconclusive')
+    reporter.emit({ kind: 'line', text: `${what}: ${verdict.kind}, ${verdict.text}` })
   if (verdict.kind === 'pass') return { kind: 'pass', text: verdict.text }
   if (verdict.kind === 'fail') throw new HeadgateError(checkFailure(what, verdict))
   if (approved || engine.stops.requested('promote') !== undefined)

@@ -42,17 +42,28 @@ export class Stops {
 
   /**
    * Runs what may take long beside all writes, such as a command or a query, and ends it as soon as the run has to stop or a
-   * `full` promote comes; throws what a checkpoint then throws.
+   * promote comes; throws what a checkpoint then throws.
+   * @param failing what it has found so far that a plain promote does not pass: that is told to whoever asks
    */
-  async whileAllowed<T>(run: (stop: AbortSignal) => Promise<T>): Promise<T> {
+  async whileAllowed<T>(
+    run: (stop: AbortSignal) => Promise<T>,
+    failing: () => string | undefined = () => undefined,
+  ): Promise<T> {
     const { cancel, lease, wake } = this.#o
     const stop = new AbortController()
+    let told: string | undefined
     const look = (): void => {
       try {
         this.checkpoint(CHECKING)
       } catch {
-        stop.abort()
+        return stop.abort()
       }
+      const promote = this.requested('promote')
+      if (promote === undefined || promote.at === told) return
+      const no = failing()
+      if (no === undefined) return stop.abort()
+      told = promote.at
+      void lease.answer(promote, no, true).catch(() => {})
     }
     const leave = wake.listen(look)
     look()

@@ -64,5 +64,7 @@ export function failureOf(error: unknown): Failure {
 }
 
 export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
+  if (!(error instanceof Error)) return String(error)
+  // Node's fetch says only that it failed; why stands in its cause.
+  return error.cause instanceof Error ? `${error.message}: ${error.cause.message}` : error.message
 }

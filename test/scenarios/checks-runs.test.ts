@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest'
 import type { Answer, CommandEnd, FetchUrl, RunCommand } from '../../src/checks/asker.ts'
 import { checkOf } from '../../src/input/checks.ts'
 import { canaryOf, expectUnharmed, manifestOf, running, until, V1, V2 } from './given.ts'
+import type { Result } from '../../src/report/events.ts'
 import type { RunOptions, World } from './world.ts'
 
 const COMMAND = { command: { run: 'smoke' }, timeout: '30m' }
@@ -38,7 +39,10 @@ describe('a command that takes long', () => {
     await until(world, () => world.record?.step === 1)
     await world.clock.advance(5_000)
     const asked = world.clock.now()
-    await world.run('abort')
+    const abort = await world.run('abort')
+    // It says so once it is so, not once it is begun
+    expect(abort.result).toMatchObject({ outcome: 'aborted', exitCode: 0, phase: 'aborted' })
+    expect(world.serving()).toEqual({ [V1]: 3 })
     expect((await world.clock.run(first)).result).toMatchObject({ outcome: 'aborted' })
     expect(endedBy()).toBe('its signal')
     expect(world.clock.now() - asked).toBeLessThan(60_000)
@@ -78,7 +82,7 @@ describe('a promote of another run while a check is asked', () => {
   async function promoted(
     value: string,
     more: { full?: boolean; plan?: string },
-  ): Promise<{ world: World; result: unknown; asked: number }> {
+  ): Promise<{ world: World; result: unknown; asked: number; promote: Result | undefined }> {
     const world = await running()
     let asked = 0
     const fetchUrl: FetchUrl = () => {
@@ -89,22 +93,53 @@ describe('a promote of another run while a check is asked', () => {
     await until(world, () => asked > 1)
     const promote = world.start('promote', { fetchUrl, ...(more.full === true ? { full: true } : {}) })
     const { result } = await world.clock.run(first)
-    await world.clock.run(promote)
-    return { world, result, asked }
+    const { result: said } = await world.clock.run(promote)
+    return { world, result, asked, promote: said }
   }
 
   it('does not pass what fails', async () => {
-    const { world, result } = await promoted('1', {})
+    const { world, result, promote } = await promoted('1', {})
     expect(result).toMatchObject({ outcome: 'aborted', failure: { code: 'check-failed' } })
+    expect(promote).toMatchObject({ outcome: 'refused', exitCode: 2, failure: { code: 'not-passed' } })
+    expect(promote?.message).toMatch(/does not: check rate fails: rate of http:\/\/metrics is 1, more than 0.01/)
     expect(world.serving()).toEqual({ [V1]: 3 })
     expectUnharmed(world)
   })
 
   it('goes on from what has not failed so far, and passes that step alone', async () => {
-    const { world, result, asked } = await promoted('0', {})
+    const { world, result, asked, promote } = await promoted('0', {})
+    expect(promote).toMatchObject({ outcome: 'unchanged', exitCode: 0 })
+    expect(promote?.message).toContain('step 2 is passed')
     expect(result).toMatchObject({ outcome: 'paused' })
     expect(world.record).toMatchObject({ step: 2, reason: 'waits for an approval' })
     expect(asked).toBeLessThan(6)
+  })
+
+  it('cuts short what takes long, at once', async () => {
+    const world = await running()
+    const { runProcess, endedBy } = taking(world, 1_500_000)
+    const options = checking(checkOf('smoke', COMMAND), '50%, check smoke, approve', { runProcess })
+    const first = world.start('deploy', options)
+    await until(world, () => world.record?.step === 1)
+    await world.clock.advance(5_000)
+    const asked = world.clock.now()
+    expect((await world.run('promote')).result).toMatchObject({ outcome: 'unchanged' })
+    expect(world.clock.now() - asked).toBeLessThan(3_000)
+    expect((await world.clock.run(first)).result).toMatchObject({ outcome: 'paused' })
+    expect(endedBy()).toBe('its signal')
+    expect(world.record?.step).toBe(2)
+  })
+
+  it('that nobody answers while pods move is taken back, and passes nothing later', async () => {
+    const world = await running()
+    world.emulator.setBehaviour(`gihyodocker/echo-version:${V2}`, { readyAfterMs: 120_000 })
+    const first = world.start('deploy', canaryOf(V2, { plan: '50%, approve', timeoutMs: 600_000 }))
+    await until(world, () => world.record?.phase === 'progressing')
+    const { result } = await world.run('promote')
+    expect(result).toMatchObject({ outcome: 'refused', failure: { code: 'no-answer' } })
+    expect(result?.message).toMatch(/is at work on rollout 1 and did not answer/)
+    expect((await world.clock.run(first)).result).toMatchObject({ outcome: 'paused' })
+    expect(world.record).toMatchObject({ step: 1, reason: 'waits for an approval' })
   })
 
   it('in full passes it all the same', async () => {

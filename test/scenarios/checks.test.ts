@@ -102,7 +102,7 @@ describe('what cannot tell', () => {
     expect(result).toMatchObject({ outcome })
     expect(result?.failure?.code).toBe(code)
     expect(asked).toBe(policy === 'extend' ? 7 : 4)
-    expect(linesOf(events)).toContain('check rate')
+    expect(`${linesOf(events)}${result?.failure?.message ?? ''}`).toContain('check rate')
     expectUnharmed(world)
   })
 

@@ -18,7 +18,7 @@ describe('a comparison', () => {
     const { result, events } = await world.run('deploy', comparing(THROUGHOUT, '34%, wait 10m'))
     expect(result, result?.message).toMatchObject({ outcome: 'aborted', failure: { code: 'check-failed' } })
     expect(result?.failure?.message).toMatch(
-      /check rates failed: \d+ of \d+ requests \(\d+(\.\d+)? %\) to the new version failed, \d+ of \d+ requests \([\d.]+ %\) to the old version failed: .* times likelier if they are more than 1.2 times as many; 100 times are enough/,
+      /check rates failed: \d+ of \d+ requests \(\d+(\.\d+)? %\) to the new version failed, \d+ of \d+ requests \([\d.]+ %\) to the old version failed: clearly more than 1.2 times the old version's share \(.* times likelier than not, 100 needed\)/,
     )
     const figures = events.flatMap((event) => (event.kind === 'measured' ? [event.measurement] : [])).at(-1)
     expect(figures).toMatchObject({ check: 'rates', verdict: 'fail' })

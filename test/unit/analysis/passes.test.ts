@@ -8,7 +8,7 @@ describe('passes', () => {
     expect(passes({ canary: counts(0, 299), stable: counts(0, 9_000) }, { least: 300 })).toEqual({
       passed: false,
       why: 'too few',
-      text: '0 of 299 requests (0 %) to the canary and 0 of 9000 requests (0 %) to stable: too few to judge, the canary needs 300',
+      text: '0 of 299 requests (0 %) to the new version and 0 of 9000 requests (0 %) to the old one: too few to judge, the new version needs 300',
     })
     expect(passes({ canary: counts(30, 300), stable: counts(0, 0) }, { least: 300 })).toMatchObject({ passed: true })
   })
@@ -18,7 +18,7 @@ describe('passes', () => {
     const good = passes({ canary: counts(7, 1_500), stable: counts(7, 1_500) }, strict)
     expect(good).toMatchObject({ passed: true, why: 'enough' })
     expect(good.text).toContain(
-      'with 95 % confidence at most 0.45 percentage points more than stable, 1 percentage point allowed',
+      'with 95 % confidence at most 0.45 percentage points more than of the old one, 1 percentage point allowed',
     )
     expect(good.upper).toBeLessThan(0.01)
     const unsure = passes({ canary: counts(3, 300), stable: counts(2, 300) }, strict)
@@ -35,7 +35,7 @@ describe('passes', () => {
 
   it('cleans what it is given', () => {
     const odd = passes({ canary: counts(900, 300), stable: counts(-1, 300) }, { least: 300, margin: 0.01 })
-    expect(odd.text).toContain('300 of 300 requests (100 %) to the canary and 0 of 300')
+    expect(odd.text).toContain('300 of 300 requests (100 %) to the new version and 0 of 300')
   })
 })
 

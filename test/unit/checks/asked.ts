@@ -34,7 +34,6 @@ export function askerWith(more: Partial<Asker> = {}): Asker {
   return {
     now: () => clock.now(),
     sleep: (ms) => clock.sleep(ms),
-    hurried: () => false,
     proxy: never,
     own: new OwnRequests(),
     fetchUrl: never,
