@@ -5,10 +5,12 @@ import { start } from './start.ts'
 
 /**
  * Completes the report of a main step that was killed before it could: the record in the cluster knows where the rollout
- * stands, so the status of that app is told in log, comment and summary. It never fails the job and never moves a pod.
+ * stands, so the status of that app is told in log, comment, deployment and summary. It never fails the job and never moves
+ * a pod.
  */
 try {
-  if (core.getState('started') === 'true' && core.getState('finished') !== 'true') {
+  const finished = core.getState('finished')
+  if (core.getState('started') === 'true' && finished !== 'true') {
     const context = await readAction(process.env)
     const target = JSON.parse(core.getState('target') || '{}') as { app?: string; namespace?: string }
     const raw = { ...context.raw, command: 'status', ...target }
@@ -21,9 +23,11 @@ try {
         cancel: new AbortController().signal,
         mask: (secret) => core.setSecret(secret),
         remember: () => {},
+        completes: !['plan', 'status'].includes(context.raw.command ?? 'deploy'),
       },
     )
-    await core.summary.addRaw(renderSummary(view), true).write()
+    // It has been written, and only GitHub was too slow.
+    if (finished !== 'untold') await core.summary.addRaw(renderSummary(view), true).write()
   }
 } catch (error) {
   core.notice(`The report could not be completed: ${error instanceof Error ? error.message : String(error)}`)

@@ -15,6 +15,7 @@ import { dryRunOne, type Survey } from '../rollout/survey.ts'
 import { HeadgateError, refuse } from '../shared/errors.ts'
 import { type ConfigMap, keyOf, nameOf, refOf } from '../shared/objects.ts'
 import { endedResult } from './act.ts'
+import { behind } from './behind.ts'
 import { foreignRolloutsOver, preflight, refusal, shaped } from './preflight.ts'
 import { stillWanted } from './request.ts'
 import { resultOf } from './result.ts'
@@ -113,7 +114,7 @@ async function abortFirst(
   const rested = record.phase === 'paused' || record.phase === 'stopped'
   const engine = await engineFor(session, book, rested)
   if (!rested) await engine.mark()
-  const { outcome, failure } = await checked(session, book, () => goBack(engine))
+  const { outcome, failure } = await checked(session, book, () => goBack(engine, { why: because }))
   if (outcome !== 'aborted')
     throw new HeadgateError(failure ?? refuse('abort-failed', 'the rollout before could not be aborted').failure)
   return book.map
@@ -155,11 +156,13 @@ async function open(
   const { deps, world } = session
   const { clock, settings, source } = deps
   const command = settings.command === 'rollback' ? 'rollback' : 'deploy'
+  const by = command === 'rollback' ? await behind(deps, settings.environment) : undefined
   const { record, payload } = draftRollout({
     release,
     settings,
     source,
     command,
+    ...(by === undefined ? {} : { by }),
     before,
     world,
     live: seen.live,

@@ -67,7 +67,7 @@ async function ended(engine: Engine, error: unknown): Promise<Ended> {
       const { request } = interruption
       reporter.emit({ kind: 'line', text: `${request.by} asks to ${request.command}: obeyed` })
       await lease.answer(request, `${request.command} obeyed`).catch(() => {})
-      return goBack(engine, { kind: 'failed', code: 'aborted', message: `aborted by ${request.by}` })
+      return goBack(engine, { failure: { kind: 'failed', code: 'aborted', message: `aborted by ${request.by}` } })
     }
   }
 }
@@ -93,7 +93,7 @@ async function failed(engine: Engine, failure: Failure): Promise<Ended> {
   // Without a workload in steps there is nothing to go back to: new objects, or an outage that the release should end.
   const noWayBack = engine.workloads.length === 0
   if (record.onFailure === 'stop' || staysDown || noWayBack) return stopped(engine, failure)
-  return goBack(engine, failure)
+  return goBack(engine, { failure })
 }
 
 function backText({ routes }: Engine): string {
@@ -103,12 +103,22 @@ function backText({ routes }: Engine): string {
   return `users are on the stable version, as before the rollout${lost}`
 }
 
+interface WayBack {
+  failure?: Failure
+  /** who wants it, where nothing failed */
+  why?: string
+  budgetMs?: number
+}
+
 /** Back to stable. `failed` is left only where that did not work: then the next run finishes it first. */
-export async function goBack(engine: Engine, failure?: Failure, budgetMs?: number): Promise<Ended> {
+export async function goBack(engine: Engine, { failure, why, budgetMs }: WayBack): Promise<Ended> {
   const { book, reporter } = engine.o
   const because = failure === undefined ? {} : { failure }
   try {
-    await book.save({ phase: 'aborting', ...because }, { kind: 'aborting', text: failure?.message ?? 'on request' })
+    await book.save(
+      { phase: 'aborting', ...because },
+      { kind: 'aborting', text: failure?.message ?? why ?? 'on request' },
+    )
     await undo(engine, budgetMs)
     const done = backText(engine)
     await book.save(
@@ -145,7 +155,7 @@ async function cancelled(engine: Engine): Promise<Ended> {
   const { book } = engine.o
   const failure: Failure = { kind: 'cancelled', code: 'cancelled', message: 'the run was cancelled' }
   if (book.record.onCancel === 'abort' && engine.workloads.length > 0)
-    return { ...(await goBack(engine, failure, CANCEL_BUDGET_MS)), cancelled: true }
+    return { ...(await goBack(engine, { failure, budgetMs: CANCEL_BUDGET_MS })), cancelled: true }
   return { ...(await stopped(engine, failure)), cancelled: true }
 }
 
