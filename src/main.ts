@@ -23,6 +23,8 @@ try {
   core.saveState('finished', told ? 'true' : 'untold')
   // A pause is the end of this job and no failure: going on is another run's work.
   process.exitCode = result.outcome === 'paused' ? 0 : result.exitCode
+  // What GitHub has not taken the post step says; a request that is tried again must not outlive a cancelled step.
+  if (!told) process.stdout.write('', () => process.exit())
 } catch (error) {
   core.setOutput('outcome', 'failed')
   core.setFailed(error instanceof Error ? error : String(error))
