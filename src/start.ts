@@ -79,6 +79,7 @@ export async function start(context: RunContext, host: Host): Promise<Done> {
     clock: systemClock,
     completes: host.completes === true,
     say: (text, level) => reporter.emit({ kind: 'line', text, level }),
+    known: (deployment) => host.remember('deployment', String(deployment)),
   })
   for (const each of github.reporters) reporter.add(each)
   reporter.add(remembering(host))

@@ -23,6 +23,8 @@ import { resultOf } from './result.ts'
 /** What a refusal must not hide: the rollout before has made room already. */
 const AFTER_ABORT = 'the rollout before went back to the stable version; nothing of this one was touched'
 
+const TAKES_ITS_PLACE = 'another release takes its place'
+
 /** A new rollout from the first look at the cluster to its end. */
 export async function begin(
   session: Session,
@@ -114,7 +116,7 @@ async function abortFirst(
   const rested = record.phase === 'paused' || record.phase === 'stopped'
   const engine = await engineFor(session, book, rested)
   if (!rested) await engine.mark()
-  const { outcome, failure } = await checked(session, book, () => goBack(engine, { why: because }))
+  const { outcome, failure } = await checked(session, book, () => goBack(engine, { why: TAKES_ITS_PLACE }))
   if (outcome !== 'aborted')
     throw new HeadgateError(failure ?? refuse('abort-failed', 'the rollout before could not be aborted').failure)
   return book.map

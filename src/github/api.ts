@@ -18,6 +18,7 @@ export type DeploymentState = 'in_progress' | 'pending' | 'success' | 'failure' 
 
 export interface Deployment {
   id: number
+  sha: string
   /** login name of who made it, without `[bot]` */
   creator: string
   /** as it was given, parsed where it is JSON */

@@ -67,6 +67,7 @@ interface DeploymentsAnswer {
 
 interface DeploymentNode {
   databaseId: number | null
+  commitOid: string
   payload: string | null
   creator: { login: string } | null
   latestStatus: { state: string; logUrl: string | null } | null
@@ -75,7 +76,7 @@ interface DeploymentNode {
 const DEPLOYMENTS = `query ($owner: String!, $repo: String!, $environment: String!, $after: String) {
   repository(owner: $owner, name: $repo) {
     deployments(environments: [$environment], first: ${PAGE}, after: $after, orderBy: { field: CREATED_AT, direction: DESC }) {
-      nodes { databaseId payload creator { login } latestStatus { state logUrl } }
+      nodes { databaseId commitOid payload creator { login } latestStatus { state logUrl } }
       pageInfo { hasNextPage endCursor }
     }
   }
@@ -96,9 +97,10 @@ async function* deploymentsOf(octokit: Connection, repository: string, environme
   }
 }
 
-function deploymentFrom({ payload, creator, latestStatus }: DeploymentNode, id: number): Deployment {
+function deploymentFrom({ commitOid, payload, creator, latestStatus }: DeploymentNode, id: number): Deployment {
   return {
     id,
+    sha: commitOid,
     creator: (creator?.login ?? '').replace(/\[bot\]$/, ''),
     payload: parsed(payload),
     ...(latestStatus === null ? {} : { state: latestStatus.state.toLowerCase() }),

@@ -4,7 +4,8 @@ import { oneLine } from '../report/text.ts'
 import type { RolloutRecord } from '../rollout/record.ts'
 import type { RunSource } from '../rollout/settings.ts'
 import type { Clock } from '../shared/clock.ts'
-import { type Deployment, type DeploymentApi, type DeploymentState, statusOf } from './api.ts'
+import { type DeploymentApi, type DeploymentState, statusOf } from './api.ts'
+import { findDeployment, type Payload, type Wanted } from './find-deployment.ts'
 import { Outbox } from './outbox.ts'
 import { type Stage, Stages, type Told } from './stages.ts'
 
@@ -20,6 +21,8 @@ export interface DeploymentReporterOptions {
   /** told once why there is no deployment */
   notice: (text: string) => void
   debug: (text: string) => void
+  /** told the id, for a later process that has no cluster to ask */
+  known: (id: number) => void
 }
 
 /**
@@ -34,14 +37,6 @@ const STATES: Record<Stage, DeploymentState> = {
   withdrawn: 'inactive',
 }
 
-/** What makes a deployment ours, and tells whose it is. */
-interface Payload {
-  app: string
-  rollout: number
-  cluster: string
-  namespace: string
-}
-
 /** What is known of one rollout's deployment. */
 interface Track {
   id?: number
@@ -53,15 +48,6 @@ interface Track {
   older?: number[]
 }
 
-/** Found on GitHub. */
-interface Found {
-  own?: number
-  /** of the job that this run is */
-  ofJob: boolean
-  older: number[]
-}
-
-const MOST_READ = 300
 /** What is older has been ended by the rollouts before; more at once only after an outage of GitHub. */
 const MOST_ENDED = 10
 
@@ -138,20 +124,25 @@ export class DeploymentReporter implements Reporter {
       ...(stage === 'live' && record.environmentUrl !== undefined ? { environmentUrl: record.environmentUrl } : {}),
     })
     track.state = state
-    this.#newest = { rollout: record.rollout, id }
+    this.#know(record, id)
   }
 
   /** The rollout's deployment: found, or made where none is there. */
   async #open(github: DeploymentApi, track: Track, record: RolloutRecord, stage: Stage): Promise<void> {
     const { source, debug } = this.#options
-    const { own, ofJob, older } = await this.#find(github, record)
+    const { own, ofJob, older } = await findDeployment(github, source, this.#wanted(record, track.id))
     track.older = older
     if (own !== undefined) track.id = own
     else if (ofJob) {
       track.left = true
       debug(`GitHub keeps a deployment in ${record.environment ?? ''} for this job by itself: Headgate adds none`)
     } else if (stage !== 'withdrawn') track.id = await github.createDeployment(source.repository, this.#new(record))
-    if (track.id !== undefined) this.#newest = { rollout: record.rollout, id: track.id }
+    if (track.id !== undefined) this.#know(record, track.id)
+  }
+
+  #know({ rollout }: RolloutRecord, id: number): void {
+    if (this.#newest?.id !== id) this.#options.known(id)
+    this.#newest = { rollout, id }
   }
 
   #new(record: RolloutRecord) {
@@ -167,36 +158,19 @@ export class DeploymentReporter implements Reporter {
     }
   }
 
-  #payload({ app, rollout, namespace }: RolloutRecord): Payload {
-    return { app, rollout, cluster: this.#options.cluster(), namespace }
+  #wanted(record: RolloutRecord, id: number | undefined): Wanted {
+    const { environment = '' } = record
+    return { environment, sha: shaOf(record), payload: this.#payload(record), ...(id === undefined ? {} : { id }) }
   }
 
-  /** One page of deployments as a rule: it ends at the one of this app that has served until now. */
-  async #find(github: DeploymentApi, record: RolloutRecord): Promise<Found> {
-    const { source } = this.#options
-    const wanted = this.#payload(record)
-    const found: Found = { ofJob: false, older: [] }
-    let read = 0
-    for await (const deployment of github.deployments(source.repository, record.environment ?? '')) {
-      const payload = payloadOf(deployment)
-      if (payload === undefined) found.ofJob ||= isOfJob(deployment, source)
-      else if (sameApp(payload, wanted)) {
-        if (payload.rollout === wanted.rollout) found.own ??= deployment.id
-        if (payload.rollout < wanted.rollout) {
-          if (isOpen(deployment)) found.older.push(deployment.id)
-          // It has ended those before it.
-          if (deployment.state === 'success') break
-        }
-      }
-      if (++read >= MOST_READ) break
-    }
-    return found
+  #payload({ app, rollout, namespace }: RolloutRecord): Payload {
+    return { app, rollout, cluster: this.#options.cluster(), namespace }
   }
 
   async #endOlder(github: DeploymentApi, track: Track, record: RolloutRecord): Promise<void> {
     if (track.id === undefined) return
     const { source } = this.#options
-    track.older ??= (await this.#find(github, record)).older
+    track.older ??= (await findDeployment(github, source, this.#wanted(record, track.id))).older
     const description = `rollout ${record.rollout} has taken its place`
     for (const id of track.older.slice(0, MOST_ENDED)) {
       await github.addDeploymentStatus(source.repository, id, { state: 'inactive', description })
@@ -205,31 +179,17 @@ export class DeploymentReporter implements Reporter {
   }
 }
 
+/**
+ * The last word on a deployment whose run was killed, from a process that could not ask the cluster for the record. Rejects
+ * as {@link DeploymentApi} does.
+ */
+export function giveUp(github: DeploymentApi, { repository, runUrl }: RunSource, id: number): Promise<void> {
+  const description = 'the run ended in the middle, and the cluster did not say where: deploy again to go on, or abort'
+  const logUrl = runUrl === '' ? {} : { logUrl: runUrl }
+  return github.addDeploymentStatus(repository, id, { state: 'error', description, ...logUrl })
+}
+
 /** The commit that the release was made of. */
 export function shaOf({ release, source }: RolloutRecord): string {
   return release.sha ?? source.sha
-}
-
-function payloadOf({ payload }: Deployment): Payload | undefined {
-  if (typeof payload !== 'object' || payload === null) return undefined
-  const given = payload as Partial<Payload>
-  return typeof given.app === 'string' && typeof given.rollout === 'number' ? (given as Payload) : undefined
-}
-
-function sameApp(a: Payload, b: Payload): boolean {
-  return a.app === b.app && a.cluster === b.cluster && a.namespace === b.namespace
-}
-
-/** A vanished run may have left one that is still under way. */
-function isOpen({ state = '' }: Deployment): boolean {
-  return ['success', 'in_progress', 'pending', 'queued'].includes(state)
-}
-
-/**
- * GitHub makes one by itself for a job with `environment:`. One of another job of this run, such as the approval before it,
- * has ended by now.
- */
-function isOfJob({ creator, state = '', logUrl = '' }: Deployment, { runId }: RunSource): boolean {
-  const running = ['in_progress', 'queued', 'waiting', 'pending'].includes(state)
-  return running && creator === 'github-actions' && runId !== '' && `${logUrl}/`.includes(`/actions/runs/${runId}/`)
 }

@@ -21,6 +21,8 @@ export interface GitHubReportersOptions {
   /** this process says for another one, which acted and was killed, how its rollout has ended */
   completes: boolean
   say: (text: string, level: 'info' | 'debug') => void
+  /** told the deployment's id as soon as there is one */
+  known: (deployment: number) => void
 }
 
 /** Everything that GitHub is told and asked in one run, over one connection that keeps the API's pace. */
@@ -35,7 +37,7 @@ export interface GitHubReporters {
 
 /** Without a repository nothing is told: this is no run of GitHub's. */
 export function githubReporters(options: GitHubReportersOptions): GitHubReporters {
-  const { settings, source, apiUrl, githubToken: token, view, clock, completes, say } = options
+  const { settings, source, apiUrl, githubToken: token, view, clock, completes, say, known } = options
   const log = (text: string): void => say(text, 'debug')
   const github = token === undefined ? undefined : openGitHub({ token, apiUrl, log })
   const notice = (text: string): void => say(text, 'info')
@@ -52,7 +54,7 @@ export function githubReporters(options: GitHubReportersOptions): GitHubReporter
   // A look tells nothing, unless it is for a run that could not.
   const tells = source.repository !== '' && (completes || !['plan', 'status'].includes(settings.command))
   const deployment = tells
-    ? new DeploymentReporter({ ...common, cluster: () => view().cluster, debug: log })
+    ? new DeploymentReporter({ ...common, cluster: () => view().cluster, debug: log, known })
     : undefined
   const commitStatus = tells ? new CommitStatusReporter({ ...common, commentUrl }) : undefined
   const reporters = [comment, deployment, commitStatus].filter((each) => each !== undefined)

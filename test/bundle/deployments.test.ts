@@ -77,6 +77,19 @@ describe('the bundled action in an environment', () => {
     expect(place.github.statuses().at(-1)).toMatchObject({ state: 'error' })
   })
 
+  it('killed, and the cluster gone as well: it is an error all the same', async () => {
+    await place.given('gone')
+    const run = place.deploy('gone', '0.2.0', { ...SHOWN, strategy: 'canary', steps: '50%, wait 1h' })
+    await run.says(/Step 2 of 2/)
+    await seen(() => states('gone').includes('in_progress'))
+    run.kill('SIGKILL')
+    const ended = await run.done
+    const inputs = { command: 'deploy', namespace: 'gone', 'github-token': 'gh-token', kubeconfig: 'nowhere', ...SHOWN }
+    const post = await place.workspace.post(inputs, ended, place.options).done
+    expect(post.exitCode, post.log).toBe(0)
+    expect(states('gone')).toEqual(['in_progress', 'error'])
+  })
+
   it('cancelled while GitHub fails: what could not be said is said by the post step', async () => {
     await place.given('slow')
     const run = place.deploy('slow', '0.2.0', { ...SHOWN, strategy: 'canary', steps: '50%, wait 1h' })

@@ -109,6 +109,7 @@ export function listDeployments(state: GitHubState, input: Record<string, unknow
     const last = each.statuses.at(-1)
     return {
       databaseId: each.id,
+      commitOid: each.sha,
       payload: typeof each.payload === 'string' ? each.payload : JSON.stringify(each.payload),
       creator: { login: each.creator },
       latestStatus:

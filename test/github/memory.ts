@@ -30,7 +30,14 @@ export class MemoryDeliveries implements DeploymentApi, CommitStatusApi {
 
   /** somebody else's, or of an earlier run */
   add(deployment: Partial<Kept>): Kept {
-    const made: Kept = { id: this.list.length + 1, creator: 'github-actions', payload: '', statuses: [], ...deployment }
+    const made: Kept = {
+      id: this.list.length + 1,
+      sha: '',
+      creator: 'github-actions',
+      payload: '',
+      statuses: [],
+      ...deployment,
+    }
     this.list.push(made)
     return made
   }
@@ -47,7 +54,7 @@ export class MemoryDeliveries implements DeploymentApi, CommitStatusApi {
 
   async createDeployment(_repository: string, made: NewDeployment): Promise<number> {
     await this.#call(`create ${made.environment}`)
-    const { id } = this.add({ made, payload: made.payload })
+    const { id } = this.add({ made, sha: made.sha, payload: made.payload })
     this.#lost(`create ${made.environment}`)
     return id
   }

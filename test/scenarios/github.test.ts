@@ -68,6 +68,7 @@ class Told {
       github: this.github,
       cluster: () => 'emulator',
       debug: () => undefined,
+      known: () => undefined,
     })
     const comment = new CommentReporter({ ...common, github: this.comment, view: events.view })
     const status = new CommitStatusReporter({ ...common, github: this.github, commentUrl: () => comment.url })
@@ -132,7 +133,8 @@ describe('what GitHub shows', () => {
     await given.run('deploy', canary(V2))
     await given.run('deploy', canary(V3))
     expect(given.states).toEqual(['inactive', 'pending'])
-    expect(given.github.list[0]?.statuses.at(-1)?.description).toContain('it supersedes rollout 1')
+    expect(given.github.list[0]?.statuses.at(-1)?.description).toBe('another release takes its place')
+    expect(given.world.record).toMatchObject({ rollout: 2, githubDeployment: 2 })
   })
 
   it('is who aborted it', async () => {

@@ -61,7 +61,7 @@ describe('deployments through octokit', () => {
       production_environment: false,
     })
     expect(await all(github.deployments(REPOSITORY, 'production'))).toEqual([
-      { id, creator: 'github-actions', payload: NEW.payload, state: 'in_progress', logUrl: 'https://r/1' },
+      { id, sha: 'abc', creator: 'github-actions', payload: NEW.payload, state: 'in_progress', logUrl: 'https://r/1' },
     ])
   })
 
@@ -184,6 +184,7 @@ describe('all that GitHub is told', () => {
       view: events.view,
       clock: systemClock,
       completes: false,
+      known: () => undefined,
       say: (text, level) => void (level === 'info' && said.push(text)),
     })
     for (const reporter of github.reporters) events.add(reporter)

@@ -18,6 +18,7 @@ function setUp(change: Partial<DeploymentReporterOptions> = {}) {
   const all = collector(clock)
   const notices: string[] = []
   const debug: string[] = []
+  const known: number[] = []
   const reporter = new DeploymentReporter({
     github,
     source: source(),
@@ -26,6 +27,7 @@ function setUp(change: Partial<DeploymentReporterOptions> = {}) {
     completes: false,
     notice: (text) => void notices.push(text),
     debug: (text) => void debug.push(text),
+    known: (id) => void known.push(id),
     ...change,
   })
   all.add(reporter)
@@ -42,12 +44,12 @@ function setUp(change: Partial<DeploymentReporterOptions> = {}) {
       await flush()
     }
   }
-  return { clock, github, all, notices, debug, reporter, tell, flush, say }
+  return { clock, github, all, notices, debug, known, reporter, tell, flush, say }
 }
 
 describe('the deployment on GitHub', () => {
   it('is one per rollout, of the commit that the release was made of', async () => {
-    const { github, say, reporter, notices } = setUp()
+    const { github, say, reporter, notices, known } = setUp()
     await say({}, { step: 1 }, { phase: 'succeeded', environmentUrl: 'https://shop.example' })
     expect(github.calls).toEqual(['list production', 'create production', 'in_progress 1', 'success 1'])
     expect(github.list[0]?.made).toEqual({
@@ -67,6 +69,7 @@ describe('the deployment on GitHub', () => {
       },
     ])
     expect(reporter.deployment).toEqual({ rollout: 7, id: 1 })
+    expect(known).toEqual([1])
     expect(notices).toEqual([])
   })
 
@@ -164,16 +167,18 @@ describe('the deployment on GitHub', () => {
 
   it('is the one that the record names, without a question, whatever this run’s commit is', async () => {
     const { github, say } = setUp({ source: source({ runId: '4800', sha: 'f'.repeat(40) }) })
-    github.add({ payload: PAYLOAD, state: 'pending' })
+    github.add({ sha: SHA, payload: PAYLOAD, state: 'pending' })
     await say({ githubDeployment: 1, step: 4 })
     expect(github.calls).toEqual(['in_progress 1'])
   })
 
   it('is found by its payload where the record names none', async () => {
     const { github, say } = setUp()
-    github.add({ payload: PAYLOAD, state: 'pending' })
+    github.add({ sha: SHA, payload: PAYLOAD, state: 'pending' })
     for (const change of [{ app: 'other' }, { cluster: 'eu-2' }, { namespace: 'b' }, { rollout: 8 }])
-      github.add({ payload: { ...PAYLOAD, ...change } })
+      github.add({ sha: SHA, payload: { ...PAYLOAD, ...change } })
+    // A record that was deleted counts from one again.
+    github.add({ sha: 'f'.repeat(40), payload: PAYLOAD, state: 'inactive' })
     await say({ step: 4 })
     expect(github.calls).toEqual(['list production', 'in_progress 1'])
   })
@@ -238,9 +243,25 @@ describe('the deployments before', () => {
   it('are looked for by a run that has not seen them', async () => {
     const { github, say } = setUp()
     github.add({ payload: { ...PAYLOAD, rollout: 5 }, state: 'success' })
-    github.add({ payload: PAYLOAD, state: 'pending' })
+    github.add({ sha: SHA, payload: PAYLOAD, state: 'pending' })
     await say({ githubDeployment: 2 }, { phase: 'succeeded', githubDeployment: 2 })
     expect(github.calls).toEqual(['in_progress 2', 'success 2', 'list production', 'inactive 1'])
+  })
+
+  it('are ended too where they have greater numbers, of a record that was deleted', async () => {
+    const { github, say } = setUp()
+    github.add({ payload: { ...PAYLOAD, rollout: 40 }, state: 'success' })
+    await say({}, { phase: 'succeeded' })
+    expect(github.statesOf(1)).toEqual(['inactive'])
+  })
+
+  it('are only those before it', async () => {
+    const { github, say } = setUp()
+    github.add({ payload: { ...PAYLOAD, rollout: 5 }, state: 'success' })
+    github.add({ sha: SHA, payload: PAYLOAD, state: 'pending' })
+    github.add({ payload: { ...PAYLOAD, rollout: 8 }, state: 'in_progress' })
+    await say({ githubDeployment: 2 }, { phase: 'succeeded', githubDeployment: 2 })
+    expect([1, 3].map((id) => github.statesOf(id))).toEqual([['inactive'], []])
   })
 
   it('stay as they are when this one is undone', async () => {
@@ -288,7 +309,7 @@ describe('a job that has an environment', () => {
 
   it('goes on with the rollout’s own one all the same', async () => {
     const { github, say } = setUp({ source: source({ runId: '4800' }) })
-    github.add({ payload: PAYLOAD, state: 'pending' })
+    github.add({ sha: SHA, payload: PAYLOAD, state: 'pending' })
     github.add({ state: 'in_progress', logUrl: RUN_URL.replace('4711', '4800') })
     await say({ step: 4 }, { phase: 'succeeded' })
     expect(github.statesOf(1)).toEqual(['in_progress', 'success'])
@@ -304,7 +325,7 @@ describe('the post step of a run that was killed', () => {
     ['after it was undone', { phase: 'aborted', failure: pullFailure }, 'failure'],
   ])('%s tells the last state', async (_name, change, state) => {
     const { github, say } = setUp({ completes: true })
-    github.add({ payload: PAYLOAD, state: 'in_progress' })
+    github.add({ sha: SHA, payload: PAYLOAD, state: 'in_progress' })
     await say({ githubDeployment: 1, ...change })
     expect(github.statesOf(1)).toEqual([state])
   })
