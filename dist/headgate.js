@@ -13039,7 +13039,7 @@ const INPUTS = [
 	},
 	{
 		name: "environment",
-		description: "GitHub environment, for people.",
+		description: "GitHub environment that the deployment is shown in.",
 		value: "NAME",
 		commands: STARTS
 	},
@@ -13047,6 +13047,13 @@ const INPUTS = [
 		name: "environment-url",
 		description: "Address of what was deployed.",
 		value: "URL",
+		commands: STARTS
+	},
+	{
+		name: "commit-status",
+		description: "Keep a commit status up to date, for branch rules.",
+		default: "false",
+		choices: ["true", "false"],
 		commands: STARTS
 	},
 	{
@@ -13065,7 +13072,7 @@ const INPUTS = [
 	},
 	{
 		name: "github-token",
-		description: "Token for comment and deployment.",
+		description: "Token for comment, deployment and commit status.",
 		default: "github.token; on a command line GITHUB_TOKEN or GH_TOKEN",
 		expression: "${{ github.token }}",
 		value: "TOKEN",
@@ -13079,7 +13086,7 @@ function isInputName(name) {
 const SERVER = "https://github.com";
 const API = "https://api.github.com";
 async function readAction(env) {
-	const { workspace, ...rest } = contextOf(env, env["GITHUB_WORKSPACE"] ?? ".");
+	const { workspace, ...rest } = contextOf$1(env, env["GITHUB_WORKSPACE"] ?? ".");
 	const { raw, typos } = inputsOf$1(env);
 	return {
 		raw,
@@ -13089,7 +13096,7 @@ async function readAction(env) {
 		...rest
 	};
 }
-function contextOf(env, workspace) {
+function contextOf$1(env, workspace) {
 	const summaryFile = env["GITHUB_STEP_SUMMARY"];
 	return {
 		workspace,
@@ -14274,7 +14281,19 @@ function why(view, failure) {
 }
 function done$1(view, failure) {
 	if (failure?.done !== void 0) return md(failure.done, LONGEST$2);
-	return view.record?.downtimeSeconds === void 0 ? "" : `not served for ${view.record.downtimeSeconds.toFixed(1)} s while it was recreated`;
+	const { record } = view;
+	if (record === void 0) return "";
+	const { downtimeSeconds } = record;
+	const word = failure === void 0 ? lastWord(record) : void 0;
+	return [...downtimeSeconds === void 0 ? [] : [`not served for ${downtimeSeconds.toFixed(1)} s while it was recreated`], ...word === void 0 ? [] : [md(word, LONGEST$2)]].join("; ");
+}
+function lastWord({ timeline, command }) {
+	const kinds = [
+		"approved",
+		"aborting",
+		...command === "rollback" ? ["started"] : []
+	];
+	return timeline.findLast(({ kind, text }) => kinds.includes(kind) && / by /.test(text))?.text;
 }
 function next(view, failure) {
 	if (failure?.next !== void 0) return md(failure.next, LONGEST$2);
@@ -15023,9 +15042,9 @@ function canaryMove(view, percent) {
 		if (there) return settled$1(view, target);
 		return unready(view, now[1], replicas) ?? move(view, nextPair(now, target, options) ?? target, replicas);
 	}
-	return underWay$1(view, commandedPair(deployment), target, options);
+	return underWay$2(view, commandedPair(deployment), target, options);
 }
-function underWay$1(view, commanded, target, options) {
+function underWay$2(view, commanded, target, options) {
 	const [stable, canary] = pairNow(view);
 	if (stable > commanded[0] || canary < commanded[1]) return wait(`${commanded[1]} new and ${commanded[0]} old pods`);
 	const waiting = unready(view, canary, options.replicas);
@@ -15218,7 +15237,7 @@ function mapAt(value, ...path) {
 	for (const key of path) at = isMap$1(at) ? at[key] : void 0;
 	return isMap$1(at) ? at : {};
 }
-function textOf(value, otherwise = "") {
+function textOf$1(value, otherwise = "") {
 	return typeof value === "string" ? value : otherwise;
 }
 function mapsIn(value) {
@@ -15702,7 +15721,7 @@ function endMove(asked, ends) {
 	}
 	const objects = routes.map(({ object }) => object);
 	const settled = takenBack(asked, objects) ?? settling(routing, objects, now);
-	const [first] = routes.flatMap((route) => madeFor(routing, route).toReversed()).filter((object) => isOwn$1(asked, object));
+	const [first] = routes.flatMap((route) => madeFor(routing, route).toReversed()).filter((object) => isOwn$2(asked, object));
 	const made = routes.flatMap((route) => madeFor(routing, route));
 	if (first === void 0 || settled !== void 0) return settled ?? settling(routing, made, now);
 	const ref = refOf$1(first);
@@ -15725,7 +15744,7 @@ function takenBack({ routing, now }, objects) {
 		if (verdict?.kind === "waiting" && now < until) return wait(verdict.text, until);
 	}
 }
-function isOwn$1({ routing, app }, made) {
+function isOwn$2({ routing, app }, made) {
 	return liveOf(routing, made).live?.metadata.labels?.[APP_LABEL] === app;
 }
 function restoreRoute(asked, route, end) {
@@ -18534,7 +18553,7 @@ function classOf$1(object) {
 }
 function backendsOf$1(object) {
 	const spec = mapAt(object, "spec");
-	return [...mapsIn(spec["rules"]).flatMap((rule) => mapsIn(mapAt(rule, "http")["paths"])).map((path) => mapAt(path, "backend")), mapAt(spec, "defaultBackend")].map((backend) => textOf(mapAt(backend, "service")["name"])).filter((name) => name !== "");
+	return [...mapsIn(spec["rules"]).flatMap((rule) => mapsIn(mapAt(rule, "http")["paths"])).map((path) => mapAt(path, "backend")), mapAt(spec, "defaultBackend")].map((backend) => textOf$1(mapAt(backend, "service")["name"])).filter((name) => name !== "");
 }
 function keyOf(map, name) {
 	return Object.keys(map).find((key) => key.toLowerCase() === name.toLowerCase()) ?? name;
@@ -18978,7 +18997,7 @@ const WITHOUT_MIRROR = [
 ];
 function mirrorProblems({ ["status"]: status }) {
 	return mapsIn(mapAt(status)["parents"]).filter(({ controllerName }) => typeof controllerName === "string" && WITHOUT_MIRROR.includes(controllerName)).map(({ controllerName }) => ({
-		reason: `its gateway (${textOf(controllerName)}) cannot copy requests by an HTTPRoute: the rule would answer with errors`,
+		reason: `its gateway (${textOf$1(controllerName)}) cannot copy requests by an HTTPRoute: the rule would answer with errors`,
 		mend: "leave mirror out; on Traefik, let the route lead to a TraefikService instead"
 	}));
 }
@@ -19030,7 +19049,7 @@ function conditionProblems(condition, kind) {
 	}];
 }
 function askedTwice(match, { headers, queries }) {
-	const namesIn = (list) => mapsIn(list).map(({ name }) => textOf(name));
+	const namesIn = (list) => mapsIn(list).map(({ name }) => textOf$1(name));
 	const header = twice([...namesIn(match["headers"]), ...headers.map(({ name }) => name)]);
 	const query = twice([...namesIn(match["queryParams"]), ...queries.map(({ name }) => name)]);
 	const found = header === void 0 ? query === void 0 ? void 0 : `query ${query}` : `header ${header}`;
@@ -19106,7 +19125,7 @@ function isSame$1(parent, other) {
 	});
 }
 function parentName(parent) {
-	return `${textOf(parent["kind"], "Gateway")}/${textOf(parent["name"])}`;
+	return `${textOf$1(parent["kind"], "Gateway")}/${textOf$1(parent["name"])}`;
 }
 function accepted(status, parent, generation) {
 	const conditions = mapsIn(status["conditions"]);
@@ -19278,7 +19297,7 @@ function hostsOf$1(rule) {
 	return mapsIn(rule["route"]).map(hostOf);
 }
 function hostOf(destination) {
-	return textOf(mapAt(destination, "destination")["host"]);
+	return textOf$1(mapAt(destination, "destination")["host"]);
 }
 function destinationsOf(object) {
 	return PROTOCOLS.flatMap((protocol) => rulesOf$1(object, protocol).flatMap(hostsOf$1));
@@ -19322,7 +19341,7 @@ function copyName({ metadata }) {
 	return `${metadata.name ?? ""}-canary`;
 }
 function policiesOf(route, { stable }) {
-	return rulesIn(route).filter((rule) => isHost(textOf(mapAt(rule, "spec")["host"]), stable, route.object));
+	return rulesIn(route).filter((rule) => isHost(textOf$1(mapAt(rule, "spec")["host"]), stable, route.object));
 }
 function rulesIn({ related }) {
 	const rules = related.filter(({ kind }) => kind === "DestinationRule");
@@ -19580,7 +19599,7 @@ function pathsTo(object, service) {
 }
 function placesOf$1(object) {
 	return mapsIn(mapAt(object, "spec")["rules"]).flatMap((rule) => mapsIn(mapAt(rule, "http")["paths"]).map((path) => ({
-		place: `${textOf(rule["host"])} ${textOf(path["path"], "/")}`,
+		place: `${textOf$1(rule["host"])} ${textOf$1(path["path"], "/")}`,
 		path
 	})));
 }
@@ -20662,7 +20681,7 @@ async function measureCommand(asker, check) {
 	try {
 		const { exitCode, killedBy, late, lines } = await asker.runCommand({
 			run,
-			env: environmentOf(asker),
+			env: environmentOf$1(asker),
 			timeoutMs,
 			signal: asker.signal
 		});
@@ -20704,7 +20723,7 @@ async function measureCommand(asker, check) {
 		};
 	}
 }
-function environmentOf(asker) {
+function environmentOf$1(asker) {
 	const [workload] = asker.workloads();
 	return {
 		HEADGATE_APP: asker.app,
@@ -22269,7 +22288,7 @@ const LABEL = /[a-zA-Z_][a-zA-Z0-9_]*/y;
 const OPERATOR = /=~|!~|!=|=/y;
 const SPACE = /\s*/y;
 const STRING = /"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*'|`[^`]*`/y;
-const MOST = 2e3;
+const MOST$1 = 2e3;
 var Mistake = class extends Error {
 	index;
 	constructor(index, message) {
@@ -22279,7 +22298,7 @@ var Mistake = class extends Error {
 };
 function parseSelector(text) {
 	try {
-		if (text.length > MOST) throw new Mistake(MOST, `the selector is longer than ${MOST} characters`);
+		if (text.length > MOST$1) throw new Mistake(MOST$1, `the selector is longer than ${MOST$1} characters`);
 		return {
 			kind: "selector",
 			selector: read$1(text)
@@ -23631,11 +23650,11 @@ async function ended(engine, error) {
 				text: `${request.by} asks to ${request.command}: obeyed`
 			});
 			await lease.answer(request, `${request.command} obeyed`).catch(() => {});
-			return goBack(engine, {
+			return goBack(engine, { failure: {
 				kind: "failed",
 				code: "aborted",
 				message: `aborted by ${request.by}`
-			});
+			} });
 		}
 	}
 }
@@ -23660,23 +23679,24 @@ async function failed$1(engine, failure) {
 	const staysDown = record.strategy === "recreate" && failure.code === "job-failed" && record.onFailedJob === "stop";
 	const noWayBack = engine.workloads.length === 0;
 	if (record.onFailure === "stop" || staysDown || noWayBack) return stopped(engine, failure);
-	return goBack(engine, failure);
+	return goBack(engine, { failure });
 }
 function backText({ routes }) {
 	const { gone } = routes;
 	return `users are on the stable version, as before the rollout${gone.length === 0 ? "" : `, but ${gone.join(", ")} is gone: nobody comes that way until it is applied again`}`;
 }
-async function goBack(engine, failure, budgetMs, why = {
-	kind: "aborting",
-	text: failure?.message ?? "on request"
-}) {
+async function goBack(engine, { failure, why, superseded, budgetMs }) {
 	const { book, reporter } = engine.o;
 	const because = failure === void 0 ? {} : { failure };
 	try {
+		const text = superseded ?? failure?.message ?? why ?? "on request";
 		await book.save({
 			phase: "aborting",
 			...because
-		}, why);
+		}, {
+			kind: superseded === void 0 ? "aborting" : "superseded",
+			text
+		});
 		await undo(engine, budgetMs);
 		const done = backText(engine);
 		await book.save({
@@ -23737,7 +23757,10 @@ async function cancelled(engine) {
 		message: "the run was cancelled"
 	};
 	if (book.record.onCancel === "abort" && engine.workloads.length > 0) return {
-		...await goBack(engine, failure, CANCEL_BUDGET_MS),
+		...await goBack(engine, {
+			failure,
+			budgetMs: CANCEL_BUDGET_MS
+		}),
 		cancelled: true
 	};
 	return {
@@ -24205,10 +24228,10 @@ function migrateOwnership(live, to = MANAGER, options = {}) {
 }
 function migratedManagers(live) {
 	const entries = live.metadata.managedFields ?? [];
-	const applied = entries.filter((each) => KUBECTL_APPLY.some((manager) => isOwn(each, manager, "Apply")));
+	const applied = entries.filter((each) => KUBECTL_APPLY.some((manager) => isOwn$1(each, manager, "Apply")));
 	return [...new Set([...clientSideManagers(entries), ...applied.map((each) => each.manager ?? "")])];
 }
-function isOwn(entry, manager, operation) {
+function isOwn$1(entry, manager, operation) {
 	return entry.manager === manager && entry.operation === operation && (entry.subresource ?? "") === "";
 }
 function fieldsOf(entry) {
@@ -24219,10 +24242,10 @@ function clientSideManagers(entries) {
 	return [...new Set(found.map((each) => each.manager ?? ""))];
 }
 function merge$2(entries, to, from, operation) {
-	const isFrom = (each) => isOwn(each, from, operation);
+	const isFrom = (each) => isOwn$1(each, from, operation);
 	const first = entries.find(isFrom);
 	if (first === void 0) return entries;
-	const target = entries.find((each) => isOwn(each, to, "Apply")) ?? first;
+	const target = entries.find((each) => isOwn$1(each, to, "Apply")) ?? first;
 	const same = entries.find((each) => isFrom(each) && each.apiVersion === target.apiVersion);
 	const merged = {
 		...target,
@@ -24233,7 +24256,7 @@ function merge$2(entries, to, from, operation) {
 	return entries.map((each) => each === target ? merged : each).filter((each) => each === merged || !isFrom(each));
 }
 function release(entries, manager) {
-	const owned = (each) => isOwn(each, manager, "Apply") && hasField(fieldsOf(each), REPLICAS);
+	const owned = (each) => isOwn$1(each, manager, "Apply") && hasField(fieldsOf(each), REPLICAS);
 	if (!entries.some(owned)) return entries;
 	return entries.map((each) => owned(each) ? {
 		...each,
@@ -24644,6 +24667,17 @@ function versionOf$1(image) {
 	const reference = parseReference(image);
 	return reference?.tag ?? reference?.digest?.replace(/^[^:]*:/, "").slice(0, 12) ?? "latest";
 }
+// src/rollout/shown.ts
+function shownIn(from) {
+	const { environment, environmentUrl, transientEnvironment, productionEnvironment, commitStatus } = from;
+	return {
+		...environment === void 0 ? {} : { environment },
+		...environmentUrl === void 0 ? {} : { environmentUrl },
+		...transientEnvironment === void 0 ? {} : { transientEnvironment },
+		...productionEnvironment === void 0 ? {} : { productionEnvironment },
+		...commitStatus === void 0 ? {} : { commitStatus }
+	};
+}
 // src/rollout/draft-traffic.ts
 const OFFSET_STEP = 97;
 function trafficRecord({ settings, routes, settleMs }, rollout, services) {
@@ -24720,10 +24754,11 @@ function draftRollout(input) {
 	const traffic = trafficRecord(input, rollout, services);
 	const routes = traffic === void 0 || input.routes === void 0 ? {} : { routes: routesByKey(input.routes) };
 	const payload = {
-		...payloadOf(input, rollout, versions),
+		...payloadOf$1(input, rollout, versions),
 		...routes
 	};
 	const at = new Date(now).toISOString();
+	const by = input.by === void 0 ? "" : ` by ${input.by}`;
 	const previousImages = [...new Set(workloads.flatMap((each) => versions[`${each.namespace}/${each.name}`]?.stable ?? []).flatMap((template) => imagesOf$1(template)))];
 	return {
 		record: {
@@ -24737,7 +24772,7 @@ function draftRollout(input) {
 			phase: "progressing",
 			command: input.command,
 			step: 0,
-			release: releaseRef(release, rollout, input.source.sha),
+			release: releaseRef(release, rollout, commitOf(input)),
 			previousImages,
 			workloads: traffic === void 0 ? workloads : workloads.map((each) => withShares(each, traffic, services, settings.steps)),
 			services,
@@ -24749,13 +24784,16 @@ function draftRollout(input) {
 			timeline: [{
 				at,
 				kind: "started",
-				text: `${input.command} of release ${release.digest.slice(0, 10)}`
+				text: `${input.command} of release ${release.digest.slice(0, 10)}${by}`
 			}],
 			payloads: [],
 			jobs: before?.jobs ?? []
 		},
 		payload
 	};
+}
+function commitOf({ command, before, source }) {
+	return command === "rollback" ? before?.previous?.sha ?? "" : source.sha;
 }
 function releaseRef(release, rollout, sha) {
 	return {
@@ -24766,7 +24804,7 @@ function releaseRef(release, rollout, sha) {
 		...sha === "" ? {} : { sha }
 	};
 }
-function payloadOf(input, rollout, versions) {
+function payloadOf$1(input, rollout, versions) {
 	const { release, before } = input;
 	const objects = keptRoutes(release.objects.map(({ object }) => object), before?.kept ?? [], []);
 	return {
@@ -24802,8 +24840,7 @@ function fromSettings(settings) {
 		...settings.steps.some(({ kind }) => kind === "warm-up") ? { warmUp: settings.warmUp } : {},
 		...inputsOf(settings),
 		...settings.updateChecker === void 0 ? {} : { updateChecker: settings.updateChecker },
-		...settings.environment === void 0 ? {} : { environment: settings.environment },
-		...settings.environmentUrl === void 0 ? {} : { environmentUrl: settings.environmentUrl },
+		...shownIn(settings),
 		...settings.pullRequest === void 0 ? {} : { pullRequest: settings.pullRequest }
 	};
 }
@@ -25116,13 +25153,13 @@ var Book = class {
 	#client;
 	#clock;
 	#reporter;
-	#comment;
+	#onGitHub;
 	#objects = new Map();
 	constructor(tools, record, payload, map) {
 		this.#client = tools.client;
 		this.#clock = tools.clock;
 		this.#reporter = tools.reporter;
-		this.#comment = tools.comment;
+		this.#onGitHub = tools.onGitHub;
 		this.record = record;
 		this.payload = payload;
 		this.#map = map;
@@ -25150,11 +25187,12 @@ var Book = class {
 			at,
 			...entry
 		}));
-		const { id, pullRequest } = this.#comment();
+		const { comment, pullRequest, deployment } = this.#onGitHub();
 		const next = {
 			...this.record,
-			...id === void 0 ? {} : { commentId: id },
+			...comment === void 0 ? {} : { commentId: comment },
 			...pullRequest === void 0 ? {} : { pullRequest },
+			...deployment?.rollout === this.record.rollout ? { githubDeployment: deployment.id } : {},
 			...change,
 			updatedAt: at,
 			timeline: [...this.record.timeline, ...entries].slice(-60)
@@ -26656,7 +26694,7 @@ function decideDeploy(question, phase) {
 		case "succeeded":
 			if (same) return {
 				kind: "unchanged",
-				message: `release ${short$1(digest)} is live since rollout ${record.rollout}`
+				message: `release ${short$2(digest)} is live since rollout ${record.rollout}`
 			};
 			return supersedable(question) ?? {
 				kind: "start",
@@ -26777,7 +26815,7 @@ function refused(code, message, next) {
 		failure: refuse(code, message, { next }).failure
 	};
 }
-function short$1(digest) {
+function short$2(digest) {
 	return (digest ?? "").slice(0, 10);
 }
 const DNS_LABEL = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/;
@@ -30082,6 +30120,13 @@ function about({ failure }, { object, placeOf }) {
 		place: placeOf(["kind"])
 	});
 }
+// src/commands/behind.ts
+async function behind(deps, environment) {
+	const { actor } = deps.source;
+	const approvers = await deps.approvers(environment);
+	const who = actor === "" ? "a person" : actor;
+	return approvers.length === 0 ? who : `${who}, approved by ${list$2(approvers)}`;
+}
 // src/input/problems.ts
 function placeText({ file, line, column }) {
 	return [
@@ -30155,7 +30200,7 @@ function requireVariables(deps, asked) {
 	if (failure !== void 0) throw new HeadgateError(failure);
 }
 // src/commands/request.ts
-const PATIENCE_MS$1 = 35e3;
+const PATIENCE_MS$2 = 35e3;
 const LOOK_MS = 1e3;
 async function askActingRun(deps, app, namespace, record) {
 	if (record.phase === "paused" || record.phase === "stopped") return {};
@@ -30240,7 +30285,7 @@ async function askHolder(deps, app, namespace, rollout) {
 		namespace,
 		app,
 		request,
-		timeoutMs: PATIENCE_MS$1,
+		timeoutMs: PATIENCE_MS$2,
 		clock,
 		signal: cancel,
 		onWait
@@ -30346,45 +30391,52 @@ async function decided$2(session, record, map) {
 			record
 		});
 		case "promote":
-		case "abort": {
-			const payload = await readPayload(deps.client, record, record.rollout);
-			const book = new Book(deps, {
-				...record,
-				lastRun: deps.source
-			}, payload, map);
-			const rested = record.phase === "paused" || record.phase === "stopped";
-			const engine = await engineFor(session, book, rested);
-			if (!rested) await engine.mark();
-			if (decision.kind === "abort") return endedResult(deps, book, await checked$1(session, book, () => goBack(engine)));
-			const drift = driftOf(engine);
-			if (drift !== void 0) return resultOf$1(deps, {
-				outcome: "refused",
-				message: drift.message,
-				record,
-				failure: drift
-			});
-			const release = releaseOf(payload, record);
-			const by = deps.source.actor === "" ? "a person" : deps.source.actor;
-			const asked = record.plan[record.step]?.kind === "approve";
-			await book.save({
-				phase: "progressing",
-				...asked ? { step: record.step + 1 } : {}
-			}, {
-				kind: "approved",
-				text: `${decision.full ? "promoted in full" : "approved"} by ${by}`,
-				step: record.step
-			});
-			const passes = {
-				approvedUntil: decision.full ? Number.POSITIVE_INFINITY : record.step + 1,
-				everything: decision.full
-			};
-			const around = aroundOf(session, engine, release, void 0);
-			return endedResult(deps, book, await checked$1(session, book, () => carry(engine, passes, around)));
-		}
+		case "abort": return goOn(session, decision, record, map);
 		case "start":
 		case "resume":
 		case "still-paused": throw new Error(`${decision.kind} is no answer to ${deps.settings.command}`);
 	}
+}
+async function goOn(session, decision, record, map) {
+	const { deps } = session;
+	const asking = behind(deps, record.environment);
+	const payload = await readPayload(deps.client, record, record.rollout);
+	const book = new Book(deps, {
+		...record,
+		lastRun: deps.source
+	}, payload, map);
+	const rested = record.phase === "paused" || record.phase === "stopped";
+	const engine = await engineFor(session, book, rested);
+	if (!rested) await engine.mark();
+	const by = await asking;
+	if (decision.kind === "abort") {
+		const why = `aborted by ${by}`;
+		return endedResult(deps, book, await checked$1(session, book, () => goBack(engine, { why })));
+	}
+	const drift = driftOf(engine);
+	if (drift !== void 0) return resultOf$1(deps, {
+		outcome: "refused",
+		message: drift.message,
+		record,
+		failure: drift
+	});
+	const release = releaseOf(payload, record);
+	const { full } = decision;
+	const asked = record.plan[record.step]?.kind === "approve";
+	await book.save({
+		phase: "progressing",
+		...asked ? { step: record.step + 1 } : {}
+	}, {
+		kind: "approved",
+		text: `promoted${full ? " in full" : ""} by ${by}`,
+		step: record.step
+	});
+	const passes = {
+		approvedUntil: full ? Number.POSITIVE_INFINITY : record.step + 1,
+		everything: full
+	};
+	const around = aroundOf(session, engine, release, void 0);
+	return endedResult(deps, book, await checked$1(session, book, () => carry(engine, passes, around)));
 }
 function driftOf(engine) {
 	const { record } = engine.o.book;
@@ -31256,7 +31308,7 @@ function homeNeeds({ app, namespace, objects }, acts) {
 		...each(lease, "create")
 	];
 }
-function deploymentsOf({ objects }) {
+function deploymentsOf$1({ objects }) {
 	return objects.filter((object) => object.kind === "Deployment" && groupOf(object) === "apps");
 }
 function workloadNeeds(input, acts) {
@@ -31305,7 +31357,7 @@ function colorNeeds(input, namespace) {
 		resource: "deployments",
 		namespace
 	};
-	return deploymentsOf(input).filter(({ metadata }) => (metadata.namespace ?? input.namespace) === namespace).flatMap((object) => twinsOf(refOf$1(object).name).flatMap((name) => each({
+	return deploymentsOf$1(input).filter(({ metadata }) => (metadata.namespace ?? input.namespace) === namespace).flatMap((object) => twinsOf(refOf$1(object).name).flatMap((name) => each({
 		...apps,
 		name
 	}, "patch", "delete")));
@@ -31514,11 +31566,11 @@ async function findRoutes(client, clock, namespace, services, traffic) {
 	}
 	return search;
 }
-const PATIENCE_MS = 5e3;
+const PATIENCE_MS$1 = 5e3;
 const STEP_MS = 250;
 async function decided$1(client, clock, router, route) {
 	let { object } = route;
-	for (let waited = 0; waited < PATIENCE_MS && router.verify(object).kind === "waiting"; waited += STEP_MS) {
+	for (let waited = 0; waited < PATIENCE_MS$1 && router.verify(object).kind === "waiting"; waited += STEP_MS) {
 		if (object["status"] === void 0) break;
 		await clock.sleep(STEP_MS);
 		object = await client.get(refOf$1(object)) ?? object;
@@ -34365,7 +34417,7 @@ function deployDecision({ settings, source }, release, record) {
 	});
 }
 const OVER$1 = ["succeeded", "aborted"];
-async function underWay(deps, release, record) {
+async function underWay$1(deps, release, record) {
 	const { client, clock } = deps;
 	const { app, namespace } = release;
 	const acting = await actingRun(client, {
@@ -34817,11 +34869,8 @@ async function abortFirst(session, record, map, because) {
 	const { sha, actor } = deps.source;
 	const who = [...sha === "" ? [] : [`of commit ${sha.slice(0, 7)}`], ...actor === "" ? [] : [`by ${actor}`]];
 	const by = `superseded by rollout ${record.rollout + 1} ${who.join(" ")}`.trimEnd();
-	const why = ["aborting", "failed"].includes(record.phase) ? void 0 : {
-		kind: "superseded",
-		text: by
-	};
-	const { outcome, failure } = await checked$1(session, book, () => goBack(engine, void 0, void 0, why));
+	const why = ["aborting", "failed"].includes(record.phase) ? {} : { superseded: by };
+	const { outcome, failure } = await checked$1(session, book, () => goBack(engine, why));
 	if (outcome !== "aborted") throw new HeadgateError(failure ?? refuse("abort-failed", "the rollout before could not be aborted").failure);
 	return book.map;
 }
@@ -34846,11 +34895,14 @@ async function adoptWorkloads({ deps, world }, release, seen) {
 async function open(session, release, seen, before, map) {
 	const { deps, world } = session;
 	const { clock, settings, source } = deps;
+	const command = settings.command === "rollback" ? "rollback" : "deploy";
+	const by = command === "rollback" ? await behind(deps, settings.environment) : void 0;
 	const { record, payload } = draftRollout({
 		release,
 		settings,
 		source,
-		command: settings.command === "rollback" ? "rollback" : "deploy",
+		command,
+		...by === void 0 ? {} : { by },
 		before,
 		world,
 		live: seen.live,
@@ -34990,7 +35042,7 @@ async function lackingRights(deps, error) {
 			client,
 			settings,
 			command: settings.command,
-			release: await knownOf(deps)
+			release: await knownOf$1(deps)
 		});
 		const [finding] = rightsFindings(missing);
 		if (finding === void 0) return void 0;
@@ -35011,7 +35063,7 @@ async function lackingRights(deps, error) {
 		return;
 	}
 }
-async function knownOf(deps) {
+async function knownOf$1(deps) {
 	const { client, settings } = deps;
 	const namespace = homeOf(deps);
 	const { app = "" } = settings;
@@ -35034,7 +35086,7 @@ async function plan(deps) {
 	const session = readOnlySession(deps);
 	try {
 		const found = await readRecord(deps.client, release.app, release.namespace);
-		const known = await underWay(deps, release, found?.record);
+		const known = await underWay$1(deps, release, found?.record);
 		const unset = unsetVariables(deps, deps.settings);
 		const notes = unset === void 0 ? known.notes : [...known.notes, `A deploy as here would be refused: ${unset.message}.`];
 		const look = await preflight(session, await shaped(session, release, found?.record), found?.record, {
@@ -35109,6 +35161,7 @@ function settingsFor(settings, record) {
 	const { checks, updateChecker, capacity, timeoutMs, onFailure, onCancel, onFailedJob, prune } = record;
 	return {
 		...own,
+		...shownIn(record),
 		...updateChecker === void 0 ? {} : { updateChecker },
 		app: record.app,
 		namespace: record.namespace,
@@ -35427,6 +35480,17 @@ function escaped(deps, error, rights) {
 		failure
 	});
 }
+// src/github/approvers.ts
+const PATIENCE_MS = 2e3;
+async function approversOf(github, { repository, runId }, environment, clock) {
+	if (github === void 0 || repository === "" || runId === "") return [];
+	const timer = new AbortController();
+	const late = clock.sleep(PATIENCE_MS, timer.signal).then(() => []);
+	const approvals = await Promise.race([github.approvals(repository, runId).catch(() => []), late]);
+	timer.abort();
+	const here = approvals.filter(({ environments }) => environment !== void 0 && environments.includes(environment));
+	return [...new Set((here.length === 0 ? approvals : here).map(({ login }) => login))];
+}
 // src/report/comment.ts
 const COMMENT_LIMIT = 6e4;
 function commentMarker(view) {
@@ -35483,13 +35547,35 @@ function knownPullRequest({ input, source, record }) {
 async function findPullRequest(question, github) {
 	const known = knownPullRequest(question);
 	const { repository } = question.source;
-	const sha = question.record?.release.sha ?? question.source.sha;
+	const { record } = question;
+	const sha = (record?.command === "rollback" ? record.source.sha : record?.release.sha) ?? question.source.sha;
 	if (known !== void 0 || repository === "" || sha === "") return known;
 	const found = await github.pullRequestsOf(repository, sha);
 	return (found.find(({ state }) => state === "open") ?? found[0])?.number;
 }
+// src/github/trouble.ts
+function reasonOf(error, what, right) {
+	const status = statusOf(error);
+	switch (status) {
+		case void 0: return "GitHub did not answer";
+		case 401: return "the token is not valid (any more)";
+		case 403: return limited(error) ? "the rate limit is used up" : `the token may not write there; grant ${right}`;
+		case 404: return `${what} was not found, or the token may not see it`;
+		case 422: return "GitHub refused it";
+		case 429: return "the rate limit is used up";
+		default: return `GitHub answered ${status}`;
+	}
+}
+function mayPass(error) {
+	const status = statusOf(error);
+	return status === void 0 || status >= 500 || status === 429 || limited(error);
+}
+function limited(error) {
+	return error instanceof Error && /rate limit|abuse/i.test(error.message);
+}
 // src/github/comment.ts
 const GAP_MS = 1e4;
+const NO_RIGHT = "`pull-requests: write` (a pull request from a fork cannot have it, and a locked one takes no comments)";
 var CommentReporter = class {
 	options;
 	place = {};
@@ -35564,7 +35650,7 @@ var CommentReporter = class {
 			await this.draw(this.place, this.options.view());
 			this.stale = false;
 		} catch (error) {
-			this.give(reasonOf(error), mayPass(error));
+			this.give(reasonOf(error, "the pull request", NO_RIGHT), mayPass(error));
 		} finally {
 			this.lastWrite = this.options.clock.now();
 		}
@@ -35662,24 +35748,383 @@ async function missing(answer) {
 		throw error;
 	}
 }
-function reasonOf(error) {
-	const status = statusOf(error);
-	switch (status) {
-		case void 0: return "GitHub did not answer";
-		case 401: return "the token is not valid (any more)";
-		case 403: return limited(error) ? "the rate limit is used up" : "the token may not write there; grant `pull-requests: write` (a pull request from a fork cannot have it, and a locked one takes no comments)";
-		case 404: return "the pull request was not found, or the token may not see it";
-		case 422: return "GitHub refused it";
-		case 429: return "the rate limit is used up";
-		default: return `GitHub answered ${status}`;
+// src/github/find-deployment.ts
+const MOST_READ = 300;
+async function findDeployment(github, source, wanted) {
+	const found = {
+		ofJob: false,
+		older: []
+	};
+	let read = 0;
+	for await (const deployment of github.deployments(source.repository, wanted.environment)) {
+		const payload = payloadOf(deployment);
+		if (payload === void 0) found.ofJob ||= isOfJob(deployment, source);
+		else if (isOwn(deployment, payload, wanted)) {
+			found.own ??= deployment.id;
+			found.older = [];
+		} else if (sameApp(payload, wanted.payload)) {
+			if (isOpen(deployment)) found.older.push(deployment.id);
+			if (deployment.state === "success") break;
+		}
+		if (++read >= MOST_READ) break;
+	}
+	return found;
+}
+function isOwn({ id, sha }, payload, wanted) {
+	if (wanted.id !== void 0) return id === wanted.id;
+	return sameApp(payload, wanted.payload) && payload.rollout === wanted.payload.rollout && sha === wanted.sha;
+}
+function payloadOf({ payload }) {
+	if (typeof payload !== "object" || payload === null) return void 0;
+	const given = payload;
+	return typeof given.app === "string" && typeof given.rollout === "number" ? given : void 0;
+}
+function sameApp(a, b) {
+	return a.app === b.app && a.cluster === b.cluster && a.namespace === b.namespace;
+}
+function isOpen({ state = "" }) {
+	return [
+		"success",
+		"in_progress",
+		"pending",
+		"queued"
+	].includes(state);
+}
+function isOfJob({ creator, state = "", logUrl = "" }, { runId }) {
+	return [
+		"in_progress",
+		"queued",
+		"waiting",
+		"pending"
+	].includes(state) && creator === "github-actions" && runId !== "" && `${logUrl}/`.includes(`/actions/runs/${runId}/`);
+}
+// src/github/outbox.ts
+var Outbox = class {
+	#options;
+	#waiting = new Map();
+	#over = false;
+	#noticed = false;
+	#loop;
+	constructor(options) {
+		this.#options = options;
+	}
+	put(told) {
+		if (this.#over) return;
+		this.#waiting.set(told.record.rollout, told);
+		this.#loop ??= this.#run();
+	}
+	async flush(withinMs) {
+		if (this.#waiting.size > 0 && !this.#over) this.#loop ??= this.#run();
+		if (this.#loop !== void 0) {
+			const timer = new AbortController();
+			await Promise.race([this.#loop, this.#options.clock.sleep(withinMs, timer.signal)]);
+			timer.abort();
+		}
+		return this.#over || this.#waiting.size === 0;
+	}
+	async #run() {
+		await Promise.resolve();
+		for (;;) {
+			const [first] = this.#waiting;
+			if (first === void 0 || !await this.#sent(...first)) break;
+		}
+		this.#loop = void 0;
+	}
+	async #sent(rollout, told) {
+		const { send, right } = this.#options;
+		if (send === void 0) {
+			this.#give("no token", false);
+			return false;
+		}
+		try {
+			await send(told);
+			if (this.#waiting.get(rollout) === told) this.#waiting.delete(rollout);
+			return true;
+		} catch (error) {
+			this.#give(reasonOf(error, "the repository or the commit", right), mayPass(error));
+			return false;
+		}
+	}
+	#give(reason, again) {
+		const { what, notice } = this.#options;
+		if (!this.#noticed) notice(`The ${what} was not written: ${reason}.`);
+		this.#noticed = true;
+		this.#over = !again;
+	}
+};
+// src/github/stages.ts
+const MOST = 140;
+const TAKEN_OVER = "lease-lost";
+var Stages = class {
+	#stages = new Map();
+	#source;
+	#completes;
+	#last;
+	constructor(source, completes) {
+		this.#source = source;
+		this.#completes = completes;
+	}
+	next(event) {
+		if (event.kind === "record") return this.#completes ? this.#ended(event.record) : this.#moved(event.record);
+		return event.kind === "result" && !this.#completes ? this.#over(event.result) : void 0;
+	}
+	#moved(record) {
+		if (!this.#stages.has(record.rollout) && !underWay(record)) return void 0;
+		this.#last = record;
+		return this.#told(record, stageOf(record));
+	}
+	#ended(record) {
+		const { runId, attempt, repository } = record.lastRun;
+		const source = this.#source;
+		if (runId !== source.runId || attempt !== source.attempt || repository !== source.repository) return void 0;
+		if (!underWay(record)) return this.#told(record, stageOf(record));
+		return this.#told(record, "stuck", cutShort(record));
+	}
+	#over({ failure }) {
+		const record = this.#last;
+		if (record === void 0 || !underWay(record) || failure?.code === TAKEN_OVER) return void 0;
+		return this.#told(record, "stuck", failure === void 0 ? cutShort(record) : `no safe state: ${failure.message}`);
+	}
+	#told(record, stage, text) {
+		const before = this.#stages.get(record.rollout);
+		this.#stages.set(record.rollout, stage ?? before);
+		if (stage === void 0 || stage === before) return void 0;
+		return {
+			stage,
+			text: short$1(text ?? textOf(stage, record)),
+			record
+		};
+	}
+};
+function underWay({ phase }) {
+	return phase === "progressing" || phase === "aborting";
+}
+function stageOf(record) {
+	switch (record.phase) {
+		case "progressing": return "running";
+		case "aborting": return;
+		case "paused": return "waiting";
+		case "stopped": return "failed";
+		case "aborted": return wanted(record.failure) ? "withdrawn" : "failed";
+		case "succeeded": return "live";
+		case "failed": return "stuck";
 	}
 }
-function mayPass(error) {
-	const status = statusOf(error);
-	return status === void 0 || status >= 500 || status === 429 || limited(error);
+function wanted(failure) {
+	return failure === void 0 || failure.kind === "cancelled" || failure.code === "aborted";
 }
-function limited(error) {
-	return error instanceof Error && /rate limit|abuse/i.test(error.message);
+function textOf(stage, record) {
+	const { phase, reason, failure, timeline } = record;
+	const version = versionsOf$1(record).new;
+	switch (stage) {
+		case "running": return `${record.command === "rollback" ? "back to " : ""}${version} comes in by ${record.strategy}`;
+		case "waiting": return `paused: ${reason ?? "waits for a person"}; step ${stepLabel(record)}`;
+		case "live": return `${version}: ${successText(record)}`;
+		case "failed": return `${phase === "stopped" ? "stopped" : "undone"}: ${failure?.message ?? reason ?? ""}`;
+		case "stuck": return `no safe state: ${failure?.message ?? ""}`;
+		case "withdrawn": return supersededBy(record) ?? failure?.message ?? timeline.findLast(({ kind }) => kind === "aborting")?.text ?? "aborted";
+	}
+}
+function cutShort(record) {
+	return `the run ended in the middle, at step ${stepLabel(record)}: deploy again to go on, or abort`;
+}
+function short$1(text) {
+	const line = oneLine$1(text, 1e400);
+	return line.length <= MOST ? line : `${line.slice(0, 139).toWellFormed()}…`;
+}
+// src/github/deployments.ts
+const STATES$1 = {
+	running: "in_progress",
+	waiting: "pending",
+	live: "success",
+	failed: "failure",
+	stuck: "error",
+	withdrawn: "inactive"
+};
+const MOST_ENDED = 10;
+var DeploymentReporter = class {
+	#options;
+	#stages;
+	#outbox;
+	#tracks = new Map();
+	#newest;
+	constructor(options) {
+		this.#options = options;
+		this.#stages = new Stages(options.source, options.completes);
+		const { github } = options;
+		this.#outbox = new Outbox({
+			send: github === void 0 ? void 0 : (told) => this.#send(github, told),
+			what: "GitHub deployment",
+			right: "`deployments: write`",
+			clock: options.clock,
+			notice: options.notice
+		});
+	}
+	get deployment() {
+		return this.#newest;
+	}
+	emit(event) {
+		const told = this.#stages.next(event);
+		if (told !== void 0 && told.record.environment !== void 0 && shaOf(told.record) !== "") this.#outbox.put(told);
+	}
+	flush(withinMs = 2e4) {
+		return this.#outbox.flush(withinMs);
+	}
+	async #send(github, told) {
+		const { record } = told;
+		const track = this.#trackOf(record);
+		try {
+			await this.#write(github, track, told);
+		} catch (error) {
+			if (statusOf(error) !== 404 || track.id === void 0 || track.id !== record.githubDeployment) throw error;
+			delete track.id;
+			await this.#write(github, track, told);
+		}
+		if (told.stage === "live") await this.#endOlder(github, track, record);
+	}
+	#trackOf(record) {
+		const { githubDeployment: id, rollout } = record;
+		const track = this.#tracks.get(rollout) ?? (id === void 0 ? {} : { id });
+		this.#tracks.set(rollout, track);
+		return track;
+	}
+	async #write(github, track, { stage, text, record }) {
+		if (track.id === void 0 && track.left !== true) await this.#open(github, track, record, stage);
+		const state = STATES$1[stage];
+		const { id } = track;
+		if (id === void 0 || track.state === state) return;
+		const { source } = this.#options;
+		await github.addDeploymentStatus(source.repository, id, {
+			state,
+			description: text,
+			...source.runUrl === "" ? {} : { logUrl: source.runUrl },
+			...stage === "live" && record.environmentUrl !== void 0 ? { environmentUrl: record.environmentUrl } : {}
+		});
+		track.state = state;
+		this.#know(record, id);
+	}
+	async #open(github, track, record, stage) {
+		const { source, debug } = this.#options;
+		const { own, ofJob, older } = await findDeployment(github, source, this.#wanted(record, track.id));
+		track.older = older;
+		if (own !== void 0) track.id = own;
+		else if (ofJob) {
+			track.left = true;
+			debug(`GitHub keeps a deployment in ${record.environment ?? ""} for this job by itself: Headgate adds none`);
+		} else if (stage !== "withdrawn") track.id = await github.createDeployment(source.repository, this.#new(record));
+		if (track.id !== void 0) this.#know(record, track.id);
+	}
+	#know({ rollout }, id) {
+		if (this.#newest?.id !== id) this.#options.known(id);
+		this.#newest = {
+			rollout,
+			id
+		};
+	}
+	#new(record) {
+		const { environment = "", app, rollout, transientEnvironment, productionEnvironment } = record;
+		return {
+			sha: shaOf(record),
+			task: record.command,
+			environment,
+			description: oneLine$1(`${app} ${versionsOf$1(record).new}, rollout ${rollout}`, 100).slice(0, 140),
+			payload: this.#payload(record),
+			...transientEnvironment === void 0 ? {} : { transient: transientEnvironment },
+			...productionEnvironment === void 0 ? {} : { production: productionEnvironment }
+		};
+	}
+	#wanted(record, id) {
+		const { environment = "" } = record;
+		return {
+			environment,
+			sha: shaOf(record),
+			payload: this.#payload(record),
+			...id === void 0 ? {} : { id }
+		};
+	}
+	#payload({ app, rollout, namespace }) {
+		return {
+			app,
+			rollout,
+			cluster: this.#options.cluster(),
+			namespace
+		};
+	}
+	async #endOlder(github, track, record) {
+		if (track.id === void 0) return;
+		const { source } = this.#options;
+		track.older ??= (await findDeployment(github, source, this.#wanted(record, track.id))).older;
+		const description = `rollout ${record.rollout} has taken its place`;
+		for (const id of track.older.slice(0, MOST_ENDED)) {
+			await github.addDeploymentStatus(source.repository, id, {
+				state: "inactive",
+				description
+			});
+			track.older = track.older.filter((each) => each !== id);
+		}
+	}
+};
+function giveUp(github, { repository, runUrl }, id) {
+	const description = "the run ended in the middle, and the cluster did not say where: deploy again to go on, or abort";
+	const logUrl = runUrl === "" ? {} : { logUrl: runUrl };
+	return github.addDeploymentStatus(repository, id, {
+		state: "error",
+		description,
+		...logUrl
+	});
+}
+function shaOf({ release, source }) {
+	return release.sha ?? source.sha;
+}
+// src/github/commit-status.ts
+const STATES = {
+	running: "pending",
+	waiting: "pending",
+	live: "success",
+	failed: "failure",
+	stuck: "error",
+	withdrawn: "failure"
+};
+var CommitStatusReporter = class {
+	#options;
+	#stages;
+	#outbox;
+	constructor(options) {
+		this.#options = options;
+		this.#stages = new Stages(options.source, options.completes);
+		const { github } = options;
+		this.#outbox = new Outbox({
+			send: github === void 0 ? void 0 : (told) => this.#send(github, told),
+			what: "commit status",
+			right: "`statuses: write`",
+			clock: options.clock,
+			notice: options.notice
+		});
+	}
+	emit(event) {
+		const told = this.#stages.next(event);
+		if (told?.record.commitStatus === true && shaOf(told.record) !== "") this.#outbox.put(told);
+	}
+	flush(withinMs = 2e4) {
+		return this.#outbox.flush(withinMs);
+	}
+	async #send(github, { stage, text, record }) {
+		const { source, commentUrl } = this.#options;
+		const targetUrl = commentUrl() ?? source.runUrl;
+		await github.addCommitStatus(source.repository, shaOf(record), {
+			state: STATES[stage],
+			context: contextOf(record),
+			description: text,
+			...targetUrl === "" ? {} : { targetUrl }
+		});
+	}
+};
+function contextOf({ app, environment }) {
+	return [
+		"headgate",
+		...environment === void 0 ? [] : [environment],
+		app
+	].join("/");
 }
 // node_modules/@actions/github/lib/context.js
 var Context = class {
@@ -40332,6 +40777,122 @@ function throttling(octokit, octokitOptions) {
 	});
 	return {};
 }
+// src/github/delivery.ts
+const PAGE$2 = 100;
+function deliveryApi(octokit) {
+	return {
+		deployments: (repository, environment) => deploymentsOf(octokit, repository, environment),
+		createDeployment: async (repository, { sha, task, environment, description, payload, transient, production }) => {
+			const { data } = await octokit.rest.repos.createDeployment({
+				...split(repository),
+				ref: sha,
+				task,
+				environment,
+				description,
+				payload: { ...payload },
+				auto_merge: false,
+				required_contexts: [],
+				...transient === void 0 ? {} : { transient_environment: transient },
+				...production === void 0 ? {} : { production_environment: production },
+				request: { retries: 0 }
+			});
+			if (!("id" in data)) throw Object.assign(new Error("no deployment was made"), { status: 422 });
+			return data.id;
+		},
+		addDeploymentStatus: async (repository, id, { state, description, logUrl, environmentUrl }) => {
+			await octokit.rest.repos.createDeploymentStatus({
+				...split(repository),
+				deployment_id: id,
+				state,
+				description,
+				auto_inactive: false,
+				...logUrl === void 0 ? {} : { log_url: logUrl },
+				...environmentUrl === void 0 ? {} : { environment_url: environmentUrl }
+			});
+		},
+		addCommitStatus: async (repository, sha, { state, context, description, targetUrl }) => {
+			await octokit.rest.repos.createCommitStatus({
+				...split(repository),
+				sha,
+				state,
+				context,
+				description,
+				...targetUrl === void 0 ? {} : { target_url: targetUrl }
+			});
+		},
+		approvals: (repository, runId) => approvalsOf(octokit, repository, runId)
+	};
+}
+function split(repository) {
+	const [owner = "", repo = ""] = repository.split("/");
+	return {
+		owner,
+		repo
+	};
+}
+const DEPLOYMENTS = `query ($owner: String!, $repo: String!, $environment: String!, $after: String) {
+  repository(owner: $owner, name: $repo) {
+    deployments(environments: [$environment], first: ${PAGE$2}, after: $after, orderBy: { field: CREATED_AT, direction: DESC }) {
+      nodes { databaseId commitOid payload creator { login } latestStatus { state logUrl } }
+      pageInfo { hasNextPage endCursor }
+    }
+  }
+}`;
+async function* deploymentsOf(octokit, repository, environment) {
+	for (let after = null;;) {
+		const { nodes = [], pageInfo } = (await octokit.graphql(DEPLOYMENTS, {
+			...split(repository),
+			environment,
+			after
+		}).catch((error) => {
+			throw withStatus(error);
+		})).repository?.deployments ?? {};
+		for (const node of nodes) if (node !== null && node.databaseId !== null) yield deploymentFrom(node, node.databaseId);
+		if (pageInfo?.hasNextPage !== true) return;
+		after = pageInfo.endCursor;
+	}
+}
+function deploymentFrom({ commitOid, payload, creator, latestStatus }, id) {
+	return {
+		id,
+		sha: commitOid,
+		creator: (creator?.login ?? "").replace(/\[bot\]$/, ""),
+		payload: parsed(payload),
+		...latestStatus === null ? {} : { state: latestStatus.state.toLowerCase() },
+		...latestStatus?.logUrl ? { logUrl: latestStatus.logUrl } : {}
+	};
+}
+function parsed(payload) {
+	if (typeof payload !== "string") return payload;
+	try {
+		const value = JSON.parse(payload);
+		return typeof value === "string" && value !== payload ? parsed(value) : value;
+	} catch {
+		return payload;
+	}
+}
+const STATUS_OF_TYPE = {
+	FORBIDDEN: 403,
+	INSUFFICIENT_SCOPES: 403,
+	NOT_FOUND: 404,
+	RATE_LIMITED: 429
+};
+function withStatus(error) {
+	if (typeof error !== "object" || error === null || !("errors" in error) || !Array.isArray(error.errors)) return error;
+	const [first] = error.errors;
+	const type = String(first?.type);
+	return Object.assign(new Error(`deployments: ${type}`), { status: STATUS_OF_TYPE[type] ?? 422 });
+}
+async function approvalsOf(octokit, repository, runId) {
+	const { data } = await octokit.rest.actions.getReviewsForRun({
+		...split(repository),
+		run_id: Number(runId)
+	});
+	return data.flatMap(({ state, user, environments }) => state === "approved" && user !== null ? [{
+		login: user.login,
+		environments: environments.map(({ name }) => name ?? "")
+	}] : []);
+}
 // src/github/github.ts
 const LONGEST_WAIT_S = 10;
 const PAGE$1 = 100;
@@ -40349,6 +40910,7 @@ const NOT_AGAIN = [
 function openGitHub(options) {
 	const octokit = connect$1(options);
 	return {
+		...deliveryApi(octokit),
 		comments: (repository, pullRequest) => commentsOf(octokit, repository, pullRequest),
 		comment: async (repository, id) => commentFrom((await octokit.rest.issues.getComment({
 			...split(repository),
@@ -40410,13 +40972,6 @@ function connect$1(options) {
 	});
 	return new (GitHub.plugin(retry$1, throttling))(own);
 }
-function split(repository) {
-	const [owner = "", repo = ""] = repository.split("/");
-	return {
-		owner,
-		repo
-	};
-}
 async function* commentsOf(octokit, repository, pullRequest) {
 	const pages = octokit.paginate.iterator(octokit.rest.issues.listComments, {
 		...split(repository),
@@ -40446,6 +41001,68 @@ async function own(octokit, comments) {
 	const ids = new Set();
 	for (const node of nodes) if (node?.viewerDidAuthor === true && node.isMinimized !== true && node.databaseId !== void 0) ids.add(node.databaseId);
 	return comments.filter(({ id }) => ids.has(id));
+}
+// src/github/reporters.ts
+function githubReporters(options) {
+	const { settings, source, apiUrl, githubToken: token, view, clock, completes, say, known } = options;
+	const log = (text) => say(text, "debug");
+	const github = token === void 0 ? void 0 : openGitHub({
+		token,
+		apiUrl,
+		log
+	});
+	const notice = (text) => say(text, "info");
+	const common = {
+		github,
+		source,
+		clock,
+		completes,
+		notice
+	};
+	const comment = settings.comment === "never" || source.repository === "" ? void 0 : new CommentReporter({
+		...common,
+		view,
+		...settings.pullRequest === void 0 ? {} : { pullRequest: settings.pullRequest }
+	});
+	const commentUrl = () => comment?.url;
+	const tells = source.repository !== "" && (completes || !["plan", "status"].includes(settings.command));
+	const deployment = tells ? new DeploymentReporter({
+		...common,
+		cluster: () => view().cluster,
+		debug: log,
+		known
+	}) : void 0;
+	const commitStatus = tells ? new CommitStatusReporter({
+		...common,
+		commentUrl
+	}) : void 0;
+	return {
+		reporters: [
+			comment,
+			deployment,
+			commitStatus
+		].filter((each) => each !== void 0),
+		flush: async (withinMs) => {
+			const [, ...told] = await Promise.all([
+				comment?.flush(withinMs),
+				deployment?.flush(withinMs),
+				commitStatus?.flush(withinMs)
+			]);
+			return !told.includes(false);
+		},
+		known: () => knownOf(comment, deployment),
+		commentUrl,
+		approvers: (environment) => approversOf(github, source, environment, clock)
+	};
+}
+function knownOf(comment, deployment) {
+	const { commentId, pullRequest } = comment ?? {};
+	const { deployment: newest } = deployment ?? {};
+	return {
+		...commentId === void 0 ? {} : { comment: commentId },
+		...pullRequest === void 0 ? {} : { pullRequest },
+		...newest === void 0 ? {} : { deployment: newest }
+	};
 }
 const DEFAULT_CONFIG$1 = {
 	lang: void 0,
@@ -41632,8 +42249,11 @@ const CONFIG_SCHEMA = section({
 		"any"
 	], "Which rollout under way another release may take the place of.")),
 	prune: optional(flag("After success delete objects that the last release had and this one lacks.")),
-	environment: optional(text("GitHub environment, for people.")),
-	"environment-url": optional(text("Address of what was deployed."))
+	environment: optional(text("GitHub environment that the deployment is shown in.")),
+	"environment-url": optional(text("Address of what was deployed.")),
+	"transient-environment": optional(flag("The environment goes away again, such as one of a pull request.")),
+	"production-environment": optional(flag("People use the environment. Default: only when its name is production, as GitHub does it.")),
+	"commit-status": optional(flag("Keep a commit status up to date, for branch rules."))
 });
 // src/input/traffic.ts
 const DEFAULTS = {
@@ -49307,6 +49927,31 @@ function change(config, changes) {
 		...changes
 	} : each);
 }
+// src/input/reporting.ts
+function reporting(values) {
+	const pullRequest = values.number("pull-request");
+	return {
+		...environmentOf(values),
+		...values.flag("commit-status") ? { commitStatus: true } : {},
+		comment: values.choice("comment", ["auto", "never"], "auto"),
+		...pullRequest === void 0 ? {} : { pullRequest }
+	};
+}
+function environmentOf(values) {
+	const environment = values.text("environment");
+	const environmentUrl = values.checked("environment-url", isWebAddress, "an address that begins with https:// or http://");
+	const transient = values.optionalFlag("transient-environment");
+	const production = values.optionalFlag("production-environment");
+	return {
+		...environment === void 0 ? {} : { environment },
+		...environmentUrl === void 0 ? {} : { environmentUrl },
+		...transient === void 0 ? {} : { transientEnvironment: transient },
+		...production === void 0 ? {} : { productionEnvironment: production }
+	};
+}
+function isWebAddress(text) {
+	return /^https?:\/\//.test(text) && URL.canParse(text);
+}
 // src/input/steps.ts
 const FORMS = {
 	weight: "N%",
@@ -49508,7 +50153,9 @@ const CONFIG_ONLY = {
 		"deploy",
 		"plan",
 		"rollback"
-	]
+	],
+	"transient-environment": ["deploy", "plan"],
+	"production-environment": ["deploy", "plan"]
 };
 var Values = class {
 	problems = [];
@@ -49588,6 +50235,9 @@ var Values = class {
 			"FALSE"
 		].includes(String(written.value))) this.wrong(key, `"${String(written.value)}" is neither true nor false`, written);
 		return String(written.value).toLowerCase() === "true";
+	}
+	optionalFlag(key) {
+		return this.find(key) === void 0 ? void 0 : this.flag(key);
 	}
 	lines(key) {
 		const value = this.find(key)?.value ?? [];
@@ -49751,20 +50401,6 @@ function failureSettings(values) {
 			"any"
 		], "newer")
 	};
-}
-function reporting(values) {
-	const environment = values.text("environment");
-	const environmentUrl = values.checked("environment-url", isWebAddress, "an address that begins with https:// or http://");
-	const pullRequest = values.number("pull-request");
-	return {
-		...environment === void 0 ? {} : { environment },
-		...environmentUrl === void 0 ? {} : { environmentUrl },
-		comment: values.choice("comment", ["auto", "never"], "auto"),
-		...pullRequest === void 0 ? {} : { pullRequest }
-	};
-}
-function isWebAddress(text) {
-	return /^https?:\/\//.test(text) && URL.canParse(text);
 }
 function manifestsOf(values) {
 	const manifests = values.lines("manifests");
@@ -51269,7 +51905,11 @@ async function start(context, host) {
 		color: host.color
 	});
 	const reporter = collector(systemClock, log);
-	const done = (result, comment) => complete(context, result, reporter.view(), comment?.url, log);
+	const done = (result, told = true, commentUrl) => complete(context, {
+		result,
+		view: reporter.view(),
+		told
+	}, commentUrl, log);
 	let read;
 	try {
 		read = await settingsOf(context);
@@ -51281,11 +51921,35 @@ async function start(context, host) {
 		text
 	});
 	if (read.githubToken !== void 0) host.mask(read.githubToken);
-	const comment = commentReporter(context, read, reporter);
-	if (comment !== void 0) reporter.add(comment);
-	const result = await commanded(context, host, read, reporter, comment);
-	await comment?.flush(host.cancel.aborted ? 2e3 : 2e4);
-	return done(result, comment);
+	const github = githubReporters({
+		...context,
+		...read,
+		view: reporter.view,
+		clock: systemClock,
+		completes: host.completes === true,
+		say: (text, level) => reporter.emit({
+			kind: "line",
+			text,
+			level
+		}),
+		known: (deployment) => host.remember("deployment", String(deployment))
+	});
+	for (const each of github.reporters) reporter.add(each);
+	reporter.add(remembering(host));
+	return done(await commanded(context, host, read, reporter, github), await github.flush(host.cancel.aborted ? 2e3 : 2e4), github.commentUrl());
+}
+function remembering({ remember }) {
+	let known = "";
+	return { emit: (event) => {
+		if (event.kind !== "record") return;
+		const { app, namespace } = event.record;
+		const target = JSON.stringify({
+			app,
+			namespace
+		});
+		if (target !== known) remember("target", target);
+		known = target;
+	} };
 }
 function endedBy(error, settings, reporter) {
 	const failure = failureOf(error);
@@ -51305,24 +51969,7 @@ function endedBy(error, settings, reporter) {
 	});
 	return result;
 }
-function commentReporter({ source, apiUrl }, { settings, githubToken: token }, reporter) {
-	if (settings.comment === "never" || source.repository === "") return void 0;
-	return new CommentReporter({
-		github: token === void 0 ? void 0 : openGitHub({
-			token,
-			apiUrl
-		}),
-		source,
-		view: reporter.view,
-		clock: systemClock,
-		notice: (text) => reporter.emit({
-			kind: "line",
-			text
-		}),
-		...settings.pullRequest === void 0 ? {} : { pullRequest: settings.pullRequest }
-	});
-}
-async function commanded(context, host, read, reporter, comment) {
+async function commanded(context, host, read, reporter, github) {
 	const { settings } = read;
 	const { env, source, workspace } = context;
 	try {
@@ -51341,10 +51988,8 @@ async function commanded(context, host, read, reporter, comment) {
 			fetchUrl,
 			runCommand: processRunner(context.childEnv, workspace),
 			settleMs: SETTLE_MS,
-			comment: () => ({
-				id: comment?.commentId,
-				pullRequest: comment?.pullRequest
-			})
+			onGitHub: github.known,
+			approvers: github.approvers
 		});
 		await connection.close();
 		return result;
@@ -51394,11 +52039,12 @@ async function settingsOf(context) {
 	const file = await readConfigFile(context.workspace, context.raw.config);
 	return readSettings(context.raw, file === void 0 ? void 0 : parseConfig(file.text, file.file));
 }
-async function complete(context, result, view, commentUrl, log) {
+async function complete(context, { result, view, told }, commentUrl, log) {
 	log.close();
 	return {
 		result,
 		view,
+		told,
 		outputs: outputsOf(result, {
 			...await writeReports(context, result, view).catch(() => ({})),
 			...commentUrl === void 0 ? {} : { commentUrl }
@@ -51502,7 +52148,7 @@ async function readCommandLine(argv, env, cwd) {
 	if (command === void 0) throw refuse("input", `unknown command "${word}"; ${hint(word, WORDS)}`);
 	if (rest.length > 0) throw refuse("input", `"${rest[0]}" belongs to no flag`, { next: "See headgate --help." });
 	const context = {
-		...contextOf(env, cwd),
+		...contextOf$1(env, cwd),
 		source: await sourceIn(env, cwd)
 	};
 	const token = env["GITHUB_TOKEN"] || env["GH_TOKEN"];
@@ -51624,4 +52270,4 @@ async function rbac(files, settings, namespace) {
 		} : {}
 	}), `headgate-${app}`);
 }
-export { summary as _, VERSION as a, renderSummary as c, getState as d, notice as f, setSecret as g, setOutput as h, start as i, readAction as l, setFailed as m, readCommandLine as n, readManifestFiles as o, saveState as p, settingsOf as r, placeText as s, rbac as t, failureOf as u };
+export { setOutput as _, VERSION as a, giveUp as c, readAction as d, failureOf as f, setFailed as g, saveState as h, start as i, placeText as l, notice as m, readCommandLine as n, readManifestFiles as o, getState as p, settingsOf as r, openGitHub as s, rbac as t, renderSummary as u, setSecret as v, summary as y };

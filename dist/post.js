@@ -1,7 +1,8 @@
-import { _ as summary, c as renderSummary, d as getState, f as notice, g as setSecret, i as start, l as readAction } from "./headgate.js";
+import { c as giveUp, d as readAction, i as start, m as notice, p as getState, s as openGitHub, u as renderSummary, v as setSecret, y as summary } from "./headgate.js";
 // src/post.ts
 try {
-	if (getState("started") === "true" && getState("finished") !== "true") {
+	const finished = getState("finished");
+	if (getState("started") === "true" && finished !== "true") {
 		const context = await readAction(process.env);
 		const target = JSON.parse(getState("target") || "{}");
 		const raw = {
@@ -18,9 +19,16 @@ try {
 			color: true,
 			cancel: new AbortController().signal,
 			mask: (secret) => setSecret(secret),
-			remember: () => {}
+			remember: () => {},
+			completes: !["plan", "status"].includes(context.raw.command ?? "deploy")
 		});
-		await summary.addRaw(renderSummary(view), true).write();
+		if (finished !== "untold") await summary.addRaw(renderSummary(view), true).write();
+		const deployment = Number(getState("deployment"));
+		const token = context.raw["github-token"];
+		if (view.record === void 0 && deployment > 0 && token !== void 0) await giveUp(openGitHub({
+			token,
+			apiUrl: context.apiUrl
+		}), context.source, deployment);
 	}
 } catch (error) {
 	notice(`The report could not be completed: ${error instanceof Error ? error.message : String(error)}`);

@@ -10,7 +10,7 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const)
 try {
   const context = await readAction(process.env)
   core.saveState('started', 'true')
-  const { result, view, outputs } = await start(context, {
+  const { result, view, outputs, told } = await start(context, {
     write: (text) => process.stdout.write(text),
     github: true,
     color: true,
@@ -20,9 +20,11 @@ try {
   })
   for (const [name, value] of Object.entries(outputs)) core.setOutput(name, value)
   await core.summary.addRaw(renderSummary(view), true).write()
-  core.saveState('finished', 'true')
+  core.saveState('finished', told ? 'true' : 'untold')
   // A pause is the end of this job and no failure: going on is another run's work.
   process.exitCode = result.outcome === 'paused' ? 0 : result.exitCode
+  // What GitHub has not taken the post step says; a request that is tried again must not outlive a cancelled step.
+  if (!told) process.stdout.write('', () => process.exit())
 } catch (error) {
   core.setOutput('outcome', 'failed')
   core.setFailed(error instanceof Error ? error : String(error))

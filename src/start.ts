@@ -6,8 +6,7 @@ import { fetchUrl } from './checks/fetch.ts'
 import { processRunner } from './checks/process.ts'
 import { resultOf } from './commands/result.ts'
 import { runCommand } from './commands/run.ts'
-import { CommentReporter } from './github/comment.ts'
-import { openGitHub } from './github/github.ts'
+import { githubReporters, type GitHubReporters } from './github/reporters.ts'
 import type { RunContext } from './input/action.ts'
 import { parseConfig } from './input/config.ts'
 import { readConfigFile, readManifestFiles } from './input/files.ts'
@@ -16,7 +15,7 @@ import { readSettings, type SettingsRead } from './input/settings.ts'
 import { expandVariables } from './input/variables.ts'
 import { Client } from './kubernetes/client.ts'
 import { type Connection, connect, serverName } from './kubernetes/connection.ts'
-import { type Collector, collector } from './report/collector.ts'
+import { collector } from './report/collector.ts'
 import { consoleReporter } from './report/console.ts'
 import type { Reporter, Result } from './report/events.ts'
 import { renderJson } from './report/json.ts'
@@ -38,12 +37,16 @@ export interface Host {
   mask: (secret: string) => void
   /** what a later step of this job needs should this process be killed */
   remember: (name: string, value: string) => void
+  /** this process says for another one, which acted and was killed, how its rollout has ended */
+  completes?: boolean
 }
 
 export interface Done {
   result: Result
   view: ReportView
   outputs: Record<OutputName, string>
+  /** false when GitHub did not take in time what a later step of this job could still say */
+  told: boolean
 }
 
 /** The HTTP parser is WebAssembly: to optimise it takes 20 MB, and a few hundred requests give nothing back for that. */
@@ -57,8 +60,8 @@ export async function start(context: RunContext, host: Host): Promise<Done> {
   setFlagsFromString(NO_OPTIMISED_PARSER)
   const log = consoleReporter({ write: host.write, clock: systemClock, github: host.github, color: host.color })
   const reporter = collector(systemClock, log)
-  const done = (result: Result, comment?: CommentReporter): Promise<Done> =>
-    complete(context, result, reporter.view(), comment?.url, log)
+  const done = (result: Result, told = true, commentUrl?: string): Promise<Done> =>
+    complete(context, { result, view: reporter.view(), told }, commentUrl, log)
   let read: SettingsRead
   try {
     read = await settingsOf(context)
@@ -69,12 +72,35 @@ export async function start(context: RunContext, host: Host): Promise<Done> {
   }
   for (const text of read.notices) reporter.emit({ kind: 'line', text })
   if (read.githubToken !== undefined) host.mask(read.githubToken)
-  const comment = commentReporter(context, read, reporter)
-  if (comment !== undefined) reporter.add(comment)
-  const result = await commanded(context, host, read, reporter, comment)
+  const github = githubReporters({
+    ...context,
+    ...read,
+    view: reporter.view,
+    clock: systemClock,
+    completes: host.completes === true,
+    say: (text, level) => reporter.emit({ kind: 'line', text, level }),
+    known: (deployment) => host.remember('deployment', String(deployment)),
+  })
+  for (const each of github.reporters) reporter.add(each)
+  reporter.add(remembering(host))
+  const result = await commanded(context, host, read, reporter, github)
   // A cancelled run has seconds to live; what it could not say, the post step says.
-  await comment?.flush(host.cancel.aborted ? 2_000 : 20_000)
-  return done(result, comment)
+  const told = await github.flush(host.cancel.aborted ? 2_000 : 20_000)
+  return done(result, told, github.commentUrl())
+}
+
+/** The post step has to find the app again, which the manifests may have named. */
+function remembering({ remember }: Host): Reporter {
+  let known = ''
+  return {
+    emit: (event) => {
+      if (event.kind !== 'record') return
+      const { app, namespace } = event.record
+      const target = JSON.stringify({ app, namespace })
+      if (target !== known) remember('target', target)
+      known = target
+    },
+  }
 }
 
 /** What ended a command before it could end itself. */
@@ -91,30 +117,13 @@ function endedBy(
   return result
 }
 
-/** Undefined where no comment is wanted, or there is no repository to write it in. */
-function commentReporter(
-  { source, apiUrl }: RunContext,
-  { settings, githubToken: token }: SettingsRead,
-  reporter: Collector,
-): CommentReporter | undefined {
-  if (settings.comment === 'never' || source.repository === '') return undefined
-  return new CommentReporter({
-    github: token === undefined ? undefined : openGitHub({ token, apiUrl }),
-    source,
-    view: reporter.view,
-    clock: systemClock,
-    notice: (text) => reporter.emit({ kind: 'line', text }),
-    ...(settings.pullRequest === undefined ? {} : { pullRequest: settings.pullRequest }),
-  })
-}
-
 /** Connects to the cluster and runs the command there. */
 async function commanded(
   context: RunContext,
   host: Host,
   read: SettingsRead,
   reporter: Reporter,
-  comment: CommentReporter | undefined,
+  github: GitHubReporters,
 ): Promise<Result> {
   const { settings } = read
   const { env, source, workspace } = context
@@ -134,7 +143,8 @@ async function commanded(
       fetchUrl,
       runCommand: processRunner(context.childEnv, workspace),
       settleMs: SETTLE_MS,
-      comment: () => ({ id: comment?.commentId, pullRequest: comment?.pullRequest }),
+      onGitHub: github.known,
+      approvers: github.approvers,
     })
     await connection.close()
     return result
@@ -187,14 +197,14 @@ export async function settingsOf(context: RunContext): Promise<SettingsRead> {
 
 async function complete(
   context: RunContext,
-  result: Result,
-  view: ReportView,
+  { result, view, told }: Omit<Done, 'outputs'>,
   commentUrl: string | undefined,
   log: { close: () => void },
 ): Promise<Done> {
   log.close()
   const paths = await writeReports(context, result, view).catch(() => ({}))
-  return { result, view, outputs: outputsOf(result, { ...paths, ...(commentUrl === undefined ? {} : { commentUrl }) }) }
+  const outputs = outputsOf(result, { ...paths, ...(commentUrl === undefined ? {} : { commentUrl }) })
+  return { result, view, told, outputs }
 }
 
 /** Report and plan as files for the steps that come after. */

@@ -6,7 +6,7 @@ import { Book, readPayload, readRecord } from '../rollout/book.ts'
 import { carry, type Ended, goBack } from '../rollout/carry.ts'
 import type { Deps } from '../rollout/deps.ts'
 import type { Engine } from '../rollout/engine.ts'
-import { decide } from '../rollout/machine.ts'
+import { type Decision, decide } from '../rollout/machine.ts'
 import { type RolloutRecord, successText } from '../rollout/record.ts'
 import { releaseOf } from '../rollout/release.ts'
 import { engineFor, openSession, type Session } from '../rollout/session.ts'
@@ -17,6 +17,7 @@ import type { Move } from '../strategies/move.ts'
 import { pinOf } from '../strategies/services.ts'
 import { weightAt } from '../strategies/strategy.ts'
 import { replicasOf, sideOf, type WorkloadView } from '../strategies/view.ts'
+import { behind } from './behind.ts'
 import { unsetVariables } from './early.ts'
 import { askActingRun, askBeginningRun } from './request.ts'
 import { resultOf } from './result.ts'
@@ -90,36 +91,47 @@ async function decided(session: Session, record: RolloutRecord, map: ConfigMap):
     case 'unchanged':
       return resultOf(deps, { outcome: 'unchanged', message: decision.message, record })
     case 'promote':
-    case 'abort': {
-      const payload = await readPayload(deps.client, record, record.rollout)
-      const book = new Book(deps, { ...record, lastRun: deps.source }, payload, map)
-      const rested = record.phase === 'paused' || record.phase === 'stopped'
-      const engine = await engineFor(session, book, rested)
-      if (!rested) await engine.mark()
-      if (decision.kind === 'abort') return endedResult(deps, book, await checked(session, book, () => goBack(engine)))
-      const drift = driftOf(engine)
-      if (drift !== undefined)
-        return resultOf(deps, { outcome: 'refused', message: drift.message, record, failure: drift })
-      const release = releaseOf(payload, record)
-      const by = deps.source.actor === '' ? 'a person' : deps.source.actor
-      // One write says both: a person has said yes, and the step that asked is over.
-      const asked = record.plan[record.step]?.kind === 'approve'
-      await book.save(
-        { phase: 'progressing', ...(asked ? { step: record.step + 1 } : {}) },
-        { kind: 'approved', text: `${decision.full ? 'promoted in full' : 'approved'} by ${by}`, step: record.step },
-      )
-      const passes = {
-        approvedUntil: decision.full ? Number.POSITIVE_INFINITY : record.step + 1,
-        everything: decision.full,
-      }
-      const around = aroundOf(session, engine, release, undefined)
-      return endedResult(deps, book, await checked(session, book, () => carry(engine, passes, around)))
-    }
+    case 'abort':
+      return goOn(session, decision, record, map)
     case 'start':
     case 'resume':
     case 'still-paused':
       throw new Error(`${decision.kind} is no answer to ${deps.settings.command}`)
   }
+}
+
+async function goOn(
+  session: Session,
+  decision: Decision & { kind: 'promote' | 'abort' },
+  record: RolloutRecord,
+  map: ConfigMap,
+): Promise<Result> {
+  const { deps } = session
+  // Asked for while the cluster is looked at, so that nobody waits for GitHub.
+  const asking = behind(deps, record.environment)
+  const payload = await readPayload(deps.client, record, record.rollout)
+  const book = new Book(deps, { ...record, lastRun: deps.source }, payload, map)
+  const rested = record.phase === 'paused' || record.phase === 'stopped'
+  const engine = await engineFor(session, book, rested)
+  if (!rested) await engine.mark()
+  const by = await asking
+  if (decision.kind === 'abort') {
+    const why = `aborted by ${by}`
+    return endedResult(deps, book, await checked(session, book, () => goBack(engine, { why })))
+  }
+  const drift = driftOf(engine)
+  if (drift !== undefined) return resultOf(deps, { outcome: 'refused', message: drift.message, record, failure: drift })
+  const release = releaseOf(payload, record)
+  const { full } = decision
+  // One write says both: a person has said yes, and the step that asked is over.
+  const asked = record.plan[record.step]?.kind === 'approve'
+  await book.save(
+    { phase: 'progressing', ...(asked ? { step: record.step + 1 } : {}) },
+    { kind: 'approved', text: `promoted${full ? ' in full' : ''} by ${by}`, step: record.step },
+  )
+  const passes = { approvedUntil: full ? Number.POSITIVE_INFINITY : record.step + 1, everything: full }
+  const around = aroundOf(session, engine, release, undefined)
+  return endedResult(deps, book, await checked(session, book, () => carry(engine, passes, around)))
 }
 
 /** Somebody else's template: a promote would bring what nobody tested. Only going back, or an owner's word, helps. */

@@ -15,6 +15,7 @@ import { dryRunOne, type Survey } from '../rollout/survey.ts'
 import { HeadgateError, refuse } from '../shared/errors.ts'
 import { type ConfigMap, keyOf, nameOf, refOf } from '../shared/objects.ts'
 import { endedResult } from './act.ts'
+import { behind } from './behind.ts'
 import { foreignRolloutsOver, preflight, refusal, shaped } from './preflight.ts'
 import { stillWanted } from './request.ts'
 import { resultOf } from './result.ts'
@@ -116,8 +117,9 @@ async function abortFirst(
   const { sha, actor } = deps.source
   const who = [...(sha === '' ? [] : [`of commit ${sha.slice(0, 7)}`]), ...(actor === '' ? [] : [`by ${actor}`])]
   const by = `superseded by rollout ${record.rollout + 1} ${who.join(' ')}`.trimEnd()
-  const why = ['aborting', 'failed'].includes(record.phase) ? undefined : { kind: 'superseded', text: by }
-  const { outcome, failure } = await checked(session, book, () => goBack(engine, undefined, undefined, why))
+  // One that was going back already ends for its own reason.
+  const why = ['aborting', 'failed'].includes(record.phase) ? {} : { superseded: by }
+  const { outcome, failure } = await checked(session, book, () => goBack(engine, why))
   if (outcome !== 'aborted')
     throw new HeadgateError(failure ?? refuse('abort-failed', 'the rollout before could not be aborted').failure)
   return book.map
@@ -159,11 +161,13 @@ async function open(
   const { deps, world } = session
   const { clock, settings, source } = deps
   const command = settings.command === 'rollback' ? 'rollback' : 'deploy'
+  const by = command === 'rollback' ? await behind(deps, settings.environment) : undefined
   const { record, payload } = draftRollout({
     release,
     settings,
     source,
     command,
+    ...(by === undefined ? {} : { by }),
     before,
     world,
     live: seen.live,

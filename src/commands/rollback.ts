@@ -6,6 +6,7 @@ import type { RolloutRecord } from '../rollout/record.ts'
 import { releaseFrom } from '../rollout/release.ts'
 import { openSession, type Session } from '../rollout/session.ts'
 import type { Settings } from '../rollout/settings.ts'
+import { shownIn } from '../rollout/shown.ts'
 import { begin } from './begin.ts'
 import { requireVariables } from './early.ts'
 import { findRecord } from './find-app.ts'
@@ -56,6 +57,7 @@ function settingsFor(settings: Settings, record: RolloutRecord): Settings {
   const { checks, updateChecker, capacity, timeoutMs, onFailure, onCancel, onFailedJob, prune } = record
   return {
     ...own,
+    ...shownIn(record),
     ...(updateChecker === undefined ? {} : { updateChecker }),
     app: record.app,
     namespace: record.namespace,

@@ -13,11 +13,59 @@ export interface PullRequest {
   state: 'open' | 'closed'
 }
 
-/**
+/** GitHub's words for where a deployment stands. */
+export type DeploymentState = 'in_progress' | 'pending' | 'success' | 'failure' | 'error' | 'inactive'
+
+export interface Deployment {
+  id: number
+  sha: string
+  /** login name of who made it, without `[bot]` */
+  creator: string
+  /** as it was given, parsed where it is JSON */
+  payload: unknown
+  /** of its newest status, in lower case; undefined before the first */
+  state?: string
+  logUrl?: string
+}
+
+export interface NewDeployment {
+  sha: string
+  task: 'deploy' | 'rollback'
+  environment: string
+  /** at most 140 characters, here and below */
+  description: string
+  payload: object
+  /** absent: GitHub's own defaults */
+  transient?: boolean
+  production?: boolean
+}
+
+export interface DeploymentStatus {
+  state: DeploymentState
+  description: string
+  logUrl?: string
+  environmentUrl?: string
+}
+
+export interface CommitStatus {
+  state: 'pending' | 'success' | 'failure' | 'error'
+  context: string
+  description: string
+  targetUrl?: string
+}
+
+/** Who approved a job of a run, and for which environments. */
+export interface Approval {
+  login: string
+  environments: string[]
+}
+
+/*
  * What Headgate asks of GitHub. Every method rejects with an error whose `status` is the HTTP status, or without one
  * when no answer came. A repository is `owner/name`.
  */
-export interface GitHub {
+
+export interface CommentApi {
   /** oldest first; pages are asked for one at a time, as far as the reader goes */
   comments(repository: string, pullRequest: number): AsyncIterable<IssueComment>
   comment(repository: string, id: number): Promise<IssueComment>
@@ -27,6 +75,25 @@ export interface GitHub {
   own(comments: readonly IssueComment[]): Promise<IssueComment[]>
   pullRequestsOf(repository: string, sha: string): Promise<PullRequest[]>
 }
+
+export interface DeploymentApi {
+  /** newest first, each with its newest status; pages as above */
+  deployments(repository: string, environment: string): AsyncIterable<Deployment>
+  /** its id */
+  createDeployment(repository: string, deployment: NewDeployment): Promise<number>
+  addDeploymentStatus(repository: string, id: number, status: DeploymentStatus): Promise<void>
+}
+
+export interface CommitStatusApi {
+  addCommitStatus(repository: string, sha: string, status: CommitStatus): Promise<void>
+}
+
+export interface RunApi {
+  /** approvals of the jobs of a run, the oldest first; refusals are left out */
+  approvals(repository: string, runId: string): Promise<Approval[]>
+}
+
+export type GitHub = CommentApi & DeploymentApi & CommitStatusApi & RunApi
 
 /** The HTTP status of a failed request; undefined when there was no answer. */
 export function statusOf(error: unknown): number | undefined {

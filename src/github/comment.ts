@@ -3,12 +3,13 @@ import type { ReportEvent, Reporter, Result } from '../report/events.ts'
 import type { ReportView } from '../report/view.ts'
 import type { RunSource } from '../rollout/settings.ts'
 import type { Clock } from '../shared/clock.ts'
-import { type GitHub, type IssueComment, statusOf } from './api.ts'
+import { type CommentApi, type IssueComment, statusOf } from './api.ts'
 import { findPullRequest, knownPullRequest } from './pull-request.ts'
+import { mayPass, reasonOf } from './trouble.ts'
 
 export interface CommentReporterOptions {
   /** undefined when there is no token */
-  github: GitHub | undefined
+  github: CommentApi | undefined
   source: RunSource
   /** input `pull-request` */
   pullRequest?: number
@@ -31,6 +32,9 @@ interface Place {
 
 /** Never more often than this, whatever happens: GitHub counts writes, and readers do not want a flicker. */
 const GAP_MS = 10_000
+
+const NO_RIGHT =
+  '`pull-requests: write` (a pull request from a fork cannot have it, and a locked one takes no comments)'
 
 /**
  * Keeps one pull request comment up to date: at most one write in 10 s, and the last state always written by
@@ -131,7 +135,7 @@ export class CommentReporter implements Reporter {
       await this.draw(this.place, this.options.view())
       this.stale = false
     } catch (error) {
-      this.give(reasonOf(error), mayPass(error))
+      this.give(reasonOf(error, 'the pull request', NO_RIGHT), mayPass(error))
     } finally {
       this.lastWrite = this.options.clock.now()
     }
@@ -147,7 +151,12 @@ export class CommentReporter implements Reporter {
     place.written = body
   }
 
-  private async put(github: GitHub, place: Place, view: ReportView, body: string): Promise<IssueComment | undefined> {
+  private async put(
+    github: CommentApi,
+    place: Place,
+    view: ReportView,
+    body: string,
+  ): Promise<IssueComment | undefined> {
     const { repository } = this.options.source
     const number = await this.pullRequestNumber(github, place, view)
     // A push without a pull request is nothing to complain about.
@@ -163,7 +172,7 @@ export class CommentReporter implements Reporter {
     }
   }
 
-  private async pullRequestNumber(github: GitHub, place: Place, view: ReportView): Promise<number | undefined> {
+  private async pullRequestNumber(github: CommentApi, place: Place, view: ReportView): Promise<number | undefined> {
     const { source, pullRequest: input } = this.options
     const question = {
       source,
@@ -179,7 +188,7 @@ export class CommentReporter implements Reporter {
   }
 
   /** The comment to rewrite: the one that the record names, else the marker's, of the token's own author. */
-  private async find(github: GitHub, number: number, view: ReportView): Promise<IssueComment | undefined> {
+  private async find(github: CommentApi, number: number, view: ReportView): Promise<IssueComment | undefined> {
     const { repository } = this.options.source
     const marker = commentMarker(view)
     const { record } = view
@@ -197,7 +206,7 @@ export class CommentReporter implements Reporter {
   }
 
   /** Without GraphQL (an old server, a narrow token) a bot's comment is taken for ours: no stranger writes as a bot. */
-  private async ours(github: GitHub, marked: readonly IssueComment[]): Promise<IssueComment[]> {
+  private async ours(github: CommentApi, marked: readonly IssueComment[]): Promise<IssueComment[]> {
     try {
       return await github.own(marked)
     } catch {
@@ -254,37 +263,4 @@ async function missing<T>(answer: Promise<T>): Promise<T | undefined> {
     if (statusOf(error) === 404 || statusOf(error) === 410) return undefined
     throw error
   }
-}
-
-/** Why GitHub said no, in words that say what to do; never the answer's own text, which may hold anything. */
-function reasonOf(error: unknown): string {
-  const status = statusOf(error)
-  switch (status) {
-    case undefined:
-      return 'GitHub did not answer'
-    case 401:
-      return 'the token is not valid (any more)'
-    case 403:
-      return limited(error)
-        ? 'the rate limit is used up'
-        : 'the token may not write there; grant `pull-requests: write` (a pull request from a fork cannot have it, and a locked one takes no comments)'
-    case 404:
-      return 'the pull request was not found, or the token may not see it'
-    case 422:
-      return 'GitHub refused it'
-    case 429:
-      return 'the rate limit is used up'
-    default:
-      return `GitHub answered ${status}`
-  }
-}
-
-/** Worth another try with the next state: no answer, a limit, trouble on GitHub's side. */
-function mayPass(error: unknown): boolean {
-  const status = statusOf(error)
-  return status === undefined || status >= 500 || status === 429 || limited(error)
-}
-
-function limited(error: unknown): boolean {
-  return error instanceof Error && /rate limit|abuse/i.test(error.message)
 }

@@ -2,6 +2,7 @@ import { GitHub as Octokit, getOctokitOptions } from '@actions/github/lib/utils'
 import { retry } from '@octokit/plugin-retry'
 import { throttling } from '@octokit/plugin-throttling'
 import type { GitHub, IssueComment } from './api.ts'
+import { deliveryApi, split } from './delivery.ts'
 
 export interface GitHubOptions {
   token: string
@@ -17,12 +18,13 @@ const PAGE = 100
 /** Asking again would not help; limits (403, 429) are left to the throttling, which knows how long they last. */
 const NOT_AGAIN = [400, 401, 403, 404, 410, 413, 422, 429, 451]
 
-type Connection = ReturnType<typeof connect>
+export type Connection = ReturnType<typeof connect>
 
 /** GitHub through octokit, which retries what is worth it and keeps the API's pace. Nothing is asked before it is used. */
 export function openGitHub(options: GitHubOptions): GitHub {
   const octokit = connect(options)
   return {
+    ...deliveryApi(octokit),
     comments: (repository, pullRequest) => commentsOf(octokit, repository, pullRequest),
     comment: async (repository, id) =>
       commentFrom((await octokit.rest.issues.getComment({ ...split(repository), comment_id: id })).data),
@@ -72,11 +74,6 @@ function connect(options: GitHubOptions) {
     },
   })
   return new (Octokit.plugin(retry, throttling))(own)
-}
-
-function split(repository: string): { owner: string; repo: string } {
-  const [owner = '', repo = ''] = repository.split('/')
-  return { owner, repo }
 }
 
 async function* commentsOf(octokit: Connection, repository: string, pullRequest: number): AsyncIterable<IssueComment> {

@@ -1,7 +1,7 @@
 import { supersededBy } from '../report/status.ts'
 import type { RolloutRecord } from '../rollout/record.ts'
 import type { RunSource } from '../rollout/settings.ts'
-import type { GitHub } from './api.ts'
+import type { CommentApi } from './api.ts'
 
 export interface PullRequestQuestion {
   /** input `pull-request`: what a person says counts first */
@@ -24,12 +24,14 @@ export function knownPullRequest({ input, source, record }: PullRequestQuestion)
 
 /**
  * The pull request that a report belongs on: the known one, else the one that brought the commit, an open one before a
- * closed one. Rejects as {@link GitHub} does.
+ * closed one. Rejects as {@link CommentApi} does.
  */
-export async function findPullRequest(question: PullRequestQuestion, github: GitHub): Promise<number | undefined> {
+export async function findPullRequest(question: PullRequestQuestion, github: CommentApi): Promise<number | undefined> {
   const known = knownPullRequest(question)
   const { repository } = question.source
-  const sha = question.record?.release.sha ?? question.source.sha
+  const { record } = question
+  // A rollback is told where its own run's commit came from: that is where people wait for news.
+  const sha = (record?.command === 'rollback' ? record.source.sha : record?.release.sha) ?? question.source.sha
   if (known !== undefined || repository === '' || sha === '') return known
   const found = await github.pullRequestsOf(repository, sha)
   return (found.find(({ state }) => state === 'open') ?? found[0])?.number

@@ -59,8 +59,13 @@ export const CONFIG_SCHEMA = section({
     choice(['newer', 'refuse', 'any'], 'Which rollout under way another release may take the place of.'),
   ),
   prune: v.optional(flag('After success delete objects that the last release had and this one lacks.')),
-  environment: v.optional(text('GitHub environment, for people.')),
+  environment: v.optional(text('GitHub environment that the deployment is shown in.')),
   'environment-url': v.optional(text('Address of what was deployed.')),
+  'transient-environment': v.optional(flag('The environment goes away again, such as one of a pull request.')),
+  'production-environment': v.optional(
+    flag('People use the environment. Default: only when its name is production, as GitHub does it.'),
+  ),
+  'commit-status': v.optional(flag('Keep a commit status up to date, for branch rules.')),
 })
 
 export type ConfigValues = v.InferOutput<typeof CONFIG_SCHEMA>

@@ -147,8 +147,20 @@ const TABLE = [
     value: 'NAME',
     commands: COMMANDS,
   },
-  { name: 'environment', description: 'GitHub environment, for people.', value: 'NAME', commands: STARTS },
+  {
+    name: 'environment',
+    description: 'GitHub environment that the deployment is shown in.',
+    value: 'NAME',
+    commands: STARTS,
+  },
   { name: 'environment-url', description: 'Address of what was deployed.', value: 'URL', commands: STARTS },
+  {
+    name: 'commit-status',
+    description: 'Keep a commit status up to date, for branch rules.',
+    default: 'false',
+    choices: ['true', 'false'],
+    commands: STARTS,
+  },
   {
     name: 'comment',
     description: 'Keep one comment on the pull request up to date, where there is one.',
@@ -165,7 +177,7 @@ const TABLE = [
   },
   {
     name: 'github-token',
-    description: 'Token for comment and deployment.',
+    description: 'Token for comment, deployment and commit status.',
     default: 'github.token; on a command line GITHUB_TOKEN or GH_TOKEN',
     expression: '${{ github.token }}',
     value: 'TOKEN',

@@ -7,6 +7,7 @@ import type { Config } from './config.ts'
 import { INPUTS, type RawInputs } from './inputs.ts'
 import { isContent } from '../kubernetes/kubeconfig.ts'
 import { hint, refuseProblems } from './problems.ts'
+import { reporting } from './reporting.ts'
 import { checksAsked } from '../checks/spec.ts'
 import { warmUpOf } from './checks.ts'
 import { readSteps } from './steps.ts'
@@ -178,26 +179,6 @@ function failureSettings(values: Values): Pick<Settings, FailureKeys> {
     onFailedJob: values.choice('on-failed-job', ['stop', 'old'], 'stop'),
     supersede: values.choice('supersede', ['newer', 'refuse', 'any'], 'newer'),
   }
-}
-
-function reporting(values: Values): Pick<Settings, 'environment' | 'environmentUrl' | 'comment' | 'pullRequest'> {
-  const environment = values.text('environment')
-  const environmentUrl = values.checked(
-    'environment-url',
-    isWebAddress,
-    'an address that begins with https:// or http://',
-  )
-  const pullRequest = values.number('pull-request')
-  return {
-    ...(environment === undefined ? {} : { environment }),
-    ...(environmentUrl === undefined ? {} : { environmentUrl }),
-    comment: values.choice('comment', ['auto', 'never'], 'auto'),
-    ...(pullRequest === undefined ? {} : { pullRequest }),
-  }
-}
-
-function isWebAddress(text: string): boolean {
-  return /^https?:\/\//.test(text) && URL.canParse(text)
 }
 
 function manifestsOf(values: Values): string[] {

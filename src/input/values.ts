@@ -23,6 +23,8 @@ const CONFIG_ONLY: Record<string, readonly Command[]> = {
   accept: ['deploy', 'plan', 'rollback'],
   'take-over': ['deploy', 'plan', 'rollback'],
   'on-failed-job': ['deploy', 'plan', 'rollback'],
+  'transient-environment': ['deploy', 'plan'],
+  'production-environment': ['deploy', 'plan'],
 }
 
 /**
@@ -110,6 +112,11 @@ export class Values {
     const known = ['true', 'True', 'TRUE', 'false', 'False', 'FALSE'].includes(String(written.value))
     if (!known) this.wrong(key, `"${String(written.value)}" is neither true nor false`, written)
     return String(written.value).toLowerCase() === 'true'
+  }
+
+  /** The flag, undefined where nobody says it. */
+  optionalFlag(key: Key): boolean | undefined {
+    return this.find(key) === undefined ? undefined : this.flag(key)
   }
 
   /** Lines of an input or entries of the config; empty lines and those that begin with # are left out. */

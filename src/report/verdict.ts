@@ -161,9 +161,20 @@ function why(view: ReportView, failure: Failure | undefined): string {
 
 function done(view: ReportView, failure: Failure | undefined): string {
   if (failure?.done !== undefined) return md(failure.done, LONGEST)
-  return view.record?.downtimeSeconds === undefined
-    ? ''
-    : `not served for ${view.record.downtimeSeconds.toFixed(1)} s while it was recreated`
+  const { record } = view
+  if (record === undefined) return ''
+  const { downtimeSeconds } = record
+  const word = failure === undefined ? lastWord(record) : undefined
+  return [
+    ...(downtimeSeconds === undefined ? [] : [`not served for ${downtimeSeconds.toFixed(1)} s while it was recreated`]),
+    ...(word === undefined ? [] : [md(word, LONGEST)]),
+  ].join('; ')
+}
+
+/** Which person has had a hand in it last, and who approved that. */
+function lastWord({ timeline, command }: RolloutRecord): string | undefined {
+  const kinds = ['approved', 'aborting', ...(command === 'rollback' ? ['started'] : [])]
+  return timeline.findLast(({ kind, text }) => kinds.includes(kind) && / by /.test(text))?.text
 }
 
 function next(view: ReportView, failure: Failure | undefined): string {

@@ -16,6 +16,7 @@ import {
   payloadName,
   recordName,
 } from './codec.ts'
+import type { OnGitHub } from './deps.ts'
 import type { RolloutRecord, TimelineEntry } from './record.ts'
 
 const MAX_TIMELINE = 60
@@ -54,7 +55,7 @@ export interface BookTools {
   client: Client
   clock: Clock
   reporter: Reporter
-  comment: () => { id: number | undefined; pullRequest: number | undefined }
+  onGitHub: () => OnGitHub
 }
 
 /**
@@ -68,14 +69,14 @@ export class Book {
   readonly #client: Client
   readonly #clock: Clock
   readonly #reporter: Reporter
-  readonly #comment: BookTools['comment']
+  readonly #onGitHub: BookTools['onGitHub']
   readonly #objects = new Map<string, KubeObject>()
 
   constructor(tools: BookTools, record: RolloutRecord, payload: Payload, map?: ConfigMap) {
     this.#client = tools.client
     this.#clock = tools.clock
     this.#reporter = tools.reporter
-    this.#comment = tools.comment
+    this.#onGitHub = tools.onGitHub
     this.record = record
     this.payload = payload
     this.#map = map
@@ -109,11 +110,12 @@ export class Book {
   async save(change: Partial<RolloutRecord>, ...timeline: Omit<TimelineEntry, 'at'>[]): Promise<void> {
     const at = new Date(this.#clock.now()).toISOString()
     const entries = timeline.map((entry) => ({ at, ...entry }))
-    const { id, pullRequest } = this.#comment()
+    const { comment, pullRequest, deployment } = this.#onGitHub()
     const next: RolloutRecord = {
       ...this.record,
-      ...(id === undefined ? {} : { commentId: id }),
+      ...(comment === undefined ? {} : { commentId: comment }),
       ...(pullRequest === undefined ? {} : { pullRequest }),
+      ...(deployment?.rollout === this.record.rollout ? { githubDeployment: deployment.id } : {}),
       ...change,
       updatedAt: at,
       timeline: [...this.record.timeline, ...entries].slice(-MAX_TIMELINE),

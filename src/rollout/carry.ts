@@ -67,7 +67,7 @@ async function ended(engine: Engine, error: unknown): Promise<Ended> {
       const { request } = interruption
       reporter.emit({ kind: 'line', text: `${request.by} asks to ${request.command}: obeyed` })
       await lease.answer(request, `${request.command} obeyed`).catch(() => {})
-      return goBack(engine, { kind: 'failed', code: 'aborted', message: `aborted by ${request.by}` })
+      return goBack(engine, { failure: { kind: 'failed', code: 'aborted', message: `aborted by ${request.by}` } })
     }
   }
 }
@@ -93,7 +93,7 @@ async function failed(engine: Engine, failure: Failure): Promise<Ended> {
   // Without a workload in steps there is nothing to go back to: new objects, or an outage that the release should end.
   const noWayBack = engine.workloads.length === 0
   if (record.onFailure === 'stop' || staysDown || noWayBack) return stopped(engine, failure)
-  return goBack(engine, failure)
+  return goBack(engine, { failure })
 }
 
 function backText({ routes }: Engine): string {
@@ -103,20 +103,25 @@ function backText({ routes }: Engine): string {
   return `users are on the stable version, as before the rollout${lost}`
 }
 
-/**
- * Back to stable. `failed` is left only where that did not work: then the next run finishes it first.
- * @param why the line of the timeline that it begins with
- */
-export async function goBack(
-  engine: Engine,
-  failure?: Failure,
-  budgetMs?: number,
-  why = { kind: 'aborting', text: failure?.message ?? 'on request' },
-): Promise<Ended> {
+interface WayBack {
+  failure?: Failure
+  /** who wants it, where nothing failed */
+  why?: string
+  /** by what, where another rollout takes its place */
+  superseded?: string
+  budgetMs?: number
+}
+
+/** Back to stable. `failed` is left only where that did not work: then the next run finishes it first. */
+export async function goBack(engine: Engine, { failure, why, superseded, budgetMs }: WayBack): Promise<Ended> {
   const { book, reporter } = engine.o
   const because = failure === undefined ? {} : { failure }
   try {
-    await book.save({ phase: 'aborting', ...because }, why)
+    const text = superseded ?? failure?.message ?? why ?? 'on request'
+    await book.save(
+      { phase: 'aborting', ...because },
+      { kind: superseded === undefined ? 'aborting' : 'superseded', text },
+    )
     await undo(engine, budgetMs)
     const done = backText(engine)
     await book.save(
@@ -153,7 +158,7 @@ async function cancelled(engine: Engine): Promise<Ended> {
   const { book } = engine.o
   const failure: Failure = { kind: 'cancelled', code: 'cancelled', message: 'the run was cancelled' }
   if (book.record.onCancel === 'abort' && engine.workloads.length > 0)
-    return { ...(await goBack(engine, failure, CANCEL_BUDGET_MS)), cancelled: true }
+    return { ...(await goBack(engine, { failure, budgetMs: CANCEL_BUDGET_MS })), cancelled: true }
   return { ...(await stopped(engine, failure)), cancelled: true }
 }
 

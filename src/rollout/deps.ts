@@ -6,6 +6,14 @@ import type { SourceText } from './release.ts'
 import type { RunSource, Settings } from './settings.ts'
 import type { Clock } from '../shared/clock.ts'
 
+/** What later runs need to go on with the same comment and deployment. */
+export interface OnGitHub {
+  comment?: number
+  pullRequest?: number
+  /** of this rollout, and of no other */
+  deployment?: { rollout: number; id: number }
+}
+
 /** Everything a command is given; nothing is taken from module state or the process. */
 export interface Deps {
   settings: Settings
@@ -23,8 +31,10 @@ export interface Deps {
   fetchUrl: FetchUrl
   /** a process on the runner, for `command` checks */
   runCommand: RunCommand
-  /** the pull request comment, as soon as it is known, so that later runs find it */
-  comment: () => { id: number | undefined; pullRequest: number | undefined }
+  /** what is known of GitHub by now */
+  onGitHub: () => OnGitHub
+  /** login names of those who approved this run's job; none where that cannot be told. Never rejects */
+  approvers: (environment: string | undefined) => Promise<string[]>
   /** ms that a Service change needs to reach every proxy; 3 s unless a test says otherwise */
   settleMs: number
 }

@@ -21,6 +21,7 @@ import {
 import type { FoundRoutes } from './find-routes.ts'
 import type { Release } from './release.ts'
 import type { RunSource, Settings } from './settings.ts'
+import { shownIn } from './shown.ts'
 import { routesByKey, trafficRecord, withShares } from './draft-traffic.ts'
 import { keptRoutes } from './routing.ts'
 import type { World } from './world.ts'
@@ -30,6 +31,8 @@ export interface DraftInput {
   settings: Settings
   source: RunSource
   command: 'deploy' | 'rollback'
+  /** who asked for it and approved it, for a rollback */
+  by?: string
   /** record of the rollout before */
   before: RolloutRecord | undefined
   world: World
@@ -86,6 +89,7 @@ export function draftRollout(input: DraftInput): Draft {
   const routes = traffic === undefined || input.routes === undefined ? {} : { routes: routesByKey(input.routes) }
   const payload: Payload = { ...payloadOf(input, rollout, versions), ...routes }
   const at = new Date(now).toISOString()
+  const by = input.by === undefined ? '' : ` by ${input.by}`
   const previousImages = [
     ...new Set(
       workloads
@@ -104,7 +108,7 @@ export function draftRollout(input: DraftInput): Draft {
     phase: 'progressing',
     command: input.command,
     step: 0,
-    release: releaseRef(release, rollout, input.source.sha),
+    release: releaseRef(release, rollout, commitOf(input)),
     previousImages,
     workloads:
       traffic === undefined ? workloads : workloads.map((each) => withShares(each, traffic, services, settings.steps)),
@@ -114,11 +118,16 @@ export function draftRollout(input: DraftInput): Draft {
     lastRun: input.source,
     startedAt: at,
     updatedAt: at,
-    timeline: [{ at, kind: 'started', text: `${input.command} of release ${release.digest.slice(0, 10)}` }],
+    timeline: [{ at, kind: 'started', text: `${input.command} of release ${release.digest.slice(0, 10)}${by}` }],
     payloads: [],
     jobs: before?.jobs ?? [],
   }
   return { record, payload }
+}
+
+/** A rollback brings back what was built of another commit than its own run's. */
+function commitOf({ command, before, source }: DraftInput): string {
+  return command === 'rollback' ? (before?.previous?.sha ?? '') : source.sha
 }
 
 function releaseRef(release: Release, rollout: number, sha: string): ReleaseRef {
@@ -188,8 +197,7 @@ function fromSettings(
     ...(settings.steps.some(({ kind }) => kind === 'warm-up') ? { warmUp: settings.warmUp } : {}),
     ...inputsOf(settings),
     ...(settings.updateChecker === undefined ? {} : { updateChecker: settings.updateChecker }),
-    ...(settings.environment === undefined ? {} : { environment: settings.environment }),
-    ...(settings.environmentUrl === undefined ? {} : { environmentUrl: settings.environmentUrl }),
+    ...shownIn(settings),
     ...(settings.pullRequest === undefined ? {} : { pullRequest: settings.pullRequest }),
   }
 }

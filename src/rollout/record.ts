@@ -169,6 +169,11 @@ export interface RolloutRecord {
   prune: boolean
   environment?: string
   environmentUrl?: string
+  /** of the environment on GitHub; absent: GitHub's own defaults */
+  transientEnvironment?: boolean
+  productionEnvironment?: boolean
+  /** a commit status is kept as well */
+  commitStatus?: true
   /** what the run that started it was given, so that the command that deploys again can be told */
   inputs?: { manifests: string[]; images: string[]; config?: string }
   /** the run that started the rollout, and the one that acted last */
@@ -176,6 +181,8 @@ export interface RolloutRecord {
   lastRun: RunSource
   pullRequest?: number
   commentId?: number
+  /** id of the deployment on GitHub */
+  githubDeployment?: number
   /** RFC 3339 */
   startedAt: string
   updatedAt: string

@@ -108,6 +108,11 @@ export interface Settings {
   prune: boolean
   environment?: string
   environmentUrl?: string
+  /** of the environment on GitHub; absent: GitHub's own defaults */
+  transientEnvironment?: boolean
+  productionEnvironment?: boolean
+  /** keep a commit status as well */
+  commitStatus?: true
   comment: 'auto' | 'never'
   pullRequest?: number
 }

@@ -1,6 +1,15 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { createState, type FakeComment, type FakeDeployment, type GitHubState, type StartOptions } from './state.ts'
+import { type Answer, forbidden, type Handler, notFound } from './answers.ts'
+import { deliveryRoutes, listDeployments } from './deliveries.ts'
+import {
+  createState,
+  type FakeComment,
+  type FakeDeployment,
+  type FakeStatus,
+  type GitHubState,
+  type StartOptions,
+} from './state.ts'
 
 export type { FakeComment, FakeDeployment, StartOptions } from './state.ts'
 
@@ -36,6 +45,10 @@ export interface FakeGitHub {
   /** comments of a pull request (default: of all), oldest first */
   comments(pullRequest?: number): FakeComment[]
   deployments(): FakeDeployment[]
+  /** commit statuses, oldest first */
+  statuses(): FakeStatus[]
+  /** puts somebody else's deployment there */
+  addDeployment(deployment: Partial<FakeDeployment>): FakeDeployment
   requests(): LoggedRequest[]
   /** puts somebody else's comment there */
   addComment(comment: Partial<FakeComment> & { pullRequest: number; body: string }): FakeComment
@@ -46,12 +59,6 @@ export interface FakeGitHub {
   close(): Promise<void>
 }
 
-interface Answer {
-  status: number
-  body?: unknown
-  headers?: Record<string, string>
-}
-
 /** A stand-in for GitHub's API on loopback: what Headgate uses of it, with pages, limits and faults on order. */
 export async function startGitHub(options: StartOptions = {}): Promise<FakeGitHub> {
   const requests: LoggedRequest[] = []
@@ -59,18 +66,20 @@ export async function startGitHub(options: StartOptions = {}): Promise<FakeGitHu
   let url = ''
   const state = createState(options, () => url)
   const server = createServer((request, response) => {
-    void serve(request, response, state, () => faults, requests).catch((error: unknown) =>
+    void serve(request, response, state, () => faults, requests, options.basePath ?? '').catch((error: unknown) =>
       response.destroy(error instanceof Error ? error : undefined),
     )
   })
   await new Promise<void>((resolve) => server.listen(options.port ?? 0, '127.0.0.1', resolve))
   const { port } = server.address() as AddressInfo
-  url = `http://127.0.0.1:${port}`
+  url = `http://127.0.0.1:${port}${options.basePath ?? ''}`
   return {
     url,
     comments: (pullRequest) =>
       state.comments.filter((comment) => pullRequest === undefined || comment.pullRequest === pullRequest),
     deployments: () => state.deployments,
+    statuses: () => state.statuses,
+    addDeployment: (deployment) => state.addDeployment(deployment),
     requests: () => requests,
     addComment: (comment) => state.addComment(comment),
     deleteComment: (id) => void (state.comments = state.comments.filter((comment) => comment.id !== id)),
@@ -92,10 +101,11 @@ async function serve(
   state: GitHubState,
   faults: () => Fault[],
   requests: LoggedRequest[],
+  basePath: string,
 ): Promise<void> {
   const body = await textOf(request)
   const method = request.method ?? 'GET'
-  const path = request.url ?? '/'
+  const path = withoutBase(request.url ?? '/', basePath)
   const fault = faults().find((each) => matches(each, method, path))
   if (fault?.times !== undefined) fault.times--
   const before = fault !== undefined && fault.after !== true
@@ -105,6 +115,13 @@ async function serve(
   if (fault?.drop === true) return void response.destroy()
   response.writeHead(sent.status, { 'content-type': 'application/json; charset=utf-8', ...sent.headers })
   response.end(sent.body === undefined ? '' : JSON.stringify(sent.body))
+}
+
+/** An enterprise server has GraphQL beside the REST API, not below it. */
+function withoutBase(path: string, basePath: string): string {
+  if (basePath === '') return path
+  if (path === `${basePath.replace(/\/v3$/, '')}/graphql`) return '/graphql'
+  return path.startsWith(`${basePath}/`) ? path.slice(basePath.length) : `/outside${path}`
 }
 
 async function textOf(request: IncomingMessage): Promise<string> {
@@ -126,8 +143,6 @@ function faultAnswer(fault: Fault): Answer {
   }
 }
 
-type Handler = (match: Record<string, string>, input: Record<string, unknown>, query: URLSearchParams) => Answer
-
 function answer(state: GitHubState, method: string, path: string, body: string, token: string | undefined): Answer {
   if (state.token !== undefined && token !== `token ${state.token}` && token !== `Bearer ${state.token}`)
     return { status: 401, body: { message: 'Bad credentials' } }
@@ -141,9 +156,6 @@ function answer(state: GitHubState, method: string, path: string, body: string, 
   }
   return notFound
 }
-
-const notFound: Answer = { status: 404, body: { message: 'Not Found' } }
-const forbidden: Answer = { status: 403, body: { message: 'Resource not accessible by integration' } }
 
 function routes(state: GitHubState): [string, Handler][] {
   const repo = '/repos/{owner}/{repo}'
@@ -167,12 +179,7 @@ function routes(state: GitHubState): [string, Handler][] {
         body: (state.pullsOfCommit[sha] ?? []).map((pull) => ({ number: pull.number, state: pull.state ?? 'open' })),
       }),
     ],
-    [
-      `POST ${repo}/deployments`,
-      (_match, input) => (state.readOnly ? forbidden : { status: 201, body: state.addDeployment(input) }),
-    ],
-    [`GET ${repo}/deployments`, () => ({ status: 200, body: state.deployments })],
-    [`POST ${repo}/deployments/{id}/statuses`, ({ id }, input) => addStatus(state, Number(id), input)],
+    ...deliveryRoutes(state, repo),
     ['POST /graphql', (_match, input) => graphql(state, input)],
   ]
 }
@@ -232,16 +239,10 @@ function updateComment(state: GitHubState, id: string | undefined, input: Record
   })
 }
 
-function addStatus(state: GitHubState, id: number, input: Record<string, unknown>): Answer {
-  const deployment = state.deployments.find((each) => each.id === id)
-  if (deployment === undefined) return notFound
-  if (state.readOnly) return forbidden
-  deployment.statuses.push(input)
-  return { status: 201, body: { id: deployment.statuses.length, ...input } }
-}
-
-/** The one question that Headgate asks by GraphQL: which of these comments are mine and not minimised. */
+/** The two questions that Headgate asks by GraphQL; the first: which of these comments are mine and not minimised. */
 function graphql(state: GitHubState, input: Record<string, unknown>): Answer {
+  const query = input['query']
+  if (typeof query === 'string' && query.includes('deployments(')) return listDeployments(state, input)
   const variables = input['variables'] as { ids?: string[] } | undefined
   const nodes = (variables?.ids ?? []).map((nodeId) => {
     const comment = state.comments.find((each) => each.nodeId === nodeId)

@@ -13,8 +13,30 @@ export interface FakeComment {
 export interface FakeDeployment {
   id: number
   environment: string
+  sha: string
+  task: string
+  payload: unknown
+  creator: string
+  transient: boolean
+  production: boolean
+  /** what it was created with */
+  input: Record<string, unknown>
+  /** oldest first */
   statuses: Record<string, unknown>[]
-  [key: string]: unknown
+}
+
+export interface FakeStatus {
+  sha: string
+  state: string
+  context: string
+  description: string
+  target_url?: string
+}
+
+export interface FakeApproval {
+  state: 'approved' | 'rejected'
+  login: string
+  environments: string[]
 }
 
 export interface StartOptions {
@@ -31,6 +53,14 @@ export interface StartOptions {
   locked?: number[]
   /** the token of a fork: may read, may not write */
   readOnly?: boolean
+  /** permissions that the token lacks */
+  denied?: ('deployments' | 'statuses' | 'actions')[]
+  /** commits that are not there */
+  missingCommits?: string[]
+  /** by run */
+  approvals?: Record<string, FakeApproval[]>
+  /** what the REST API begins with, such as `/api/v3` of an enterprise server; GraphQL is then at `/api/graphql` */
+  basePath?: string
   pullsOfCommit?: Record<string, { number: number; state?: 'open' | 'closed' }[]>
 }
 
@@ -40,12 +70,16 @@ export interface GitHubState {
   readonly readOnly: boolean
   readonly locked: ReadonlySet<number>
   readonly pullsOfCommit: NonNullable<StartOptions['pullsOfCommit']>
+  readonly denied: ReadonlySet<string>
+  readonly missingCommits: ReadonlySet<string>
+  readonly approvals: Readonly<Record<string, FakeApproval[]>>
   comments: FakeComment[]
   deployments: FakeDeployment[]
+  statuses: FakeStatus[]
   url(): string
   hasPull(number: number): boolean
   addComment(comment: Partial<FakeComment> & { pullRequest: number; body: string }): FakeComment
-  addDeployment(input: Record<string, unknown>): FakeDeployment
+  addDeployment(deployment: Partial<FakeDeployment>): FakeDeployment
   /** the comment as the REST API shows it */
   raw(comment: FakeComment): Record<string, unknown>
 }
@@ -59,9 +93,13 @@ export function createState(options: StartOptions, url: () => string): GitHubSta
     viewer: options.viewer ?? 'github-actions[bot]',
     readOnly: options.readOnly ?? false,
     locked: new Set(options.locked),
+    denied: new Set(options.denied),
+    missingCommits: new Set(options.missingCommits),
+    approvals: options.approvals ?? {},
     pullsOfCommit: options.pullsOfCommit ?? {},
     comments: [],
     deployments: [],
+    statuses: [],
     url,
     hasPull: (number) => options.pulls?.includes(number) ?? true,
     addComment: (comment) => {
@@ -78,8 +116,20 @@ export function createState(options: StartOptions, url: () => string): GitHubSta
       state.comments.push(made)
       return made
     },
-    addDeployment: (input) => {
-      const made: FakeDeployment = { environment: '', ...input, id: ++ids, statuses: [] }
+    addDeployment: (deployment) => {
+      const made: FakeDeployment = {
+        id: ++ids,
+        environment: 'production',
+        sha: '',
+        task: 'deploy',
+        payload: '',
+        creator: 'github-actions',
+        transient: false,
+        production: false,
+        input: {},
+        statuses: [],
+        ...deployment,
+      }
       state.deployments.push(made)
       return made
     },

@@ -6,6 +6,7 @@ import type { Transport } from '../../src/kubernetes/transport.ts'
 import { parseSteps } from '../../src/input/steps.ts'
 import type { ReportEvent, Result } from '../../src/report/events.ts'
 import { decodeRecord } from '../../src/rollout/codec.ts'
+import type { OnGitHub } from '../../src/rollout/deps.ts'
 import type { RolloutRecord } from '../../src/rollout/record.ts'
 import type { Command, RunSource, Settings } from '../../src/rollout/settings.ts'
 import type { ConfigMap, Deployment, KubeObject, Lease, Pod, ReplicaSet, Service } from '../../src/shared/objects.ts'
@@ -77,6 +78,10 @@ export interface RunOptions extends Partial<Omit<Settings, 'steps' | 'command'>>
   expand?: (text: string) => string
   /** addresses outside of the cluster */
   fetchUrl?: FetchUrl
+  /** what the run's reporters know of GitHub */
+  onGitHub?: () => OnGitHub
+  /** who approved this run's job */
+  approvers?: string[]
   /** processes on the runner */
   runProcess?: RunCommand
 }
@@ -153,7 +158,21 @@ export class World {
 
   /** The same, not awaited: for two runs at once. */
   async start(command: Command, options: RunOptions = {}): Promise<Ran> {
-    const { plan, objects, source, cut, cancel, between, expand, fetchUrl, runProcess, onEvent, ...settings } = options
+    const {
+      plan,
+      objects,
+      source,
+      cut,
+      cancel,
+      between,
+      expand,
+      fetchUrl,
+      runProcess,
+      onEvent,
+      approvers,
+      onGitHub,
+      ...settings
+    } = options
     const events: ReportEvent[] = []
     const writes: string[] = []
     const died = Promise.withResolvers<undefined>()
@@ -185,7 +204,8 @@ export class World {
         fetchUrl: fetchUrl ?? (() => Promise.reject(new Error('no network in a scenario'))),
         runCommand: runProcess ?? (() => Promise.reject(new Error('no processes in a scenario'))),
         settleMs: 3_000,
-        comment: () => ({ id: undefined, pullRequest: undefined }),
+        onGitHub: onGitHub ?? (() => ({})),
+        approvers: () => Promise.resolve(approvers ?? []),
       }),
     ])
     return { result, events, writes }
@@ -246,7 +266,7 @@ export class World {
   }
 }
 
-const SOURCE: RunSource = {
+export const SOURCE: RunSource = {
   repository: 'octo/shop',
   sha: '0123456789abcdef0123456789abcdef01234567',
   ref: 'main',

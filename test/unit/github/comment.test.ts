@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import type { GitHub, IssueComment } from '../../../src/github/api.ts'
+import type { CommentApi, IssueComment } from '../../../src/github/api.ts'
 import { CommentReporter, type CommentReporterOptions } from '../../../src/github/comment.ts'
 import { collector } from '../../../src/report/collector.ts'
 import { commentMarker } from '../../../src/report/comment.ts'
@@ -10,7 +10,7 @@ import { plan, record, result, source, view } from '../report/views.ts'
 const MARKER = commentMarker(view())
 
 /** GitHub in memory: what it was told, and what it should fail with. */
-class Memory implements GitHub {
+class Memory implements CommentApi {
   list: IssueComment[] = []
   calls: string[] = []
   fail: (call: string) => unknown = () => undefined

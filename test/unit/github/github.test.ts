@@ -228,5 +228,8 @@ describe('which pull request', () => {
     expect(server.requests()).toEqual([])
     expect(await findPullRequest({ source: source(), record: released }, github)).toBe(8)
     expect(await findPullRequest({ source: source({ sha: 'def' }) }, github)).toBeUndefined()
+    // A rollback brings back a commit whose pull request is long closed: its news belong to that of its own run.
+    const back = { ...released, command: 'rollback' } as const
+    expect(await findPullRequest({ source: source(), record: back }, github)).toBeUndefined()
   })
 })

@@ -71,6 +71,7 @@ describe('settings', () => {
       prune: 'True',
       environment: 'production',
       'environment-url': 'https://shop.example',
+      'commit-status': 'true',
       comment: 'never',
       'pull-request': '12',
       kubeconfig: '/k',
@@ -89,6 +90,7 @@ describe('settings', () => {
       prune: true,
       environment: 'production',
       environmentUrl: 'https://shop.example',
+      commitStatus: true,
       comment: 'never',
       pullRequest: 12,
     })
@@ -113,6 +115,9 @@ take-over: [x, z]
 timeout: 5m
 on-failed-job: old
 prune: true
+transient-environment: true
+production-environment: false
+commit-status: true
 `
   it('takes the config, and the input before it', () => {
     expect(read({}, config).settings).toMatchObject({
@@ -126,7 +131,11 @@ prune: true
       timeoutMs: 300_000,
       onFailedJob: 'old',
       prune: true,
+      transientEnvironment: true,
+      productionEnvironment: false,
+      commitStatus: true,
     })
+    expect(read({ 'commit-status': 'false' }, config).settings).not.toHaveProperty('commitStatus')
     const { settings, notices } = read({ manifests: 'c', timeout: '1m', steps: '20%', prune: 'false' }, config)
     expect(settings).toMatchObject({ manifests: ['c'], timeoutMs: 60_000, prune: false })
     expect(settings.steps.map(stepText)).toEqual(['20%'])
