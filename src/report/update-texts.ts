@@ -27,9 +27,9 @@ function timeLine({ from, versions, slowest }: Updates): string[] {
   return [`  half of the answers of ${halves.slice(0, NAMED).join('; of ')}; slowest ${worst.ms} ms at ${at}`]
 }
 
-/** `no downtime`, or each window with its start and length. */
-export function downtimeText({ from, downtime, downtimeMs, windows }: Updates): string {
-  if (windows === 0) return 'no downtime'
+/** What was measured and no more: none seen, or each window with its start and length. */
+export function downtimeText({ from, downtime, downtimeMs, windows, intervalMs }: Updates): string {
+  if (windows === 0) return `no downtime seen, asked every ${formatDuration(intervalMs)}`
   const named = downtime.slice(0, NAMED).map((window) => windowText(window, from))
   const more = windows > named.length ? [`${windows - named.length} more, ${formatDuration(downtimeMs)} in all`] : []
   return `downtime: ${list([...named, ...more])}`

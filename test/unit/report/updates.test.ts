@@ -156,7 +156,7 @@ describe('what is told of them', () => {
     expect(updateLines(figures(many, 1_200))).toEqual([
       'Update checker: 1,200 requests to Service/shop port 80, 0 failed; 0.1.0 600, 0.2.0 600',
       '  half of the answers of 0.1.0 3 ms, 99 % within 3 ms; of 0.2.0 3 ms, 99 % within 3 ms; slowest 143 ms at 2m 10s',
-      '  no downtime',
+      '  no downtime seen, asked every 1.0s',
     ])
     expect(updateLines(figures([silence(0), silence(1)], 2))).toEqual([
       'Update checker: 2 requests to Service/shop port 80, 2 failed; unknown 2',
