@@ -15,7 +15,7 @@ class LongestFirst extends BaseSequencer {
 
 export default defineConfig({
   test: {
-    include: ['test/{unit,properties,golden,scenarios,bundle,contract}/**/*.test.ts'],
+    include: ['test/{unit,properties,golden,scenarios,bundle,contract,recipes}/**/*.test.ts'],
     testTimeout: 60_000,
     // All cores, and one more for those that wait on programs of their own. No test file leaves anything behind for the
     // next in its process.
