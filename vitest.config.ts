@@ -3,7 +3,7 @@ import { defineConfig } from 'vitest/config'
 import { BaseSequencer, type TestSpecification } from 'vitest/node'
 
 /** Tests that take long in few lines: begun last, one of them would keep a single core busy at the end. */
-const LONG = /\/(crash-|phases|foreign|bundle\/)/
+const LONG = /\/(crash-|phases|foreign|bundle\/|recipes\/)/
 
 /** Vitest begins with the largest files, as long as it has not measured them. */
 class LongestFirst extends BaseSequencer {

@@ -82,6 +82,15 @@ describe('while a canary waits for approval', () => {
     })
     expect([place.phase, place.old]).toEqual(['paused', 3])
     place.clock.jump(25 * HOUR)
+    // As a check that could not tell leaves it.
+    place.rewrite('"approve"', '"check errors"')
+    const unsure = place.start('promote-after-soak.yml', { event: 'schedule' })
+    expect(await unsure.step('promote', 'soak'), unsure.log).toMatchObject({
+      outputs: { rested: 'no' },
+      log: expect.stringContaining('no: it waits for a person at step 3/3 check errors'),
+    })
+    expect([place.phase, place.old]).toEqual(['paused', 3])
+    place.rewrite('"check errors"', '"approve"')
     const later = place.start('promote-after-soak.yml', { event: 'schedule' })
     expect(await later.job('promote'), later.log).toMatchObject({ result: 'success' })
     expect([place.phase, place.pods('merged'), place.old]).toEqual(['succeeded', 4, 0])

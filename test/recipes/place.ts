@@ -187,14 +187,36 @@ export class Place {
     return this.pods(OLD)
   }
 
-  get phase(): string {
+  get #record(): string {
     const map = this.emulator.get('configmaps', 'default', 'headgate-echo-version') as
       | { data?: Record<string, string> }
       | undefined
-    return (JSON.parse(map?.data?.['record'] ?? '{"phase":"none"}') as { phase: string }).phase
+    return map?.data?.['record'] ?? '{"phase":"none"}'
+  }
+
+  get phase(): string {
+    return (JSON.parse(this.#record) as { phase: string }).phase
+  }
+
+  /** Puts another text in the place of the first one like it in the record. */
+  rewrite(before: string, after: string): void {
+    const record = this.#record.replace(before, after)
+    this.emulator.patch('configmaps', 'default', 'headgate-echo-version', { data: { record } })
   }
 
   get comment(): string {
     return this.github.comments(PULL_REQUEST).at(-1)?.body ?? ''
+  }
+}
+
+/** A test with a place of its own, so that it may wait beside others. */
+export function inPlace(test: (place: Place) => Promise<void>): () => Promise<void> {
+  return async () => {
+    const place = await new Place().open()
+    try {
+      await test(place)
+    } finally {
+      await place.close()
+    }
   }
 }

@@ -1,5 +1,5 @@
 /** What the recipes use of a workflow file. */
-import { readdirSync, readFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { load } from 'js-yaml'
 
@@ -91,5 +91,3 @@ function known(where: string, object: object, keys: readonly string[]): void {
   const others = Object.keys(object).filter((key) => !keys.includes(key))
   if (others.length > 0) throw new Error(`${where}: ${others.join(', ')} is not known to the runner of these tests`)
 }
-
-export const WORKFLOW_FILES = readdirSync(join(EXAMPLES, 'workflows'))
