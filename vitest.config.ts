@@ -3,7 +3,7 @@ import { defineConfig } from 'vitest/config'
 import { BaseSequencer, type TestSpecification } from 'vitest/node'
 
 /** Tests that take long in few lines: begun last, one of them would keep a single core busy at the end. */
-const LONG = /\/(crash-|phases|foreign|bundle\/)/
+const LONG = /\/(crash-|phases|foreign|bundle\/|recipes\/)/
 
 /** Vitest begins with the largest files, as long as it has not measured them. */
 class LongestFirst extends BaseSequencer {
@@ -15,7 +15,7 @@ class LongestFirst extends BaseSequencer {
 
 export default defineConfig({
   test: {
-    include: ['test/{unit,properties,golden,scenarios,bundle,contract}/**/*.test.ts'],
+    include: ['test/{unit,properties,golden,scenarios,bundle,contract,recipes}/**/*.test.ts'],
     testTimeout: 60_000,
     // All cores, and one more for those that wait on programs of their own. No test file leaves anything behind for the
     // next in its process.

@@ -13180,7 +13180,7 @@ function sourceOf$1(env, event) {
 		runUrl: repository === "" || runId === "" ? "" : page,
 		actor: env["GITHUB_TRIGGERING_ACTOR"] || env["GITHUB_ACTOR"] || "",
 		...pullRequest === void 0 ? {} : { pullRequest },
-		workflow: env["GITHUB_WORKFLOW_REF"] || env["GITHUB_WORKFLOW"] || "",
+		workflow: env["HEADGATE_WORKFLOW"] || env["GITHUB_WORKFLOW_REF"] || env["GITHUB_WORKFLOW"] || "",
 		serverUrl
 	};
 }
@@ -14065,8 +14065,8 @@ function timeLine({ from, versions, slowest }) {
 	const at = formatDuration(worst.at - from);
 	return [`  half of the answers of ${halves.slice(0, NAMED$1).join("; of ")}; slowest ${worst.ms} ms at ${at}`];
 }
-function downtimeText({ from, downtime, downtimeMs, windows }) {
-	if (windows === 0) return "no downtime";
+function downtimeText({ from, downtime, downtimeMs, windows, intervalMs }) {
+	if (windows === 0) return `no downtime seen, asked every ${formatDuration(intervalMs)}`;
 	const named = downtime.slice(0, NAMED$1).map((window) => windowText(window, from));
 	const more = windows > named.length ? [`${windows - named.length} more, ${formatDuration(downtimeMs)} in all`] : [];
 	return `downtime: ${list$2([...named, ...more])}`;

@@ -130,8 +130,9 @@ export function sourceOf(env: Environment, event: Json): RunSource {
     runUrl: repository === '' || runId === '' ? '' : page,
     actor: env['GITHUB_TRIGGERING_ACTOR'] || env['GITHUB_ACTOR'] || '',
     ...(pullRequest === undefined ? {} : { pullRequest }),
-    // Its file, by which a dispatch finds it whatever its name is changed to; older servers tell only the name.
-    workflow: env['GITHUB_WORKFLOW_REF'] || env['GITHUB_WORKFLOW'] || '',
+    // The workflow that people promote and abort by, where that is another one. Else its own file, by which a dispatch
+    // finds it whatever its name is changed to; older servers tell only the name.
+    workflow: env['HEADGATE_WORKFLOW'] || env['GITHUB_WORKFLOW_REF'] || env['GITHUB_WORKFLOW'] || '',
     serverUrl,
   }
 }

@@ -24,8 +24,9 @@ interface Step {
 
 interface Job {
   permissions?: Record<string, string>
-  concurrency?: { group: string; 'cancel-in-progress': boolean }
-  steps: Step[]
+  concurrency?: { group: string; 'cancel-in-progress': boolean; queue?: string }
+  /** absent where a workflow is called in place of steps */
+  steps?: Step[]
 }
 
 interface Workflow {
@@ -49,6 +50,16 @@ const EXPRESSIONS: Record<string, string> = {
   'inputs.rollout': '7',
   'inputs.version': '0.2.0',
   "inputs.full && 'true' || ''": 'true',
+  'inputs.app': 'echo-version',
+  'inputs.manifests': 'k8s/',
+  'inputs.images': 'gihyodocker/echo-version:0.2.0',
+  'inputs.strategy': 'canary',
+  'inputs.steps': '25%, approve',
+  'inputs.environment': 'production',
+  'secrets.kubeconfig': 'KUBECONFIG',
+  'github.event.client_payload.rollout': '7',
+  'steps.status.outputs.rollout': '7',
+  'steps.asked.outputs.command': 'promote',
 }
 
 function filledIn(text: string, command: string): string {
@@ -82,7 +93,7 @@ const workflows = workflowsIn('workflows').map(([file, text]) => ({
 
 /** Every step that uses the action, once per command that it can be asked for. */
 const uses: Use[] = workflows.flatMap(({ file, workflow }) =>
-  Object.entries(workflow.jobs).flatMap(([job, { steps }]) =>
+  Object.entries(workflow.jobs).flatMap(([job, { steps = [] }]) =>
     steps
       .filter((step) => step.uses?.includes('/headgate@') === true)
       .flatMap((step) => {
@@ -100,13 +111,19 @@ describe('the workflows', () => {
     expect(workflow.permissions).toEqual({})
     for (const job of Object.values(workflow.jobs)) {
       expect(Object.keys(job.permissions ?? {})).not.toHaveLength(0)
-      const acts = job.steps.some(
-        (step) => step.uses?.includes('/headgate@') === true && step.with?.['command'] !== 'plan',
-      )
-      if (acts && job.concurrency !== undefined) expect(job.concurrency['cancel-in-progress']).toBe(false)
+      const commands = (job.steps ?? [])
+        .filter((step) => step.uses?.includes('/headgate@') === true)
+        .map((step) => step.with?.['command'] ?? 'deploy')
+      const { concurrency } = job
+      if (concurrency !== undefined && !commands.includes('plan')) expect(concurrency['cancel-in-progress']).toBe(false)
+      // Deploys queue. What goes back, or promotes, is in none of their groups: it has to reach a deploy at work.
+      if (concurrency !== undefined && commands.includes('deploy')) expect(concurrency.queue).toBe('max')
+      else if (concurrency !== undefined) expect(concurrency.group).not.toMatch(/^deploy-/)
     }
-    for (const line of text.split('\n').filter((each) => /\buses:/.test(each)))
-      expect(line).toMatch(/uses: [\w-]+\/[\w-]+@FULL_COMMIT_SHA # v\d/)
+    for (const line of text.split('\n').filter((each) => /^ +(- )?uses:/.test(each)))
+      expect(line).toMatch(
+        /uses: (?:[\w-]+\/[\w-]+@FULL_COMMIT_SHA # v\d|\.\/\.github\/workflows\/reusable-[a-z]+\.yml$)/,
+      )
     for (const line of text.split('\n').filter((each) => /: (read|write)\b/.test(each)))
       expect(line, 'each right has its reason').toMatch(/: (read|write) # \S/)
   })
@@ -191,7 +208,7 @@ describe('the README', () => {
       const value = load(text) as Partial<Workflow> & Record<string, unknown>
       if (value.jobs !== undefined) {
         kinds.workflow++
-        for (const { steps } of Object.values(value.jobs))
+        for (const { steps = [] } of Object.values(value.jobs))
           for (const step of steps.filter((each) => each.uses?.includes('/headgate@')))
             readSettings((await readAction(environmentOf(step, ''))).raw)
       } else if (value['strategy'] !== undefined) {

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { readAction, sourceOf } from '../../../src/input/action.ts'
 import { INPUTS } from '../../../src/input/inputs.ts'
+import { workflowUrl } from '../../../src/report/way.ts'
 import { start } from '../../../src/start.ts'
 
 const runner = {
@@ -84,6 +85,14 @@ describe('action', () => {
     const GITHUB_WORKFLOW_REF = 'shop/web/.github/workflows/deploy.yml@refs/heads/main'
     const { source } = await readAction({ ...runner, GITHUB_WORKFLOW_REF })
     expect(source.workflow).toBe(GITHUB_WORKFLOW_REF)
+  })
+
+  it('knows another workflow that people go on and back by, and links to that one', async () => {
+    const GITHUB_WORKFLOW_REF = 'shop/web/.github/workflows/deploy.yml@refs/heads/main'
+    const env = { ...runner, GITHUB_WORKFLOW_REF, HEADGATE_WORKFLOW: 'operate.yml' }
+    const { source } = await readAction(env)
+    expect(source.workflow).toBe('operate.yml')
+    expect(workflowUrl(source)).toBe('https://ghe.example/shop/web/actions/workflows/operate.yml')
   })
 
   it.each([
