@@ -90,7 +90,7 @@ class Demo {
   async #job(inputs: Record<string, string>, eventName: string, actor: string): Promise<JobResult> {
     const { workspace, temp, github, kubeconfig } = this.#world
     const place: Workplace = {
-      dist: DIST,
+      entry: (name) => path.join(DIST, `${name}.js`),
       workspace,
       temp,
       apiUrl: github.url,

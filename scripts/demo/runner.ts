@@ -15,8 +15,8 @@ export interface Job {
 }
 
 export interface Workplace {
-  /** folder with main.js and post.js */
-  dist: string
+  /** file that the runner starts: main, and post after it */
+  entry: (name: 'main' | 'post') => string
   workspace: string
   /** a folder of the demo's own */
   temp: string
@@ -71,10 +71,10 @@ export async function runJob(place: Workplace, job: Job, line: (text: string) =>
     ...Object.fromEntries(Object.entries(job.inputs).map(([name, value]) => [`INPUT_${name.toUpperCase()}`, value])),
   }
   const started = performance.now()
-  const exitCode = await runScript(path.join(place.dist, 'main.js'), env, place.workspace, line)
+  const exitCode = await runScript(place.entry('main'), env, place.workspace, line)
   const ms = performance.now() - started
   const state = Object.entries(readPairs(file('state'))).map(([name, value]) => [`STATE_${name}`, value])
-  await runScript(path.join(place.dist, 'post.js'), { ...env, ...Object.fromEntries(state) }, place.workspace, line)
+  await runScript(place.entry('post'), { ...env, ...Object.fromEntries(state) }, place.workspace, line)
   return { exitCode, outputs: readPairs(file('output')), summary: readFileSync(file('summary'), 'utf8'), ms }
 }
 

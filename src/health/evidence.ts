@@ -1,4 +1,4 @@
-import type { Evidence, Failure } from '../shared/errors.ts'
+import { type Evidence, type Failure, LAST_LINES, NO_LINES } from '../shared/errors.ts'
 import type { KubeEvent } from '../shared/objects.ts'
 import { countOf, lastSeen, oneLine } from './look.ts'
 import { probeAnswer } from './container-signs.ts'
@@ -202,7 +202,7 @@ function logEvidence(symptoms: readonly Symptom[], logs: readonly LogTail[]): Ev
   const shown = found.length > 0 ? found : logs.filter(({ text }) => text.trim() !== '').slice(0, 1)
   return [...new Set(shown)].map((log) => {
     const lines = logTail(log.text)
-    const title = `last lines of container ${log.container} of Pod/${log.pod}`
-    return { title, lines: lines.length === 0 ? ['(it wrote nothing)'] : lines }
+    const title = `${LAST_LINES} container ${log.container} of Pod/${log.pod}`
+    return { title, lines: lines.length === 0 ? [NO_LINES] : lines }
   })
 }

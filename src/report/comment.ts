@@ -45,8 +45,8 @@ function planned(view: CommentView): string[] {
 function rollout(view: CommentView, record: RolloutRecord): string[] {
   const worth = view.findings.filter((finding) => finding.severity !== 'info')
   return [
-    stepTable(view, record),
     evidence(failureOfView(view)),
+    stepTable(view, record),
     folded('Versions', versionTable(view, record)),
     wayOn(record),
     withoutHeadgate(view, record),

@@ -21,22 +21,20 @@ const MARKS: Record<StepMark, string> = {
   open: '▫️',
 }
 
-/** The steps with icon, time, share and pods. */
+/** The steps with icon, time, share and pods; without the columns that have nothing to say, for a phone is narrow. */
 export function stepTable(view: ReportView, record: RolloutRecord): string {
   const versions = versionsOf(record)
-  const rows = stepRows(record, view.mixes.at(-1))
-  const lines = rows.map(({ mark, text, ms, share, pods }) => {
-    const cells = [
-      MARKS[mark],
-      text === 'finish' ? 'finish' : code(text),
-      ms === undefined ? '' : formatDuration(ms),
-      share === undefined ? '' : `${share} %`,
-      pods === undefined ? '' : `${pods.stable} + ${pods.canary}`,
-    ]
-    return `| ${cells.join(' | ')} |`
-  })
-  const head = `| | Step | Time | Share | Pods: ${md(versions.stable, 80)} + ${md(versions.new, 80)} |`
-  return [head, '|---|---|--:|--:|:--|', ...lines].join('\n')
+  const rows = stepRows(record, view.mixes.at(-1)).map(({ mark, text, ms, share, pods }) => [
+    MARKS[mark],
+    text === 'finish' ? 'finish' : code(text),
+    ms === undefined ? '' : formatDuration(ms),
+    share === undefined ? '' : `${share} %`,
+    pods === undefined ? '' : `${pods.stable} + ${pods.canary}`,
+  ])
+  const heads = ['', 'Step', 'Time', 'Share', `Pods: ${md(versions.stable, 80)} + ${md(versions.new, 80)}`]
+  const lines = [heads, ['---', '---', '--:', '--:', ':--'], ...rows]
+  const kept = heads.map((_, column) => rows.some((row) => row[column] !== ''))
+  return lines.map((line) => `| ${line.filter((_, column) => kept[column]).join(' | ')} |`).join('\n')
 }
 
 /** Both versions with what they run and how many pods serve. */

@@ -1,8 +1,19 @@
-import { isScaledToZero, type RolloutRecord } from '../rollout/record.ts'
+import { APPROVAL, isScaledToZero, type RolloutRecord } from '../rollout/record.ts'
 import type { Failure } from '../shared/errors.ts'
 import { nameOf } from '../shared/objects.ts'
 import type { VersionMix } from './events.ts'
-import { reasonOf, type ReportState, rests, stateOf, stepName, supersededBy, versionsOf, weightOf } from './status.ts'
+import { lastWords } from './last-words.ts'
+import {
+  reasonOf,
+  type ReportState,
+  rests,
+  stateOf,
+  stepName,
+  supersededBy,
+  versionsOf,
+  weightAfter,
+  weightOf,
+} from './status.ts'
 import { code, count, md } from './text.ts'
 import type { ReportView } from './view.ts'
 import { waysOf } from './way.ts'
@@ -112,7 +123,7 @@ function users(view: ReportView): string {
     case 'aborted':
       if (record.downtimeSeconds !== undefined)
         return `**were not served for ${record.downtimeSeconds} s**, and are again: by ${before}${seen}`
-      return `not affected: served by ${before} as before${seen}`
+      return `${backSentence(record, after, before)}${seen}`
     case 'failed':
       return `**perhaps affected**${seen === '' ? ': look at the pods' : seen}`
     case 'progressing':
@@ -137,6 +148,13 @@ function shareSentence(record: RolloutRecord, after: string, before: string): st
   return weight === 100 ? `served by ${after}` : `about ${weight} % served by ${after}, the others by ${before}`
 }
 
+/** Who failed late has had users: said here, because nobody else will say it. */
+function backSentence(record: RolloutRecord, after: string, before: string): string {
+  const met = record.strategy === 'rolling' ? 0 : weightAfter(record, record.step)
+  if (met === 0) return `not affected: served by ${before} as before`
+  return `not affected now: served by ${before} again, before that ${met === 100 ? 'all' : `about ${met} %`} by ${after}`
+}
+
 function podSentence(mix: VersionMix, after: string, before: string): string {
   const parts = [
     ...(mix.stable.pods > 0 ? [`${count(mix.stable.pods, 'pod')} of ${before}`] : []),
@@ -151,11 +169,15 @@ function why(view: ReportView, failure: Failure | undefined): string {
     const name = failure.object === undefined ? '' : nameOf(failure.object)
     // Most sentences begin with the object or hold it; twice in one line it only makes the line long.
     const object = name === '' || failure.message.includes(name) ? '' : `${code(name)}: `
-    return `${object}${failure.kind === 'timeout' ? '(timed out) ' : ''}${md(failure.message, LONGEST)}`
+    const words = lastWords(failure)
+    const said = words === '' ? '' : `; its log says ${code(words, LONGEST / 3)}`
+    return `${object}${failure.kind === 'timeout' ? '(timed out) ' : ''}${md(failure.message, LONGEST)}${said}`
   }
   const state = stateOf(view)
   if (record === undefined || state === 'planned' || state === 'refused') return md(view.result?.message ?? '', LONGEST)
   if (state === 'superseded') return md(supersededBy(record) ?? '')
+  // The headline has said it.
+  if (record.reason === APPROVAL && stepName(record) === 'approve') return ''
   return md(reasonOf(record) ?? '', LONGEST)
 }
 

@@ -202,6 +202,9 @@ export interface RolloutRecord {
   downtimeSeconds?: number
 }
 
+/** The reason of a rollout that rests at an `approve`. */
+export const APPROVAL = 'waits for an approval'
+
 /** The release is live, and all of it is scaled to 0. */
 export function isScaledToZero({ workloads }: Pick<RolloutRecord, 'workloads'>): boolean {
   return workloads.length > 0 && workloads.every(({ replicas }) => replicas === 0)

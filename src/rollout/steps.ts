@@ -13,6 +13,7 @@ import { Interrupted } from './interrupt.ts'
 import { runJob } from './jobs.ts'
 import { checkFailure, tellMeasured } from './monitor.ts'
 import { Monitors } from './monitors.ts'
+import { APPROVAL } from './record.ts'
 
 export interface Passes {
   /** approvals are passed until this step index (exclusive); Infinity with `full` */
@@ -115,8 +116,6 @@ async function stepVerdict(
     return { verdict, passes: { approvedUntil: Number.POSITIVE_INFINITY, everything: true } }
   }
 }
-
-const APPROVAL = 'waits for an approval'
 
 /** The next step asks a person, and nobody has said yes to it yet. */
 function asksNext(engine: Engine, steps: Step[], next: number, passes: Passes): boolean {

@@ -33,6 +33,11 @@ export interface Failure {
   next?: string
 }
 
+/** How the title of evidence begins whose lines are the end of a container's log. */
+export const LAST_LINES = 'last lines of'
+/** The one line of such evidence where the log is empty. */
+export const NO_LINES = '(it wrote nothing)'
+
 export interface Evidence {
   /** `event`, `condition`, `log`, `answer` … */
   title: string

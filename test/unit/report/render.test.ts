@@ -42,6 +42,31 @@ describe('the first five lines', () => {
     )
   })
 
+  it('say what the log said, before anybody unfolds it', () => {
+    const evidence = [{ title: 'last lines of container echo of Pod/x', lines: ['starting', 'panic: no "url"'] }]
+    const failure = { ...pullFailure, message: 'Pod/echo-version-7c6b5a4f33-x2x9k ended', evidence }
+    expect(verdict(view({ record: record({ phase: 'aborted', failure }) }))[2]).toBe(
+      '- **Why:** Pod/echo-version-7c6b5a4f33-x2x9k ended; its log says `panic: no "url"`',
+    )
+  })
+
+  it.each([
+    [0, 'not affected: served by 0.1.0 as before'],
+    [2, 'not affected now: served by 0.1.0 again, before that about 25 % by 0.2.0'],
+    [4, 'not affected now: served by 0.1.0 again, before that about 50 % by 0.2.0'],
+  ])('do not hide, after %i steps, that users met what failed', (step, text) => {
+    expect(verdict(view({ record: record({ phase: 'aborted', step, failure: pullFailure }) }))[1]).toBe(
+      `- **Users:** ${text}`,
+    )
+  })
+
+  it('say once that an approval is waited for', () => {
+    const paused = record({ phase: 'paused', step: 3, reason: 'waits for an approval' })
+    expect(verdict(view({ record: paused })).join()).not.toContain('**Why:**')
+    const other = verdict(view({ record: { ...paused, reason: 'the check smoke could not tell' } }))
+    expect(other).toContain('- **Why:** the check smoke could not tell')
+  })
+
   it.each([...PHASES])('tell the mix of versions in phase %s', (phase) => {
     expect(verdict(view({ record: record({ phase, step: 3 }), mixes: [mix(0, 3, 1)] }))[1]).toContain(
       '3 pods of 0.1.0 and 1 pod of 0.2.0 ready',
