@@ -100,7 +100,7 @@ function backText({ routes }: Engine): string {
   const { gone } = routes
   const lost =
     gone.length === 0 ? '' : `, but ${gone.join(', ')} is gone: nobody comes that way until it is applied again`
-  return `the new pods were taken away, the version before serves alone${lost}`
+  return `users are on the stable version, the new pods were taken away${lost}`
 }
 
 interface WayBack {
