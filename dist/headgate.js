@@ -12610,6 +12610,8 @@ function nearest(word, candidates) {
 	return found;
 }
 // src/shared/errors.ts
+const LAST_LINES = "last lines of";
+const NO_LINES = "(it wrote nothing)";
 var HeadgateError = class extends Error {
 	failure;
 	constructor(failure, options) {
@@ -13697,20 +13699,33 @@ const MARKS = {
 };
 function stepTable(view, record) {
 	const versions = versionsOf$1(record);
-	const lines = stepRows(record, view.mixes.at(-1)).map(({ mark, text, ms, share, pods }) => {
-		return `| ${[
-			MARKS[mark],
-			text === "finish" ? "finish" : code(text),
-			ms === void 0 ? "" : formatDuration(ms),
-			share === void 0 ? "" : `${share} %`,
-			pods === void 0 ? "" : `${pods.stable} + ${pods.canary}`
-		].join(" | ")} |`;
-	});
-	return [
-		`| | Step | Time | Share | Pods: ${md(versions.stable, 80)} + ${md(versions.new, 80)} |`,
-		"|---|---|--:|--:|:--|",
-		...lines
-	].join("\n");
+	const rows = stepRows(record, view.mixes.at(-1)).map(({ mark, text, ms, share, pods }) => [
+		MARKS[mark],
+		text === "finish" ? "finish" : code(text),
+		ms === void 0 ? "" : formatDuration(ms),
+		share === void 0 ? "" : `${share} %`,
+		pods === void 0 ? "" : `${pods.stable} + ${pods.canary}`
+	]);
+	const heads = [
+		"",
+		"Step",
+		"Time",
+		"Share",
+		`Pods: ${md(versions.stable, 80)} + ${md(versions.new, 80)}`
+	];
+	const lines = [
+		heads,
+		[
+			"---",
+			"---",
+			"--:",
+			"--:",
+			":--"
+		],
+		...rows
+	];
+	const kept = heads.map((_, column) => rows.some((row) => row[column] !== ""));
+	return lines.map((line) => `| ${line.filter((_, column) => kept[column]).join(" | ")} |`).join("\n");
 }
 function versionTable$1(view, record) {
 	const versions = versionsOf$1(record);
@@ -14155,6 +14170,7 @@ function filled$1({ timeline, stretchMs }) {
 	return points;
 }
 // src/rollout/record.ts
+const APPROVAL = "waits for an approval";
 function isScaledToZero({ workloads }) {
 	return workloads.length > 0 && workloads.every(({ replicas }) => replicas === 0);
 }
@@ -14168,6 +14184,13 @@ function holdFieldsOf(spec) {
 		maxSurge: spec.strategy?.rollingUpdate?.maxSurge ?? "25%",
 		maxUnavailable: spec.strategy?.rollingUpdate?.maxUnavailable ?? "25%"
 	};
+}
+// src/report/last-words.ts
+const COMPLAINT = /\b(error|exception|panic|fatal|fail(ed|ure)?|cannot|could not|denied|refused|not found)\b|Error\b|Exception\b/i;
+const FRAME = /^\s*(at |File "|goroutine |\.\.\. \d+ more)/;
+function lastWords$1(failure) {
+	const lines = ((failure.evidence ?? []).find(({ title }) => title.startsWith("last lines of"))?.lines ?? []).filter((line) => line.trim() !== "" && line !== "(it wrote nothing)" && !FRAME.test(line));
+	return (lines.findLast((line) => COMPLAINT.test(line)) ?? lines.at(-1) ?? "").trim();
 }
 // src/report/verdict.ts
 const ICONS = {
@@ -14245,7 +14268,7 @@ function users(view) {
 		case "succeeded": return isScaledToZero(record) ? "nobody is served: all of it is scaled to 0" : `served by ${after}${seen}`;
 		case "aborted":
 			if (record.downtimeSeconds !== void 0) return `**were not served for ${record.downtimeSeconds} s**, and are again: by ${before}${seen}`;
-			return `not affected: served by ${before} as before${seen}`;
+			return `${backSentence(record, after, before)}${seen}`;
 		case "failed": return `**perhaps affected**${seen === "" ? ": look at the pods" : seen}`;
 		case "progressing":
 		case "paused":
@@ -14265,6 +14288,11 @@ function shareSentence(record, after, before) {
 	if (weight === 0) return `served by ${before}`;
 	return weight === 100 ? `served by ${after}` : `about ${weight} % served by ${after}, the others by ${before}`;
 }
+function backSentence(record, after, before) {
+	const met = record.strategy === "rolling" ? 0 : weightAfter(record, record.step);
+	if (met === 0) return `not affected: served by ${before} as before`;
+	return `not affected now: served by ${before} again, before that ${met === 100 ? "all" : `about ${met} %`} by ${after}`;
+}
 function podSentence(mix, after, before) {
 	return `${[...mix.stable.pods > 0 ? [`${count(mix.stable.pods, "pod")} of ${before}`] : [], ...mix.canary.pods > 0 ? [`${count(mix.canary.pods, "pod")} of ${after}`] : []].join(" and ")} ready`;
 }
@@ -14272,11 +14300,15 @@ function why(view, failure) {
 	const { record } = view;
 	if (failure !== void 0) {
 		const name = failure.object === void 0 ? "" : nameOf$2(failure.object);
-		return `${name === "" || failure.message.includes(name) ? "" : `${code(name)}: `}${failure.kind === "timeout" ? "(timed out) " : ""}${md(failure.message, LONGEST$2)}`;
+		const object = name === "" || failure.message.includes(name) ? "" : `${code(name)}: `;
+		const words = lastWords$1(failure);
+		const said = words === "" ? "" : `; its log says ${code(words, LONGEST$2 / 3)}`;
+		return `${object}${failure.kind === "timeout" ? "(timed out) " : ""}${md(failure.message, LONGEST$2)}${said}`;
 	}
 	const state = stateOf(view);
 	if (record === void 0 || state === "planned" || state === "refused") return md(view.result?.message ?? "", LONGEST$2);
 	if (state === "superseded") return md(supersededBy(record) ?? "");
+	if (record.reason === "waits for an approval" && stepName(record) === "approve") return "";
 	return md(reasonOf$2(record) ?? "", LONGEST$2);
 }
 function done$1(view, failure) {
@@ -18153,8 +18185,8 @@ function logEvidence(symptoms, logs) {
 	return [...new Set(shown)].map((log) => {
 		const lines = logTail(log.text);
 		return {
-			title: `last lines of container ${log.container} of Pod/${log.pod}`,
-			lines: lines.length === 0 ? ["(it wrote nothing)"] : lines
+			title: `${LAST_LINES} container ${log.container} of Pod/${log.pod}`,
+			lines: lines.length === 0 ? [NO_LINES] : lines
 		};
 	});
 }
@@ -23408,7 +23440,6 @@ async function stepVerdict(engine, monitors, step, goal, passes) {
 		};
 	}
 }
-const APPROVAL = "waits for an approval";
 function asksNext(engine, steps, next, passes) {
 	return steps[next]?.kind === "approve" && next >= passes.approvedUntil && engine.stops.requested("promote") === void 0;
 }
@@ -23683,7 +23714,7 @@ async function failed$1(engine, failure) {
 }
 function backText({ routes }) {
 	const { gone } = routes;
-	return `users are on the stable version, as before the rollout${gone.length === 0 ? "" : `, but ${gone.join(", ")} is gone: nobody comes that way until it is applied again`}`;
+	return `users are on the stable version, the new pods were taken away${gone.length === 0 ? "" : `, but ${gone.join(", ")} is gone: nobody comes that way until it is applied again`}`;
 }
 async function goBack(engine, { failure, why, superseded, budgetMs }) {
 	const { book, reporter } = engine.o;
@@ -35524,8 +35555,8 @@ function planned(view) {
 function rollout(view, record) {
 	const worth = view.findings.filter((finding) => finding.severity !== "info");
 	return [
-		stepTable(view, record),
 		evidence(failureOfView(view)),
+		stepTable(view, record),
 		folded("Versions", versionTable$1(view, record)),
 		wayOn(record),
 		withoutHeadgate(view, record),
