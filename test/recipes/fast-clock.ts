@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import type { EmulatorClock } from '../emulator/clock.ts'
 
 /** How much faster time runs. More, and a lease of 30 s is lost on a machine that stalls. */
-const FACTOR = 15
+const FACTOR = 12
 
 /** Time of the cluster, the same that {@link environment} gives to the action's own process. */
 export class FastClock implements EmulatorClock {

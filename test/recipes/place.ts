@@ -78,7 +78,12 @@ export class WorkflowRun {
 /** A repository on GitHub with its cluster, both of whose time runs fast. */
 export class Place {
   readonly clock = new FastClock()
-  readonly emulator = new Emulator({ clock: this.clock, requestDelay: [0, 0] })
+  readonly emulator = new Emulator({
+    clock: this.clock,
+    requestDelay: [0, 0],
+    // The image of the app with a command of its own, which ends.
+    behaviour: (_image, _pod, { name }) => (name === 'migrate' ? { runMs: 1_000, exitCode: 0 } : undefined),
+  })
   readonly decisions: Record<string, Decision> = {}
   readonly #groups = new Groups()
   readonly #workspaces: Workspace[] = []
