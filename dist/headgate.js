@@ -23670,7 +23670,7 @@ async function ended(engine, error) {
 	switch (interruption.kind) {
 		case "lost": return {
 			outcome: "failed",
-			failure: lostFailure(book.record.app)
+			failure: lostFailure(engine)
 		};
 		case "cancelled": return cancelled(engine);
 		case "promote":
@@ -23692,11 +23692,11 @@ async function ended(engine, error) {
 function asFailure(error) {
 	return error instanceof ApiError ? explain(error) : failureOf(error);
 }
-function lostFailure(app) {
+function lostFailure({ o: { lease, book } }) {
 	return {
 		kind: "failed",
 		code: "lease-lost",
-		message: `another run took over the lease headgate-${app}; this one has stopped writing`,
+		message: `${messageOf(lease.lost.reason ?? `the lease headgate-${book.record.app} is lost`)}; this run has stopped writing`,
 		next: "look at the run that holds it; use one concurrency group per app and environment"
 	};
 }
@@ -23750,7 +23750,7 @@ async function goBack(engine, { failure, why, superseded, budgetMs }) {
 	} catch (error) {
 		if (error instanceof Interrupted) return {
 			outcome: "failed",
-			failure: lostFailure(book.record.app)
+			failure: lostFailure(engine)
 		};
 		const second = asFailure(error);
 		reporter.emit({

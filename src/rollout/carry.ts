@@ -1,6 +1,6 @@
 import { isServing } from '../health/pods.ts'
 import { ApiError, explain } from '../kubernetes/errors.ts'
-import { type Failure, failureOf } from '../shared/errors.ts'
+import { type Failure, failureOf, messageOf } from '../shared/errors.ts'
 import { stopMove } from '../strategies/strategy.ts'
 import { otherPods, sideOf, type WorkloadView } from '../strategies/view.ts'
 import type { Engine } from './engine.ts'
@@ -59,7 +59,7 @@ async function ended(engine: Engine, error: unknown): Promise<Ended> {
   const { interruption } = error
   switch (interruption.kind) {
     case 'lost':
-      return { outcome: 'failed', failure: lostFailure(book.record.app) }
+      return { outcome: 'failed', failure: lostFailure(engine) }
     case 'cancelled':
       return cancelled(engine)
     case 'promote':
@@ -76,11 +76,13 @@ export function asFailure(error: unknown): Failure {
   return error instanceof ApiError ? explain(error) : failureOf(error)
 }
 
-function lostFailure(app: string): Failure {
+function lostFailure({ o: { lease, book } }: Engine): Failure {
+  // Taken by another run, or not renewed in time: a machine that slept, an API server that did not answer.
+  const why = messageOf(lease.lost.reason ?? `the lease headgate-${book.record.app} is lost`)
   return {
     kind: 'failed',
     code: 'lease-lost',
-    message: `another run took over the lease headgate-${app}; this one has stopped writing`,
+    message: `${why}; this run has stopped writing`,
     next: 'look at the run that holds it; use one concurrency group per app and environment',
   }
 }
@@ -130,7 +132,7 @@ export async function goBack(engine: Engine, { failure, why, superseded, budgetM
     )
     return { outcome: 'aborted', ...(failure === undefined ? {} : { failure: { ...failure, done } }) }
   } catch (error) {
-    if (error instanceof Interrupted) return { outcome: 'failed', failure: lostFailure(book.record.app) }
+    if (error instanceof Interrupted) return { outcome: 'failed', failure: lostFailure(engine) }
     const second = asFailure(error)
     reporter.emit({ kind: 'failure', failure: second })
     return stuck(engine, failure, second)
