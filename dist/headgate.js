@@ -23664,7 +23664,7 @@ function expiryOf({ o }) {
 	};
 }
 async function ended(engine, error) {
-	const { book, lease, reporter } = engine.o;
+	const { lease, reporter } = engine.o;
 	if (!(error instanceof Interrupted)) return failed$1(engine, asFailure(error));
 	const { interruption } = error;
 	switch (interruption.kind) {

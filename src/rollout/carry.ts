@@ -54,7 +54,7 @@ function expiryOf({ o }: Engine): ExpiryTools {
 }
 
 async function ended(engine: Engine, error: unknown): Promise<Ended> {
-  const { book, lease, reporter } = engine.o
+  const { lease, reporter } = engine.o
   if (!(error instanceof Interrupted)) return failed(engine, asFailure(error))
   const { interruption } = error
   switch (interruption.kind) {
