@@ -31,4 +31,28 @@ describe('the other workflows', () => {
       expect([place.phase, place.pods('0.2.0'), place.pods('merged')]).toEqual(['succeeded', 4, 0])
     }),
   )
+
+  it.concurrent(
+    'blue/green from the config file: checked through its preview, switched, checked again',
+    inPlace(async (place) => {
+      const run = place.push('blue-green.yml')
+      expect(await run.job('deploy'), run.log).toMatchObject({ result: 'success' })
+      expect(run.log).toMatch(/check home-page: pass[^]*Service\/echo-version[^]*check as-users: pass/)
+      expect([place.phase, place.old, place.pods('merged')]).toEqual(['succeeded', 0, 4])
+    }),
+  )
+
+  it.concurrent(
+    'two colors that were switched by hand are taken over: the release goes to the one that does not serve',
+    inPlace(
+      async (place) => {
+        const run = place.push('blue-green-in-two-colors.yml')
+        expect(await run.job('deploy'), run.log).toMatchObject({ result: 'success' })
+        expect([place.phase, place.pods('merged')]).toEqual(['succeeded', 3])
+        const service = place.emulator.get('services', 'default', 'echo-version')
+        expect(service).toMatchObject({ spec: { selector: { color: 'green' } } })
+      },
+      { manifests: 'blue-green-by-hand' },
+    ),
+  )
 })

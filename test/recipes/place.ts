@@ -92,24 +92,24 @@ export class Place {
   #server!: Listening
 
   /** With the sample app in the cluster, running version 0.1.0 or another image. */
-  async open({ app = true, image = OLD, readOnly = false } = {}): Promise<this> {
+  async open({ app = true, image = OLD, readOnly = false, manifests = 'k8s' } = {}): Promise<this> {
     this.#server = await this.emulator.listen()
     const pullsOfCommit = { merged: [{ number: PULL_REQUEST }], newer: [{ number: PULL_REQUEST + 1 }] }
     this.github = await startGitHub({ repository: REPOSITORY, token: 'gh-token', pullsOfCommit, readOnly })
     this.people = await startRepository(this.github, RIGHTS)
-    if (app) await this.#furnish(image)
+    if (app) await this.#furnish(manifests, image)
     return this
   }
 
   /** The app, brought there with `kubectl apply` before there was Headgate. */
-  async #furnish(image: string): Promise<void> {
-    const text = readFileSync(join(EXAMPLES, 'k8s/echo-version.yaml'), 'utf8').replaceAll(OLD, image)
+  async #furnish(manifests: string, image: string): Promise<void> {
+    const text = readFileSync(join(EXAMPLES, manifests, 'echo-version.yaml'), 'utf8').replaceAll(OLD, image)
     for (const object of loadAll(text) as KubeObject[]) {
       const annotations = { 'kubectl.kubernetes.io/last-applied-configuration': JSON.stringify(object) }
       const metadata = { ...object.metadata, namespace: 'default', annotations }
       this.emulator.create({ ...object, metadata }, 'kubectl-client-side-apply')
     }
-    while (this.pods(image) < 4) await this.clock.sleep(1_000)
+    while (this.pods(image) < 3) await this.clock.sleep(1_000)
   }
 
   async close(): Promise<void> {
@@ -215,9 +215,12 @@ export class Place {
 }
 
 /** A test with a place of its own, so that it may wait beside others. */
-export function inPlace(test: (place: Place) => Promise<void>): () => Promise<void> {
+export function inPlace(
+  test: (place: Place) => Promise<void>,
+  options: Parameters<Place['open']>[0] = {},
+): () => Promise<void> {
   return async () => {
-    const place = await new Place().open()
+    const place = await new Place().open(options)
     try {
       await test(place)
     } finally {
