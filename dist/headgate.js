@@ -14485,6 +14485,7 @@ function processRunner(base, cwd) {
 			signal.removeEventListener("abort", end);
 			const done = () => {
 				clearTimeout(drained);
+				endGroup(child.pid, "SIGTERM");
 				child.stdout.destroy();
 				child.stderr.destroy();
 				resolve({
@@ -17032,11 +17033,11 @@ function podRef(pod) {
 		...namespace === void 0 ? {} : { namespace }
 	};
 }
-function idOf$2(object) {
+function idOf$3(object) {
 	return object.metadata.uid ?? object.metadata.name ?? "";
 }
 function servedKey(pod, container, start) {
-	return `served/${idOf$2(pod)}/${container}/${start}`;
+	return `served/${idOf$3(pod)}/${container}/${start}`;
 }
 function subject(pod, { role, status }) {
 	return `${role === "init" ? "Init container" : "Container"} ${status.name} of Pod/${pod.metadata.name ?? ""}`;
@@ -17152,7 +17153,7 @@ function crashSign(pod, row, look) {
 	const { message } = crash.ended ?? {};
 	return {
 		code,
-		key: `crash-loop/${idOf$2(pod)}/${name}`,
+		key: `crash-loop/${idOf$3(pod)}/${name}`,
 		depth: 1,
 		object: podRef(pod),
 		container: name,
@@ -17280,7 +17281,7 @@ function signOf(code, pod, { status }) {
 	const { reason = "", message = "" } = status.state?.waiting ?? {};
 	return {
 		code,
-		key: `${code}/${idOf$2(pod)}/${status.name}`,
+		key: `${code}/${idOf$3(pod)}/${status.name}`,
 		depth: 1,
 		object: podRef(pod),
 		container: status.name,
@@ -17319,7 +17320,7 @@ function configSign(pod, row, message, look) {
 		sentence,
 		hint: "it passes by itself"
 	};
-	const key = idOf$2(pod);
+	const key = idOf$3(pod);
 	if (/runAsNonRoot|non-root|image will run as root|runAsUser/i.test(message)) return {
 		code: "security-context",
 		key: `security-context/${key}/${row.status.name}`,
@@ -17341,7 +17342,7 @@ const ATTACHING = new Set([
 	"FailedMapVolume"
 ]);
 function startingSign(pod, row, reason, look) {
-	const key = idOf$2(pod);
+	const key = idOf$3(pod);
 	const named = ({ reason = "" }) => ATTACHING.has(reason);
 	const volume = newestEvent(pod, look, named);
 	if (volume !== void 0) {
@@ -17417,7 +17418,7 @@ function podSign(pod, look) {
 function base(pod, code) {
 	return {
 		code,
-		key: `${code}/${idOf$2(pod)}`,
+		key: `${code}/${idOf$3(pod)}`,
 		depth: 2,
 		object: podRef(pod)
 	};
@@ -17659,7 +17660,7 @@ function pullSign(pod, row, look) {
 	const image = row.status.image || row.spec?.image || "";
 	const base = {
 		code: "image-pull",
-		key: `image-pull/${idOf$2(pod)}/${name}`,
+		key: `image-pull/${idOf$3(pod)}/${name}`,
 		depth: 1,
 		object: podRef(pod)
 	};
@@ -17703,7 +17704,7 @@ function pullSign(pod, row, look) {
 function causeOf(pod, { status }, reason, message, look) {
 	const image = status.image ?? "";
 	const own = pullCause(`${reason === "RegistryUnavailable" ? reason : ""} ${message}`, image);
-	const memory = (id) => `pull-${id}/${idOf$2(pod)}/${status.name}`;
+	const memory = (id) => `pull-${id}/${idOf$3(pod)}/${status.name}`;
 	if (own.id !== "unknown") {
 		for (const { id } of CAUSES) look.memory.delete(memory(id));
 		look.memory.set(memory(own.id), look.now);
@@ -17782,12 +17783,12 @@ function refusedPodsSign(set, deployment, look) {
 	const owner = set ?? deployment;
 	const refused = owner === void 0 ? void 0 : conditionOf(owner, "ReplicaFailure");
 	if (owner === void 0 || refused?.status !== "True") return [];
-	return [refusal$1(referenceTo(owner, "apps/v1", set === void 0 ? "Deployment" : "ReplicaSet"), idOf$2(owner), refused.message ?? "", look)];
+	return [refusal$1(referenceTo(owner, "apps/v1", set === void 0 ? "Deployment" : "ReplicaSet"), idOf$3(owner), refused.message ?? "", look)];
 }
 function refusedByEvent(job, look) {
 	const object = referenceTo(job, "batch/v1", "Job");
 	const [last] = eventsAbout(job, "Job", look.events).filter(({ reason }) => reason === "FailedCreate").toSorted((a, b) => lastSeen(b) - lastSeen(a));
-	return last === void 0 ? void 0 : refusal$1(object, idOf$2(job), last.message ?? "", look);
+	return last === void 0 ? void 0 : refusal$1(object, idOf$3(job), last.message ?? "", look);
 }
 function refusal$1(object, owner, text, look) {
 	const message = oneLine(text, 700);
@@ -17845,7 +17846,7 @@ function jobSign(job, pods, look) {
 	const hint = failed.reason === "DeadlineExceeded" ? "raise activeDeadlineSeconds, or let the Job do less" : "look at its last log lines, mend it and deploy again";
 	return [{
 		code: "job-failed",
-		key: `job-failed/${idOf$2(job)}`,
+		key: `job-failed/${idOf$3(job)}`,
 		depth: 3,
 		object,
 		fatal: "now",
@@ -17862,7 +17863,7 @@ function withoutPods(job, look) {
 	const object = referenceTo(job, "batch/v1", "Job");
 	const unknown = {
 		code: "starting",
-		key: `starting/${idOf$2(job)}`,
+		key: `starting/${idOf$3(job)}`,
 		depth: 3,
 		object,
 		fatal: "never",
@@ -17897,7 +17898,7 @@ function deploymentSigns(deployment, deeper, look) {
 	if ((deployment.status?.observedGeneration ?? 0) < generation) return [{
 		...common,
 		code: "controller",
-		key: `controller/${idOf$2(deployment)}/${generation}`,
+		key: `controller/${idOf$3(deployment)}/${generation}`,
 		fatal: "never",
 		hiddenFor: look.grace.starting,
 		sentence: `Deployment/${object.name} was changed, but its controller has not looked at it`,
@@ -17909,7 +17910,7 @@ function deploymentSigns(deployment, deeper, look) {
 	return [{
 		...common,
 		code: "no-progress",
-		key: `no-progress/${idOf$2(deployment)}`,
+		key: `no-progress/${idOf$3(deployment)}`,
 		fatal: "now",
 		sentence: `Deployment/${object.name} made no progress for ${seconds} s${cause === void 0 ? "" : `: ${cause.sentence}`}`,
 		hint: cause?.hint ?? "look at its pods and their events",
@@ -17945,7 +17946,7 @@ function diagnose(input) {
 		input.deployment,
 		input.job
 	];
-	forget(new Set(given.flatMap((object) => object === void 0 ? [] : idOf$2(object))), pods, signs, look);
+	forget(new Set(given.flatMap((object) => object === void 0 ? [] : idOf$3(object))), pods, signs, look);
 	return conclude(symptoms, input.now);
 }
 function signsOf(pod, look) {
@@ -17987,7 +17988,7 @@ function timed({ grace = 0, hiddenFor = 0, ...sign }, { memory, now }) {
 }
 function forget(owners, pods, signs, { memory }) {
 	const current = new Set(signs.map((sign) => sign.key));
-	const rows = pods.flatMap((pod) => containerRows(pod).map((row) => [`${idOf$2(pod)}/${row.status.name}`, row]));
+	const rows = pods.flatMap((pod) => containerRows(pod).map((row) => [`${idOf$3(pod)}/${row.status.name}`, row]));
 	const known = new Map(rows);
 	const refused = signs.some((sign) => sign.depth === 3);
 	for (const key of memory.keys()) {
@@ -18443,12 +18444,16 @@ async function endJobs(engine, ending) {
 			name
 		};
 		const live = await client.get(ref);
-		if (live === void 0 || readiness(live).done || readiness(live).failure !== void 0) continue;
-		await client.delete(ref, { propagation: "Foreground" });
-		reporter.emit({
-			kind: "change",
-			text: `Job/${name} ended: ${why}`
-		});
+		if (live === void 0) continue;
+		const leaves = live.metadata.deletionTimestamp !== void 0;
+		if (!leaves && (readiness(live).done || readiness(live).failure !== void 0)) continue;
+		if (!leaves) {
+			await client.delete(ref, { propagation: "Foreground" });
+			reporter.emit({
+				kind: "change",
+				text: `Job/${name} ended: ${why}`
+			});
+		}
 		await awaitGone(engine, name, namespace, deadline, ending.obey);
 	}
 }
@@ -20220,8 +20225,8 @@ function trafficOf$3(record, payload) {
 	};
 }
 function servingPin({ serving, release, services }, { keep, services: led }) {
-	const id = serving === void 0 ? void 0 : idOf$1(serving);
-	if (keep === void 0 || id === void 0 || id === idOf$1(release)) return [];
+	const id = serving === void 0 ? void 0 : idOf$2(serving);
+	if (keep === void 0 || id === void 0 || id === idOf$2(release)) return [];
 	const { header, query, cookie } = keep;
 	const own = services.filter(({ namespace, name }) => led.includes(`${namespace}/${name}`));
 	return [{
@@ -20232,7 +20237,7 @@ function servingPin({ serving, release, services }, { keep, services: led }) {
 		...cookie === void 0 ? {} : { cookie }
 	}];
 }
-function idOf$1({ id, digest }) {
+function idOf$2({ id, digest }) {
 	return id ?? releaseName(digest);
 }
 function withoutKept(router, object, kept) {
@@ -20334,10 +20339,10 @@ function keptName(name, id) {
 }
 function keepingAfter(record, traffic, now) {
 	const { keep } = traffic;
-	const before = (record.kept ?? []).filter(({ id }) => id !== idOf$1(record.release));
+	const before = (record.kept ?? []).filter(({ id }) => id !== idOf$2(record.release));
 	if (keep === void 0 || record.serving === void 0) return before;
-	const id = idOf$1(record.serving);
-	if (id === idOf$1(record.release) || before.some((kept) => kept.id === id)) return before;
+	const id = idOf$2(record.serving);
+	if (id === idOf$2(record.release) || before.some((kept) => kept.id === id)) return before;
 	const { header, query, cookie } = keep;
 	const fresh = {
 		id,
@@ -20874,13 +20879,19 @@ async function askAll(asker, page, timeoutMs, judge, passed) {
 		return judge(answer, target);
 	};
 	for (const target of targets) {
-		const failure = await askTarget(asker, target, page, timed, lines);
-		if (failure !== void 0 && target.stays()) return {
-			kind: "fail",
-			text: failure,
+		const wrong = await askTarget(asker, target, page, timed, lines);
+		if (wrong === void 0) continue;
+		if (wrong.unheard) return {
+			kind: "inconclusive",
+			text: wrong.text,
 			lines
 		};
-		if (failure !== void 0) gone++;
+		if (target.stays()) return {
+			kind: "fail",
+			text: wrong.text,
+			lines
+		};
+		gone++;
 	}
 	if (gone === targets.length) return {
 		kind: "inconclusive",
@@ -20899,6 +20910,7 @@ async function askAll(asker, page, timeoutMs, judge, passed) {
 }
 async function askTarget(asker, target, page, judge, lines) {
 	let last = "";
+	let unheard = false;
 	const where = page.url === void 0 ? `${target.name} ${page.path}` : target.name;
 	for (let attempt = 0; attempt < TRIES$1; attempt++) {
 		if (attempt > 0) await asker.sleep(PAUSE_MS);
@@ -20911,14 +20923,22 @@ async function askTarget(asker, target, page, judge, lines) {
 			}, target);
 			lines.push(`${where}: ${answer.status} ${shown$1(answer)}`);
 			if (wrong === void 0) return void 0;
-			if (answer.status !== 502 && answer.status !== 503 && answer.status !== 504) return `${target.name} ${wrong}`;
+			if (answer.status !== 502 && answer.status !== 503 && answer.status !== 504) return {
+				text: `${target.name} ${wrong}`,
+				unheard: false
+			};
 			last = wrong;
+			unheard = false;
 		} catch (error) {
 			last = `gave no answer (${messageOf(error)})`;
+			unheard = error instanceof ApiError && error.kind === "unreachable";
 			lines.push(`${where}: ${last}`);
 		}
 	}
-	return `${target.name} ${last}`;
+	return {
+		text: `${target.name} ${last}`,
+		unheard
+	};
 }
 function shown$1({ body }) {
 	return body.slice(0, SHOWN).trim();
@@ -20962,9 +20982,12 @@ function readJson(answer) {
 }
 // src/checks/pods.ts
 function measurePods(asker, check) {
-	return judgePods(asker.workloads().flatMap(({ canary }) => canary.pods), check, asker.now());
+	const pods = asker.workloads().flatMap(({ canary }) => canary.pods);
+	const verdict = judgePods(pods, check, asker.now(), asker.readySeen);
+	for (const pod of pods) if (isReady(pod)) asker.readySeen.add(idOf$1(pod));
+	return verdict;
 }
-function judgePods(pods, check, now) {
+function judgePods(pods, check, now, seen = new Set()) {
 	if (pods.length === 0) return {
 		kind: "inconclusive",
 		text: "there is no pod of the new version",
@@ -20974,6 +20997,7 @@ function judgePods(pods, check, now) {
 		name: pod.metadata.name ?? "",
 		restarts: restartsOf(pod),
 		readyMs: readyAfter(pod),
+		inTime: seen.has(idOf$1(pod)),
 		age: now - Date.parse(pod.metadata.creationTimestamp ?? "")
 	}));
 	const lines = facts.map(({ name, restarts, readyMs }) => `Pod/${name}: ${restarts} restarts, ${readyMs === void 0 ? "not ready" : `ready after ${Math.round(readyMs / 1e3)} s`}`);
@@ -20984,7 +21008,7 @@ function judgePods(pods, check, now) {
 		lines
 	};
 	const { readyWithinMs: most = Number.POSITIVE_INFINITY } = check;
-	const slow = facts.find(({ readyMs, age }) => (readyMs ?? age) > most);
+	const slow = facts.find(({ readyMs, age, inTime }) => !inTime && (readyMs ?? age) > most);
 	if (slow !== void 0) {
 		const took = slow.readyMs === void 0 ? `is not ready after ${seconds(slow.age)}` : `took ${seconds(slow.readyMs)} to be ready`;
 		return {
@@ -21004,6 +21028,12 @@ function judgePods(pods, check, now) {
 		text: `${pods.length === 1 ? "1 pod" : `${pods.length} pods`}, at most ${Math.max(...facts.map(({ restarts }) => restarts))} restarts`,
 		lines
 	};
+}
+function isReady({ status }) {
+	return status?.conditions?.some(({ type, status: is }) => type === "Ready" && is === "True") === true;
+}
+function idOf$1({ metadata }) {
+	return metadata.uid ?? metadata.name ?? "";
 }
 function seconds(ms) {
 	return `${Math.round(ms / 1e3)} s`;
@@ -21144,11 +21174,11 @@ const TEMPLATE_WORDS = {
 	"canary-hash": "pod-template-hash of the new version",
 	"stable-version": "tag of the old image",
 	"canary-version": "tag of the new image",
-	window: "time since the share last changed, at least 10s and at most 5m, for a range: `[{{window}}]`"
+	window: "time since the share last changed, at least 1m and at most 5m, for a range: `[{{window}}]`"
 };
 const WORD = /\{\{\s*([^{}]*?)\s*\}\}/g;
 const MOST_WINDOW_S = 300;
-const LEAST_WINDOW_S = 10;
+const LEAST_WINDOW_S = 60;
 const MOST_GENERATED = 58;
 function unknownWords(text) {
 	return [...text.matchAll(WORD)].flatMap(([, word = ""]) => Object.hasOwn(TEMPLATE_WORDS, word) ? [] : [word]);
@@ -21192,6 +21222,7 @@ function podNames$1(workloads, side) {
 }
 function podPattern({ replicaSet, pods }) {
 	if (replicaSet === void 0 || pods.length === 0) return void 0;
+	if (replicaSet.length >= MOST_GENERATED) return alternatives(pods.map(({ metadata }) => (metadata.name ?? "").replaceAll(".", "[.]")));
 	return `${`${replicaSet}-`.slice(0, MOST_GENERATED).replaceAll(".", "[.]")}[a-z0-9]+`;
 }
 function alternatives(texts) {
@@ -21460,8 +21491,13 @@ const DOUBLE_MS = 5e3;
 const MOST_OPEN = 8;
 const QUANTILE = .9;
 async function warmUp(asker, spec) {
-	const pods = podsOf$3(asker, spec, "canary");
-	if (pods.length === 0) return {
+	const known = new Map();
+	const now = () => podsOf$3(asker, spec, "canary").map((pod) => {
+		const same = known.get(pod.name) ?? pod;
+		known.set(pod.name, same);
+		return same;
+	});
+	if (now().length === 0) return {
 		kind: "inconclusive",
 		text: "no serving pod of the new version to ask",
 		lines: []
@@ -21470,12 +21506,13 @@ async function warmUp(asker, spec) {
 	const begun = asker.now();
 	const inFlight = new Set();
 	while (asker.now() - begun < spec.forMs && !asker.signal.aborted) {
-		for (const pod of pods) send$2(pod, inFlight);
+		for (const pod of now()) send$2(pod, inFlight);
 		await asker.sleep(paceMs(asker.now() - begun, spec.rate));
-		if (limit !== void 0 && pods.every((pod) => isWarm(pod, spec, limit))) break;
+		const pods = now();
+		if (limit !== void 0 && pods.length > 0 && pods.every((pod) => isWarm(pod, spec, limit))) break;
 	}
 	await Promise.allSettled(inFlight);
-	return verdictOf$1(pods, spec, limit, asker.now() - begun);
+	return verdictOf$1(now(), spec, limit, asker.now() - begun);
 }
 function verdictOf$1(pods, spec, limit, ms) {
 	const lines = pods.map(({ name, last, asked, failed }) => `Pod/${name}: ${asked} requests, ${failed} failed, 90% of the last ${last.length} within ${msText(quantile(last, QUANTILE))}`);
@@ -21486,7 +21523,12 @@ function verdictOf$1(pods, spec, limit, ms) {
 		lines
 	};
 	const [worst] = pods.toSorted((a, b) => (rank(b) ?? 0) - (rank(a) ?? 0));
-	if (worst === void 0 || isWarm(worst, spec, limit)) return {
+	if (worst === void 0) return {
+		kind: "inconclusive",
+		text: `no pod of the new version serves any more, ${after}`,
+		lines
+	};
+	if (isWarm(worst, spec, limit)) return {
 		kind: "pass",
 		text: `${msText(rank(worst))} against ${msText(limit)} of the old version, ${after}`,
 		lines
@@ -21612,6 +21654,7 @@ function askerOf(engine, signal) {
 		app: record.app,
 		namespace: record.namespace,
 		rollout: record.rollout,
+		readySeen: engine.readySeen,
 		sinceShare: () => engine.shareSince,
 		signal
 	};
@@ -21633,6 +21676,7 @@ function askerBefore(deps, world, record) {
 		app: record.app,
 		namespace: record.namespace,
 		rollout: record.rollout,
+		readySeen: new Set(),
 		sinceShare: () => clock.now(),
 		signal: cancel
 	};
@@ -22512,16 +22556,17 @@ function namesOf$1({ requests, errors, slow }) {
 }
 async function fromPods(asker, { path, port: asked }, selectors) {
 	const wanted = namesOf$1(selectors);
-	const pods = asker.workloads().flatMap(({ namespace, stable, canary }) => [stable, canary].flatMap(({ serving }) => serving.toSorted((a, b) => (a.metadata.name ?? "").localeCompare(b.metadata.name ?? "")).slice(0, MOST_PODS).map((pod) => ({
+	const pods = asker.workloads().flatMap(({ namespace, stable, canary }) => [stable, canary].flatMap((side) => side.serving.toSorted((a, b) => (a.metadata.name ?? "").localeCompare(b.metadata.name ?? "")).slice(0, MOST_PODS).map((pod) => ({
 		namespace,
-		pod
+		pod,
+		isNew: side === canary
 	}))));
 	const found = {
 		samples: [],
 		pods: [],
 		notes: []
 	};
-	await Promise.all(pods.map(async ({ namespace, pod }) => {
+	await Promise.all(pods.map(async ({ namespace, pod, isNew }) => {
 		const name = pod.metadata.name ?? "";
 		const page = await pageOf$1(asker, {
 			kind: "Pod",
@@ -22529,7 +22574,13 @@ async function fromPods(asker, { path, port: asked }, selectors) {
 			name,
 			port: podPort(pod, asked)
 		}, path, wanted);
-		if ("text" in page) return void found.notes.push(`Pod/${name} ${path}: ${page.text}`);
+		if ("text" in page) {
+			const why = `Pod/${name} ${path}: ${page.text}`;
+			found.notes.push(why);
+			const serves = asker.workloads().some(({ canary }) => canary.serving.some((each) => each.metadata.name === name));
+			if (isNew && serves) found.unread = why;
+			return;
+		}
 		found.pods.push(name);
 		found.samples.push(...page.samples.map((sample) => ({
 			...sample,
@@ -22612,11 +22663,17 @@ async function fromPrometheus(asker, source, podLabel, selectors) {
 		text: `Prometheus has no series ${selectorText$2(requests)} of these pods, or they had no request yet`
 	};
 }
-function countersOf({ samples, pods, notes }, { requests, errors, slow }, aboveSeconds, workloads) {
+function countersOf({ samples, pods, notes, unread }, { requests, errors, slow }, aboveSeconds, workloads) {
 	const isRequest = matcherOf(requests);
 	const counted = samples.filter(({ name, labels }) => isRequest(name, labels)).map(counterOf);
 	const isError = errors === void 0 ? void 0 : matcherOf(errors);
 	const metrics = {};
+	const found = {
+		kind: "read",
+		metrics,
+		notes,
+		...unread === void 0 ? {} : { unread }
+	};
 	if (isError !== void 0) {
 		if (counted.length === 0) return {
 			kind: "unknown",
@@ -22634,11 +22691,8 @@ function countersOf({ samples, pods, notes }, { requests, errors, slow }, aboveS
 			pods
 		};
 	}
-	if (slow === void 0) return {
-		kind: "read",
-		metrics,
-		notes
-	};
+	if (errors !== void 0 && errors.name !== requests.name && !samples.some(({ name }) => name === errors.name)) found.noErrors = true;
+	if (slow === void 0) return found;
 	const bound = aboveSeconds ?? usualOf(samples, slow, workloads);
 	const isSlow = matcherOf(slow);
 	const buckets = samples.filter(({ name, labels }) => isSlow(name.replace(/_(bucket|count)$/, ""), withoutLe(labels)));
@@ -22646,11 +22700,7 @@ function countersOf({ samples, pods, notes }, { requests, errors, slow }, aboveS
 	if (taken === void 0 || taken.kind === "none") return errors === void 0 ? {
 		kind: "unknown",
 		text: taken?.text ?? `there is no histogram ${slow.name} yet`
-	} : {
-		kind: "read",
-		metrics,
-		notes
-	};
+	} : found;
 	const byPod = pods.flatMap((pod) => {
 		return slowOf(buckets.filter((sample) => sample.pod === pod), slow.name, taken.le).map((sample) => ({
 			...sample,
@@ -22671,20 +22721,19 @@ function countersOf({ samples, pods, notes }, { requests, errors, slow }, aboveS
 		pods
 	};
 	return {
-		kind: "read",
-		metrics,
-		aboveSeconds: taken.le,
-		notes
+		...found,
+		aboveSeconds: taken.le
 	};
 }
 function labelNowhere(errors, requests, samples) {
 	if (errors.name !== requests.name) return void 0;
-	const own = samples.filter(({ name }) => name === requests.name);
-	const missing = errors.matchers.find(({ label }) => !own.some(({ labels }) => labels.has(label)));
-	if (missing === void 0) return void 0;
-	const [first] = own;
-	const known = first === void 0 ? "none" : [...first.labels.keys()].join(", ");
-	return `no sample of ${requests.name} has the label ${missing.label}, by which errors are told apart (it has ${known}): set errors`;
+	const byPod = Map.groupBy(samples.filter(({ name }) => name === requests.name), ({ pod }) => pod);
+	for (const [pod, own] of byPod) {
+		const missing = errors.matchers.find(({ label }) => !own.some(({ labels }) => labels.has(label)));
+		if (missing === void 0) continue;
+		const known = [...own[0]?.labels.keys() ?? []].join(", ") || "none";
+		return `no sample of ${requests.name} of Pod/${pod} has the label ${missing.label}, by which errors are told apart (it has ${known}): set errors`;
+	}
 }
 function counterOf({ name, labels, pod, value }) {
 	return {
@@ -22731,6 +22780,7 @@ var Comparison = class {
 	#own = 0;
 	#ownBefore = 0;
 	#unknown = "nothing has been read yet";
+	#unread;
 	#odd = [];
 	constructor(asker, check, shared, state) {
 		this.#asker = asker;
@@ -22880,6 +22930,11 @@ var Comparison = class {
 			text: this.#unknown,
 			lines: this.#lines()
 		};
+		if (this.#unread !== void 0) return {
+			kind: "inconclusive",
+			text: `not all that serves can be read: ${this.#unread}`,
+			lines: this.#lines()
+		};
 		const texts = [];
 		for (const metric of metricsOf(this.check)) {
 			const judged = this.#enough(metric, state.metrics[metric], strict);
@@ -22915,12 +22970,18 @@ var Comparison = class {
 			text: "too few to judge, no request came to the old version to compare with"
 		};
 		const { atLeast } = this.check;
-		if (!strict || step.stable.total === 0) return this.#amid(this.#state?.own ?? 0, (own) => passes(evidence, { least: atLeast + own }));
+		const sofar = (more) => this.#amid(this.#state?.own ?? 0, (own) => passes(evidence, {
+			least: atLeast + own,
+			...more
+		}));
+		if (!strict) return sofar({});
+		const margin = this.check.strict ? { margin: MARGINS[metric] } : {};
+		if (step.stable.total === 0) return sofar(evidence.stable.total === 0 ? {} : margin);
 		const all = this.#amid(this.#own, (own) => passes(step, { least: atLeast + own }));
 		if (!all.passed || !this.check.strict) return all;
 		const shown = steps.filter(({ canary, stable }) => canary.total + stable.total > 0).map((each) => passes(each, {
 			least: 1,
-			margin: MARGINS[metric]
+			...margin
 		}));
 		return shown.find(({ passed }) => !passed) ?? {
 			passed: true,
@@ -22976,6 +23037,7 @@ var Comparison = class {
 			return;
 		}
 		this.#unknown = "";
+		this.#unread = found.unread;
 		this.#aboveSeconds = found.aboveSeconds ?? this.#aboveSeconds;
 		for (const note of found.notes) this.#note(note);
 		return found;
@@ -23263,7 +23325,13 @@ var Monitors = class {
 	}
 	#isLastEnd(check, index) {
 		const last = stretchOf(check, this.#steps)?.last ?? this.#steps.length - 1;
-		return !this.#steps.some((step, at) => at > index && (isWait(step) && at <= last && check.throughout !== void 0 || step.kind === "check" && step.names.includes(check.name)));
+		const isEnd = (step, at) => isWait(step) && at <= last && check.throughout !== void 0 || step.kind === "check" && step.names.includes(check.name);
+		const later = this.#steps.flatMap((step, at) => at > index && isEnd(step, at) ? [at] : []);
+		return later.length === 0 || this.#hasControl(index) && !later.some((at) => this.#hasControl(at));
+	}
+	#hasControl(index) {
+		const weight = weightAt(this.#steps, index);
+		return weight > 0 && weight < 100 && !this.#steps.slice(0, index + 1).some(({ kind }) => kind === "switch");
 	}
 	over(index) {
 		for (const [name, { monitor, last }] of this.#running) {
@@ -25989,6 +26057,7 @@ var Engine = class {
 	routes;
 	stops;
 	shareSince;
+	readySeen = new Set();
 	#writer;
 	constructor(options) {
 		this.o = options;
@@ -30361,12 +30430,17 @@ async function act(deps, app, namespace, seen) {
 	});
 	const asked = await askActingRun(deps, app, namespace, seen);
 	if ("outcome" in asked) return asked;
-	if (early.kind === "refused") return resultOf$1(deps, {
-		outcome: "refused",
-		message: early.failure.message,
-		record: seen,
-		failure: early.failure
-	});
+	if (early.kind === "refused") {
+		const { record = seen } = await readRecord(deps.client, app, namespace) ?? {};
+		const now = decide(question(deps, record));
+		const failure = now.kind === "refused" ? now.failure : movedOn(deps, seen, record) ?? early.failure;
+		return resultOf$1(deps, {
+			outcome: "refused",
+			message: failure.message,
+			record,
+			failure
+		});
+	}
 	const session = await openSession(deps, app, namespace, deps.settings.timeoutMs, asked.expired);
 	try {
 		const found = await readRecord(deps.client, app, namespace);
@@ -32046,8 +32120,16 @@ async function lookAtCounters(asker, check, shares, shared) {
 		notes: []
 	};
 	return {
-		findings: [],
+		findings: read.noErrors === true ? [noErrors(check)] : [],
 		notes: powerNotes(check, read, workloads, shares, shared, asker.now())
+	};
+}
+function noErrors({ name, errors = "" }) {
+	return {
+		id: "check-counters",
+		severity: "warning",
+		reason: `check ${name}: no pod has the counter of errors ${errors}; if it has another name, no error will ever be seen`,
+		mend: `see that checks.${name}.compare.errors is right: a counter that begins with its first error is`
 	};
 }
 function powerNotes(check, read, workloads, shares, shared, now) {

@@ -98,6 +98,8 @@ export interface Asker {
   app: string
   namespace: string
   rollout: number
+  /** ids of pods that have been ready since this run began */
+  readySeen: Set<string>
   /** ms since 1970 when the share of the new version last changed */
   sinceShare(): number
   /** aborted when nobody waits for the answer any more */

@@ -50,6 +50,8 @@ export class Comparison {
   #own = 0
   #ownBefore = 0
   #unknown = 'nothing has been read yet'
+  /** why a serving pod of the new version could not be read the last time */
+  #unread: string | undefined
   readonly #odd: string[] = []
 
   constructor(asker: Asker, check: CompareCheck, shared: number, state?: CompareState) {
@@ -186,6 +188,8 @@ export class Comparison {
     if (failure !== undefined) return failure
     const state = this.#state
     if (state === undefined) return { kind: 'inconclusive', text: this.#unknown, lines: this.#lines() }
+    if (this.#unread !== undefined)
+      return { kind: 'inconclusive', text: `not all that serves can be read: ${this.#unread}`, lines: this.#lines() }
     const texts: string[] = []
     for (const metric of metricsOf(this.check)) {
       const judged = this.#enough(metric, state.metrics[metric], strict)
@@ -196,7 +200,7 @@ export class Comparison {
   }
 
   /** Whether there is enough to go on. Where nobody is on the old version any more, what was compared before must do. */
-  #enough(metric: Metric, known: MetricState | undefined, strict: boolean): { passed: boolean; text: string } {
+  #enough(metric: Metric, known: MetricState | undefined, strict: boolean): Judged {
     const steps = [...this.#step[metric].values()]
     const step = steps.reduce(sumSides, { canary: NOTHING, stable: NOTHING })
     const evidence = known?.evidence ?? step
@@ -209,12 +213,16 @@ export class Comparison {
       return { passed: false, text: 'too few to judge, no request came to the old version to compare with' }
     const { atLeast } = this.check
     // Headgate's own requests are nobody's: so many more are needed.
-    if (!strict || step.stable.total === 0)
-      return this.#amid(this.#state?.own ?? 0, (own) => passes(evidence, { least: atLeast + own }))
+    const sofar = (more: object): Judged =>
+      this.#amid(this.#state?.own ?? 0, (own) => passes(evidence, { least: atLeast + own, ...more }))
+    if (!strict) return sofar({})
+    const margin = this.check.strict ? { margin: MARGINS[metric] } : {}
+    // Nobody is left on the old version: what it answered before is all there is to hold against the new one.
+    if (step.stable.total === 0) return sofar(evidence.stable.total === 0 ? {} : margin)
     const all = this.#amid(this.#own, (own) => passes(step, { least: atLeast + own }))
     if (!all.passed || !this.check.strict) return all
     const asked = steps.filter(({ canary, stable }) => canary.total + stable.total > 0)
-    const shown = asked.map((each) => passes(each, { least: 1, margin: MARGINS[metric] }))
+    const shown = asked.map((each) => passes(each, { least: 1, ...margin }))
     return shown.find(({ passed }) => !passed) ?? { passed: true, text: shown.map(({ text }) => text).join('; ') }
   }
 
@@ -229,7 +237,7 @@ export class Comparison {
       .join('; ')
   }
 
-  #amid(own: number, judge: (own: number) => Passing): { passed: boolean; text: string } {
+  #amid(own: number, judge: (own: number) => Passing): Judged {
     const { passed, why, text } = judge(own)
     return {
       passed,
@@ -278,6 +286,7 @@ export class Comparison {
       return undefined
     }
     this.#unknown = ''
+    this.#unread = found.unread
     this.#aboveSeconds = found.aboveSeconds ?? this.#aboveSeconds
     for (const note of found.notes) this.#note(note)
     return found
@@ -299,6 +308,11 @@ export function ruleOf(
     leastBad: LEAST_BAD,
     ...(metric === 'errors' && most !== undefined ? { limit: most } : {}),
   }
+}
+
+interface Judged {
+  passed: boolean
+  text: string
 }
 
 interface Sides {

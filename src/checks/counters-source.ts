@@ -17,6 +17,10 @@ export interface CountersRead {
   aboveSeconds?: number
   /** what was odd, for people */
   notes: string[]
+  /** a serving pod of the new version that could not be read, and why */
+  unread?: string
+  /** the counter of errors has a name of its own, and nobody has it */
+  noErrors?: true
 }
 
 /** Samples of the pods, whoever was asked; `pod` is the pod's name. */
@@ -25,6 +29,7 @@ interface Samples {
   /** pods that answered */
   pods: string[]
   notes: string[]
+  unread?: string
 }
 
 /** `silent`: who was asked answers, but has no such counter; an app that had no request yet is like that */
@@ -91,20 +96,29 @@ async function fromPods(
 ): Promise<Samples | Unknown> {
   const wanted = namesOf(selectors)
   const pods = asker.workloads().flatMap(({ namespace, stable, canary }) =>
-    [stable, canary].flatMap(({ serving }) =>
-      serving
+    [stable, canary].flatMap((side) =>
+      side.serving
         .toSorted((a, b) => (a.metadata.name ?? '').localeCompare(b.metadata.name ?? ''))
         .slice(0, MOST_PODS)
-        .map((pod) => ({ namespace, pod })),
+        .map((pod) => ({ namespace, pod, isNew: side === canary })),
     ),
   )
   const found: Samples = { samples: [], pods: [], notes: [] }
   await Promise.all(
-    pods.map(async ({ namespace, pod }) => {
+    pods.map(async ({ namespace, pod, isNew }) => {
       const name = pod.metadata.name ?? ''
       const port = podPort(pod, asked)
       const page = await pageOf(asker, { kind: 'Pod', namespace, name, port }, path, wanted)
-      if ('text' in page) return void found.notes.push(`Pod/${name} ${path}: ${page.text}`)
+      if ('text' in page) {
+        const why = `Pod/${name} ${path}: ${page.text}`
+        found.notes.push(why)
+        // It may have gone while it was asked.
+        const serves = asker
+          .workloads()
+          .some(({ canary }) => canary.serving.some((each) => each.metadata.name === name))
+        if (isNew && serves) found.unread = why
+        return
+      }
       found.pods.push(name)
       found.samples.push(...page.samples.map((sample) => ({ ...sample, pod: name })))
       found.notes.push(...page.problems.map((problem) => `Pod/${name} ${path}, ${problem}`))
@@ -176,7 +190,7 @@ async function fromPrometheus(
 
 /** Pure: what was read, as counters of each metric. */
 function countersOf(
-  { samples, pods, notes }: Samples,
+  { samples, pods, notes, unread }: Samples,
   { requests, errors, slow }: Selectors,
   aboveSeconds: number | undefined,
   workloads: readonly CheckedWorkload[],
@@ -185,6 +199,7 @@ function countersOf(
   const counted = samples.filter(({ name, labels }) => isRequest(name, labels)).map(counterOf)
   const isError = errors === undefined ? undefined : matcherOf(errors)
   const metrics: CountersRead['metrics'] = {}
+  const found: CountersRead = { kind: 'read', metrics, notes, ...(unread === undefined ? {} : { unread }) }
   if (isError !== undefined) {
     // An error series that is not there is no error; without the requests' series nothing is known.
     if (counted.length === 0)
@@ -201,7 +216,9 @@ function countersOf(
       pods,
     }
   }
-  if (slow === undefined) return { kind: 'read', metrics, notes }
+  if (errors !== undefined && errors.name !== requests.name && !samples.some(({ name }) => name === errors.name))
+    found.noErrors = true
+  if (slow === undefined) return found
   const bound = aboveSeconds ?? usualOf(samples, slow, workloads)
   const isSlow = matcherOf(slow)
   const buckets = samples.filter(({ name, labels }) => isSlow(name.replace(/_(bucket|count)$/, ''), withoutLe(labels)))
@@ -209,7 +226,7 @@ function countersOf(
   if (taken === undefined || taken.kind === 'none')
     return errors === undefined
       ? { kind: 'unknown', text: taken?.text ?? `there is no histogram ${slow.name} yet` }
-      : { kind: 'read', metrics, notes }
+      : found
   const byPod = pods.flatMap((pod) => {
     const own = buckets.filter((sample) => sample.pod === pod)
     return slowOf(own, slow.name, taken.le).map((sample) => ({ ...sample, pod }))
@@ -219,7 +236,7 @@ function countersOf(
     bad: byPod.map(({ labels, pod, slow: bad }) => ({ series: labelsText(labels), pod, value: bad })),
     pods,
   }
-  return { kind: 'read', metrics, aboveSeconds: taken.le, notes }
+  return { ...found, aboveSeconds: taken.le }
 }
 
 /**
@@ -228,12 +245,18 @@ function countersOf(
  */
 function labelNowhere(errors: Selector, requests: Selector, samples: Samples['samples']): string | undefined {
   if (errors.name !== requests.name) return undefined
-  const own = samples.filter(({ name }) => name === requests.name)
-  const missing = errors.matchers.find(({ label }) => !own.some(({ labels }) => labels.has(label)))
-  if (missing === undefined) return undefined
-  const [first] = own
-  const known = first === undefined ? 'none' : [...first.labels.keys()].join(', ')
-  return `no sample of ${requests.name} has the label ${missing.label}, by which errors are told apart (it has ${known}): set errors`
+  const byPod = Map.groupBy(
+    samples.filter(({ name }) => name === requests.name),
+    ({ pod }) => pod,
+  )
+  // Each pod by itself: the new version may have another label than the old one.
+  for (const [pod, own] of byPod) {
+    const missing = errors.matchers.find(({ label }) => !own.some(({ labels }) => labels.has(label)))
+    if (missing === undefined) continue
+    const known = [...(own[0]?.labels.keys() ?? [])].join(', ') || 'none'
+    return `no sample of ${requests.name} of Pod/${pod} has the label ${missing.label}, by which errors are told apart (it has ${known}): set errors`
+  }
+  return undefined
 }
 
 function counterOf({ name, labels, pod, value }: PageSample & { pod: string }): {

@@ -1,3 +1,4 @@
+import { ApiError } from '../kubernetes/errors.ts'
 import { messageOf } from '../shared/errors.ts'
 import { valueAtPath } from '../shared/json-path.ts'
 import type { Answer, Asker } from './asker.ts'
@@ -40,14 +41,22 @@ export async function askAll(
     return judge(answer, target)
   }
   for (const target of targets) {
-    const failure = await askTarget(asker, target, page, timed, lines)
-    if (failure !== undefined && target.stays()) return { kind: 'fail', text: failure, lines }
-    if (failure !== undefined) gone++
+    const wrong = await askTarget(asker, target, page, timed, lines)
+    if (wrong === undefined) continue
+    if (wrong.unheard) return { kind: 'inconclusive', text: wrong.text, lines }
+    if (target.stays()) return { kind: 'fail', text: wrong.text, lines }
+    gone++
   }
   if (gone === targets.length)
     return { kind: 'inconclusive', text: 'all pods that were asked went away meanwhile', lines }
   const text = targets.length === 1 ? passed : `${passed}, all ${targets.length} pods`
   return { kind: 'pass', text, lines, figures: [{ name: 'slowest answer, ms', value: slowest }] }
+}
+
+interface Wrong {
+  text: string
+  /** the API server gave no answer, which says nothing of the app */
+  unheard: boolean
 }
 
 async function askTarget(
@@ -56,8 +65,9 @@ async function askTarget(
   page: Page,
   judge: Judge,
   lines: string[],
-): Promise<string | undefined> {
+): Promise<Wrong | undefined> {
   let last = ''
+  let unheard = false
   const where = page.url === undefined ? `${target.name} ${page.path}` : target.name
   for (let attempt = 0; attempt < TRIES; attempt++) {
     if (attempt > 0) await asker.sleep(PAUSE_MS)
@@ -68,14 +78,17 @@ async function askTarget(
       lines.push(`${where}: ${answer.status} ${shown(answer)}`)
       if (wrong === undefined) return undefined
       // The API server answers for a pod it cannot reach; that is no answer of the pod.
-      if (answer.status !== 502 && answer.status !== 503 && answer.status !== 504) return `${target.name} ${wrong}`
+      if (answer.status !== 502 && answer.status !== 503 && answer.status !== 504)
+        return { text: `${target.name} ${wrong}`, unheard: false }
       last = wrong
+      unheard = false
     } catch (error) {
       last = `gave no answer (${messageOf(error)})`
+      unheard = error instanceof ApiError && error.kind === 'unreachable'
       lines.push(`${where}: ${last}`)
     }
   }
-  return `${target.name} ${last}`
+  return { text: `${target.name} ${last}`, unheard }
 }
 
 export function shown({ body }: Pick<Answer, 'body'>): string {

@@ -5,20 +5,28 @@ import type { CheckVerdict } from './verdict.ts'
 
 /** What the pods of the new version tell of themselves: restarts, and how long they took to be ready. Asks nothing. */
 export function measurePods(asker: Asker, check: PodsCheck): CheckVerdict {
-  return judgePods(
-    asker.workloads().flatMap(({ canary }) => canary.pods),
-    check,
-    asker.now(),
-  )
+  const pods = asker.workloads().flatMap(({ canary }) => canary.pods)
+  const verdict = judgePods(pods, check, asker.now(), asker.readySeen)
+  for (const pod of pods) if (isReady(pod)) asker.readySeen.add(idOf(pod))
+  return verdict
 }
 
-/** Pure. */
-export function judgePods(pods: readonly Pod[], check: PodsCheck, now: number): CheckVerdict {
+/**
+ * Pure.
+ * @param seen pods that have been ready before: their status only tells since when they are, and a short lapse is no late start
+ */
+export function judgePods(
+  pods: readonly Pod[],
+  check: PodsCheck,
+  now: number,
+  seen: ReadonlySet<string> = new Set(),
+): CheckVerdict {
   if (pods.length === 0) return { kind: 'inconclusive', text: 'there is no pod of the new version', lines: [] }
   const facts = pods.map((pod) => ({
     name: pod.metadata.name ?? '',
     restarts: restartsOf(pod),
     readyMs: readyAfter(pod),
+    inTime: seen.has(idOf(pod)),
     age: now - Date.parse(pod.metadata.creationTimestamp ?? ''),
   }))
   const lines = facts.map(
@@ -33,7 +41,7 @@ export function judgePods(pods: readonly Pod[], check: PodsCheck, now: number): 
       lines,
     }
   const { readyWithinMs: most = Number.POSITIVE_INFINITY } = check
-  const slow = facts.find(({ readyMs, age }) => (readyMs ?? age) > most)
+  const slow = facts.find(({ readyMs, age, inTime }) => !inTime && (readyMs ?? age) > most)
   if (slow !== undefined) {
     const took =
       slow.readyMs === undefined
@@ -48,6 +56,14 @@ export function judgePods(pods: readonly Pod[], check: PodsCheck, now: number): 
     text: `${pods.length === 1 ? '1 pod' : `${pods.length} pods`}, at most ${Math.max(...facts.map(({ restarts }) => restarts))} restarts`,
     lines,
   }
+}
+
+function isReady({ status }: Pod): boolean {
+  return status?.conditions?.some(({ type, status: is }) => type === 'Ready' && is === 'True') === true
+}
+
+function idOf({ metadata }: Pod): string {
+  return metadata.uid ?? metadata.name ?? ''
 }
 
 function seconds(ms: number): string {

@@ -45,6 +45,7 @@ export function processRunner(
         signal.removeEventListener('abort', end)
         const done = (): void => {
           clearTimeout(drained)
+          endGroup(child.pid, 'SIGTERM')
           child.stdout.destroy()
           child.stderr.destroy()
           resolve({ exitCode, ...(killedBy === null ? {} : { killedBy }), late, lines: output.lines() })

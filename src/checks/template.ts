@@ -13,14 +13,15 @@ export const TEMPLATE_WORDS = {
   'canary-hash': 'pod-template-hash of the new version',
   'stable-version': 'tag of the old image',
   'canary-version': 'tag of the new image',
-  window: 'time since the share last changed, at least 10s and at most 5m, for a range: `[{{window}}]`',
+  window: 'time since the share last changed, at least 1m and at most 5m, for a range: `[{{window}}]`',
 } as const
 
 export type TemplateWord = keyof typeof TEMPLATE_WORDS
 
 const WORD = /\{\{\s*([^{}]*?)\s*\}\}/g
 const MOST_WINDOW_S = 300
-const LEAST_WINDOW_S = 10
+/** A rate needs two scrapes, and few scrape more often than every 30 s. */
+const LEAST_WINDOW_S = 60
 /** What the API server leaves of a name that it adds five characters to. */
 const MOST_GENERATED = 58
 
@@ -77,6 +78,9 @@ export function podNames(workloads: readonly CheckedWorkload[], side: 'stable' |
 /** A dot in brackets needs no backslash, which PromQL would want doubled. */
 function podPattern({ replicaSet, pods }: CheckedSide): string | undefined {
   if (replicaSet === undefined || pods.length === 0) return undefined
+  // Cut off, the names of both versions begin alike: only the pods that there are now tell them apart.
+  if (replicaSet.length >= MOST_GENERATED)
+    return alternatives(pods.map(({ metadata }) => (metadata.name ?? '').replaceAll('.', '[.]')))
   return `${`${replicaSet}-`.slice(0, MOST_GENERATED).replaceAll('.', '[.]')}[a-z0-9]+`
 }
 

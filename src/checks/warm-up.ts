@@ -32,18 +32,26 @@ interface WarmPod {
  * dies under full load. Old pods are asked the same way first, so that the detour through the API server counts on both.
  */
 export async function warmUp(asker: Asker, spec: WarmUp): Promise<CheckVerdict> {
-  const pods = podsOf(asker, spec, 'canary')
-  if (pods.length === 0) return { kind: 'inconclusive', text: 'no serving pod of the new version to ask', lines: [] }
+  const known = new Map<string, WarmPod>()
+  // Pods come and go meanwhile: what counts are those that serve.
+  const now = (): WarmPod[] =>
+    podsOf(asker, spec, 'canary').map((pod) => {
+      const same = known.get(pod.name) ?? pod
+      known.set(pod.name, same)
+      return same
+    })
+  if (now().length === 0) return { kind: 'inconclusive', text: 'no serving pod of the new version to ask', lines: [] }
   const limit = await latencyOfStable(asker, spec)
   const begun = asker.now()
   const inFlight = new Set<Promise<void>>()
   while (asker.now() - begun < spec.forMs && !asker.signal.aborted) {
-    for (const pod of pods) send(pod, inFlight)
+    for (const pod of now()) send(pod, inFlight)
     await asker.sleep(paceMs(asker.now() - begun, spec.rate))
-    if (limit !== undefined && pods.every((pod) => isWarm(pod, spec, limit))) break
+    const pods = now()
+    if (limit !== undefined && pods.length > 0 && pods.every((pod) => isWarm(pod, spec, limit))) break
   }
   await Promise.allSettled(inFlight)
-  return verdictOf(pods, spec, limit, asker.now() - begun)
+  return verdictOf(now(), spec, limit, asker.now() - begun)
 }
 
 /** Pure. */
@@ -57,7 +65,9 @@ function verdictOf(pods: WarmPod[], spec: WarmUp, limit: number | undefined, ms:
   if (limit === undefined)
     return { kind: 'inconclusive', text: `the old version gave no answer to compare with, ${after}`, lines }
   const [worst] = pods.toSorted((a, b) => (rank(b) ?? 0) - (rank(a) ?? 0))
-  if (worst === undefined || isWarm(worst, spec, limit))
+  if (worst === undefined)
+    return { kind: 'inconclusive', text: `no pod of the new version serves any more, ${after}`, lines }
+  if (isWarm(worst, spec, limit))
     return { kind: 'pass', text: `${msText(rank(worst))} against ${msText(limit)} of the old version, ${after}`, lines }
   const wrong = worst.wrong === undefined ? '' : ` (it ${worst.wrong})`
   const slow =

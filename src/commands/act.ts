@@ -41,8 +41,13 @@ export async function act(deps: Deps, app: string, namespace: string, seen: Roll
     return resultOf(deps, { outcome: 'refused', message: unset.message, record: seen, failure: unset })
   const asked = await askActingRun(deps, app, namespace, seen)
   if ('outcome' in asked) return asked
-  if (early.kind === 'refused')
-    return resultOf(deps, { outcome: 'refused', message: early.failure.message, record: seen, failure: early.failure })
+  if (early.kind === 'refused') {
+    // It may have ended, or gone on, while it was asked: what was seen before is no answer.
+    const { record = seen } = (await readRecord(deps.client, app, namespace)) ?? {}
+    const now = decide(question(deps, record))
+    const failure = now.kind === 'refused' ? now.failure : (movedOn(deps, seen, record) ?? early.failure)
+    return resultOf(deps, { outcome: 'refused', message: failure.message, record, failure })
+  }
   const session = await openSession(deps, app, namespace, deps.settings.timeoutMs, asked.expired)
   try {
     // What was read before the lease was held may be old.

@@ -92,7 +92,17 @@ async function lookAtCounters(
       ],
       notes: [],
     }
-  return { findings: [], notes: powerNotes(check, read, workloads, shares, shared, asker.now()) }
+  const findings: Finding[] = read.noErrors === true ? [noErrors(check)] : []
+  return { findings, notes: powerNotes(check, read, workloads, shares, shared, asker.now()) }
+}
+
+function noErrors({ name, errors = '' }: CompareCheck): Finding {
+  return {
+    id: 'check-counters',
+    severity: 'warning',
+    reason: `check ${name}: no pod has the counter of errors ${errors}; if it has another name, no error will ever be seen`,
+    mend: `see that checks.${name}.compare.errors is right: a counter that begins with its first error is`,
+  }
 }
 
 /** What each step can see, with the requests that the old version has had since its pods began. Pure. */

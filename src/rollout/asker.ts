@@ -30,6 +30,7 @@ export function askerOf(engine: Engine, signal: AbortSignal): Asker {
     app: record.app,
     namespace: record.namespace,
     rollout: record.rollout,
+    readySeen: engine.readySeen,
     sinceShare: () => engine.shareSince,
     signal,
   }
@@ -53,6 +54,7 @@ export function askerBefore(deps: Deps, world: Pick<World, 'workload'>, record: 
     app: record.app,
     namespace: record.namespace,
     rollout: record.rollout,
+    readySeen: new Set(),
     sinceShare: () => clock.now(),
     signal: cancel,
   }

@@ -65,6 +65,8 @@ export class Engine {
   readonly stops: Stops
   /** ms since 1970 when the share of the new version last changed, as far as this run knows; infinite while it changes */
   shareSince: number
+  /** ids of pods that a check has seen ready */
+  readonly readySeen = new Set<string>()
   readonly #writer: Writer
 
   constructor(options: EngineOptions) {

@@ -164,9 +164,14 @@ export async function endJobs(engine: Engine, ending: Ending): Promise<void> {
     const [, , namespace = book.record.namespace, name = ''] = key.split('|')
     const ref = { apiVersion: 'batch/v1', kind: 'Job', namespace, name }
     const live = await client.get<Job>(ref)
-    if (live === undefined || readiness(live).done || readiness(live).failure !== undefined) continue
-    await client.delete(ref, { propagation: 'Foreground' })
-    reporter.emit({ kind: 'change', text: `Job/${name} ended: ${why}` })
+    if (live === undefined) continue
+    // One that is being deleted has pods for as long as they take to end.
+    const leaves = live.metadata.deletionTimestamp !== undefined
+    if (!leaves && (readiness(live).done || readiness(live).failure !== undefined)) continue
+    if (!leaves) {
+      await client.delete(ref, { propagation: 'Foreground' })
+      reporter.emit({ kind: 'change', text: `Job/${name} ended: ${why}` })
+    }
     await awaitGone(engine, name, namespace, deadline, ending.obey)
   }
 }

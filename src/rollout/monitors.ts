@@ -2,6 +2,7 @@ import { type CompareState, metricsOf } from '../checks/compare.ts'
 import { type Check, checksAsked, type CompareCheck } from '../checks/spec.ts'
 import type { CheckVerdict } from '../checks/verdict.ts'
 import { type Step, stepText } from '../strategies/step.ts'
+import { weightAt } from '../strategies/strategy.ts'
 import { CompareMonitor } from './compare-monitor.ts'
 import type { Engine } from './engine.ts'
 import { Monitor } from './monitor.ts'
@@ -66,15 +67,23 @@ export class Monitors {
     return stretch.some((step) => isWait(step) || (step.kind === 'check' && step.names.includes(name)))
   }
 
-  /** No wait and no step of this check comes after it. */
+  /**
+   * No wait and no step of this check comes after it; or none at which somebody is still on the old version, after which
+   * nothing can be compared any more.
+   */
   #isLastEnd(check: Check, index: number): boolean {
     const last = stretchOf(check, this.#steps)?.last ?? this.#steps.length - 1
-    return !this.#steps.some(
-      (step, at) =>
-        at > index &&
-        ((isWait(step) && at <= last && check.throughout !== undefined) ||
-          (step.kind === 'check' && step.names.includes(check.name))),
-    )
+    const isEnd = (step: Step, at: number): boolean =>
+      (isWait(step) && at <= last && check.throughout !== undefined) ||
+      (step.kind === 'check' && step.names.includes(check.name))
+    const later = this.#steps.flatMap((step, at) => (at > index && isEnd(step, at) ? [at] : []))
+    return later.length === 0 || (this.#hasControl(index) && !later.some((at) => this.#hasControl(at)))
+  }
+
+  /** Users are on both versions at this step. */
+  #hasControl(index: number): boolean {
+    const weight = weightAt(this.#steps, index)
+    return weight > 0 && weight < 100 && !this.#steps.slice(0, index + 1).some(({ kind }) => kind === 'switch')
   }
 
   /** The step is over, and with it those whose stretch ends here. */

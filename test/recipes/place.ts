@@ -104,12 +104,17 @@ export class Place {
   /** The app, brought there with `kubectl apply` before there was Headgate. */
   async #furnish(manifests: string, image: string): Promise<void> {
     const text = readFileSync(join(EXAMPLES, manifests, 'echo-version.yaml'), 'utf8').replaceAll(OLD, image)
-    for (const object of loadAll(text) as KubeObject[]) {
+    const objects = loadAll(text) as KubeObject[]
+    for (const object of objects) {
       const annotations = { 'kubectl.kubernetes.io/last-applied-configuration': JSON.stringify(object) }
       const metadata = { ...object.metadata, namespace: 'default', annotations }
       this.emulator.create({ ...object, metadata }, 'kubectl-client-side-apply')
     }
-    while (this.pods(image) < 3) await this.clock.sleep(1_000)
+    const wanted = objects.reduce(
+      (sum, { spec }) => sum + ((spec as { replicas?: number } | undefined)?.replicas ?? 0),
+      0,
+    )
+    while (this.pods(image) < wanted) await this.clock.sleep(1_000)
   }
 
   async close(): Promise<void> {

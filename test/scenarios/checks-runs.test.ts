@@ -207,4 +207,30 @@ describe('a Job as a check', () => {
     expect(JSON.stringify(events)).toContain('Job/smoke-1-c1 ended: another one takes its place')
     expect(most).toBe(1)
   })
+
+  it('that takes long to end is waited for: another one beside it never begins, and abort says so', async () => {
+    const world = await running()
+    const image = 'gihyodocker/echo-version:slow-job'
+    world.emulator.setBehaviour(image, { runMs: 6_000_000, ignoreSigterm: true })
+    const container = { name: 'task', image }
+    const pods = { restartPolicy: 'Never', terminationGracePeriodSeconds: 300, containers: [container] }
+    const job = { apiVersion: 'batch/v1', kind: 'Job', metadata: { name: 'smoke' }, spec: { template: { spec: pods } } }
+    const objects = [manifestOf(V2, 'Service'), manifestOf(V2, 'Deployment'), job]
+    const check = checkOf('smoke', { job: { name: 'smoke' }, timeout: '30s', 'on-inconclusive': 'extend' })
+    const { result, events } = await world.run(
+      'deploy',
+      checking(check, '50%, check smoke', { objects, timeoutMs: 600_000 }),
+    )
+    expect(result).toMatchObject({ outcome: 'paused' })
+    const told = JSON.stringify(events)
+    expect(told).toContain('Job/smoke-1-c1 ended: it is late')
+    expect(told).not.toContain('smoke-1-c2 started')
+    expect(world.record?.reason).toContain('timed out waiting for the pods of Job/smoke-1-c1 to end')
+    // Gone by itself after its grace; an abort before that waits for it
+    const abort = await world.run('abort')
+    const left = world.emulator
+      .list('pods', 'shop')
+      .filter(({ metadata }) => metadata.labels?.['job-name'] !== undefined)
+    expect([abort.result?.outcome, left], abort.result?.message).toEqual(['aborted', []])
+  })
 })

@@ -91,6 +91,31 @@ describe('a comparison', () => {
 })
 
 describe('a comparison when nobody is on the old version any more', () => {
+  it('has asked for its proof at the last end where somebody was', async () => {
+    const world = await running()
+    // Twice as bad in truth, and too few requests to fail it: strict does not let it pass
+    busy(world, { rps: 20, errors: { [V1]: 0.01, [V2]: 0.02 } })
+    const { result } = await world.run('deploy', comparing(THROUGHOUT, '34%, wait 1m, 100%, wait 1m'))
+    expect(result, result?.message).toMatchObject({ outcome: 'paused' })
+    expect(world.record).toMatchObject({ step: 1 })
+    expect(world.record?.reason).toMatch(/with 95 % confidence at most [\d.]+ percentage points more/)
+  })
+
+  it('still holds the old version against what fails only then', async () => {
+    const world = await running()
+    let late = false
+    busy(world, { rps: 20 }, (version) => {
+      const seconds = (world.clock.now() - begun) / 1_000
+      const total = Math.floor(20 * seconds)
+      const bad = late && version === V2 ? Math.floor(20 * (seconds - 200) * 0.3) : 0
+      return `http_requests_total{code="200"} ${total - bad}\nhttp_requests_total{code="500"} ${Math.max(0, bad)}\n`
+    })
+    const begun = world.clock.now()
+    world.clock.timer(200_000, () => (late = true))
+    const { result } = await world.run('deploy', comparing(THROUGHOUT, '34%, wait 2m, 100%, wait 3m'))
+    expect(result?.outcome, result?.message).toMatch(/^(paused|aborted)$/)
+  })
+
   it('goes by what was compared before', async () => {
     const world = await running()
     busy(world, { rps: 20 })
@@ -135,6 +160,18 @@ describe('before the start', () => {
     )
   })
 
+  it('a counter of errors that nobody has is told of', async () => {
+    const world = await running()
+    busy(world, { rps: 20 })
+    const check = { compare: { errors: 'http_request_errors_total' }, throughout: true } as const
+    const { events } = await world.run('plan', comparing(check, '34%, wait 5m'))
+    const found = events.flatMap((event) => (event.kind === 'finding' ? [event.finding] : []))
+    expect(found.find(({ id }) => id === 'check-counters')).toMatchObject({
+      severity: 'warning',
+      reason: expect.stringContaining('no pod has the counter of errors http_request_errors_total'),
+    })
+  })
+
   it('an app without the counters is refused', async () => {
     const world = await running()
     busy(world, { rps: 20 }, () => '<html>hello')
@@ -158,7 +195,10 @@ describe('before the start', () => {
 })
 
 describe('a comparison without enough to compare', () => {
-  const page = (text: string) => (): string => text
+  const page =
+    (text: string) =>
+    (_version: string): string | undefined =>
+      text
   it.each([
     ['no requests', { rps: 0.1 }, undefined, /too few to judge/],
     [
@@ -166,6 +206,18 @@ describe('a comparison without enough to compare', () => {
       { rps: 20 },
       page('http_requests_total{status="500"} 500\n'),
       /has the label code, by which errors are told apart/,
+    ],
+    [
+      'errors under another label on one side alone',
+      { rps: 20 },
+      (version: string) => (version === V1 ? undefined : 'http_requests_total{status="500"} 500\n'),
+      /of Pod\/.* has the label code, by which errors are told apart/,
+    ],
+    [
+      'a page of one side alone',
+      { rps: 20 },
+      (version: string) => (version === V1 ? undefined : '<html>'),
+      /not all that serves can be read: Pod\//,
     ],
     ['no metrics page', { rps: 20 }, page('<html>hello'), /what answers is HTML/],
     ['another metric', { rps: 20 }, page('up 1\n'), /there is no http_requests_total yet/],

@@ -45,6 +45,7 @@ export function askerWith(more: Partial<Asker> = {}): Asker {
     app: 'web',
     namespace: 'shop',
     rollout: 3,
+    readySeen: new Set(),
     sinceShare: () => clock.now() - 42_000,
     signal: new AbortController().signal,
     ...more,

@@ -1,8 +1,11 @@
 import { describe, expect, it } from 'vitest'
-import type { CommandEnd } from '../../../src/checks/asker.ts'
+import type { Asker, CommandEnd } from '../../../src/checks/asker.ts'
+import { measureHttp } from '../../../src/checks/http.ts'
 import { type PlainCheck, runCheck } from '../../../src/checks/measure.ts'
 import { checkOf } from '../../../src/input/checks.ts'
 import type { CheckValues } from '../../../src/input/checks-schema.ts'
+import type { HttpCheck } from '../../../src/checks/spec.ts'
+import { ApiError } from '../../../src/kubernetes/errors.ts'
 import { askerWith, clock } from './asked.ts'
 
 const END: CommandEnd = { exitCode: 0, late: false, lines: ['said'] }
@@ -53,5 +56,28 @@ describe('a check as a step', () => {
 
   it('waits its interval between two', async () => {
     expect(await ran([0], { times: 4, interval: '500ms' })).toMatchObject({ kind: 'pass', seconds: 1.5 })
+  })
+})
+
+describe('an API server that does not answer', () => {
+  const ASKED = { method: 'GET', path: '/' }
+  const page = checkOf('page', { http: { path: '/' } }) as HttpCheck
+  const gone = new ApiError({ kind: 'unreachable', message: 'ECONNREFUSED', status: 0, request: ASKED })
+
+  it('says nothing of the pods behind it', async () => {
+    const asker = askerWith({ proxy: () => Promise.reject(gone) })
+    const verdict = await clock.run(measureHttp(asker, page))
+    expect(verdict).toMatchObject({ kind: 'inconclusive', text: expect.stringContaining('ECONNREFUSED') })
+  })
+
+  it.each<[string, Asker['proxy']]>([
+    [
+      'a pod that hangs',
+      () =>
+        Promise.reject(new ApiError({ kind: 'timeout', message: 'no answer within 5 s', status: 0, request: ASKED })),
+    ],
+    ['a pod that it cannot reach', () => Promise.resolve({ status: 503, headers: {}, body: 'connection refused' })],
+  ])('is told from %s, which fails', async (_name, proxy) => {
+    expect(await clock.run(measureHttp(askerWith({ proxy }), page))).toMatchObject({ kind: 'fail' })
   })
 })

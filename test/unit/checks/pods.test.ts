@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest'
-import { judgePods } from '../../../src/checks/pods.ts'
+import { judgePods, measurePods } from '../../../src/checks/pods.ts'
 import type { PodsCheck } from '../../../src/checks/spec.ts'
 import { checkOf } from '../../../src/input/checks.ts'
 import type { Pod } from '../../../src/shared/objects.ts'
+import { askerWith, workload } from './asked.ts'
 
 const AT = Date.UTC(2026, 0, 1)
 const iso = (ms: number): string => new Date(AT + ms).toISOString()
@@ -35,6 +36,19 @@ describe('pods of the new version', () => {
     const verdict = judgePods(pods, check, AT + 60_000)
     expect(verdict.kind).toBe(kind)
     expect(verdict.text).toContain(text)
+  })
+
+  it('that have been ready in time are not late when they are ready once more', () => {
+    const late = { ...pod(0, 50_000), metadata: { ...pod(0, 0).metadata, uid: 'one' } }
+    expect(judgePods([late], check, AT + 60_000)).toMatchObject({ kind: 'fail' })
+    expect(judgePods([late], check, AT + 60_000, new Set(['one']))).toMatchObject({ kind: 'pass' })
+    const lapsed = { ...pod(0, undefined), metadata: late.metadata }
+    expect(judgePods([lapsed], check, AT + 60_000, new Set(['one']))).toMatchObject({ kind: 'inconclusive' })
+    // It remembers by itself
+    const canary = { ...workload().canary, pods: [{ ...pod(0, 2_000), metadata: late.metadata }] }
+    const asker = askerWith({ now: () => AT + 3_000, workloads: () => [workload({ canary })] })
+    expect(measurePods(asker, check)).toMatchObject({ kind: 'pass' })
+    expect([...asker.readySeen]).toEqual(['one'])
   })
 
   it('that are not ready yet tell nothing', () => {

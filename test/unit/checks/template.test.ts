@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { filled, unknownWords, windowOf } from '../../../src/checks/template.ts'
+import type { Pod } from '../../../src/shared/objects.ts'
 import { askerWith, workload } from './asked.ts'
 
 describe('words in double braces', () => {
@@ -7,7 +8,7 @@ describe('words in double braces', () => {
     const text =
       'rate(x{pod=~"{{canary}}",ns="{{ namespace }}"}[{{window}}]) {{stable-hash}} {{canary-version}} {{service}} {{rollout}}'
     expect(filled(text, askerWith())).toEqual({
-      text: 'rate(x{pod=~"web-bbb-[a-z0-9]+",ns="shop"}[42s]) aaa 2.0 web 3',
+      text: 'rate(x{pod=~"web-bbb-[a-z0-9]+",ns="shop"}[60s]) aaa 2.0 web 3',
     })
   })
 
@@ -17,10 +18,12 @@ describe('words in double braces', () => {
     expect(filled('{{canary}}', asker)).toEqual({ text: '(web-bbb-[a-z0-9]+|a[.]b-ccc-[a-z0-9]+)' })
   })
 
-  it('cut a long name as the API server does', () => {
+  it('name each pod where the API server has cut off what tells the versions apart', () => {
     const replicaSet = `${'x'.repeat(60)}-bbb`
-    const asker = askerWith({ workloads: () => [workload({ canary: { ...workload().canary, replicaSet } })] })
-    expect(filled('{{canary}}', asker)).toEqual({ text: `${'x'.repeat(58)}[a-z0-9]+` })
+    const pods = [1, 2].map((at) => ({ ...workload().canary.pods[0], metadata: { name: `x.${at}` } }))
+    const canary = { ...workload().canary, replicaSet, pods: pods as Pod[] }
+    const asker = askerWith({ workloads: () => [workload({ canary })] })
+    expect(filled('{{canary}}', asker)).toEqual({ text: '(x[.]1|x[.]2)' })
   })
 
   it('without their pods are said to be missing', () => {
@@ -33,8 +36,8 @@ describe('words in double braces', () => {
   })
 
   it.each([
-    [0, '10s'],
-    [42_900, '42s'],
+    [0, '60s'],
+    [92_900, '92s'],
     [3_600_000, '300s'],
   ])('a window after %d ms', (ms, text) => {
     expect(windowOf(ms)).toBe(text)

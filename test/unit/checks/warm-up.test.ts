@@ -111,3 +111,27 @@ describe('a quantile', () => {
     [[10, 1, 2, 3, 4, 5, 6, 7, 8, 9], 0.9, 9],
   ] as const)('of %j at %d is %s', (values, share, wanted) => expect(quantile(values, share)).toBe(wanted))
 })
+
+describe('pods that come and go during a warm-up', () => {
+  it('are warmed as well, or no longer waited for', async () => {
+    const { canary } = workload()
+    const asked = new Map<string, number>()
+    const begun = clock.now()
+    const names = (): string[] =>
+      clock.now() - begun < 8_000 ? ['web-bbb-1', 'web-bbb-2'] : ['web-bbb-1', 'web-bbb-3']
+    const asker = askerWith({
+      workloads: () => [workload({ canary: { ...canary, serving: names().map(podOf) } })],
+      proxy: async ({ name }) => {
+        const nth = (asked.get(name) ?? 0) + 1
+        asked.set(name, nth)
+        // The one that goes never gets warm, the one that comes needs forty requests
+        await clock.sleep(name === 'web-bbb-2' ? 900 : name === 'web-bbb-3' && nth < 40 ? 400 : 20)
+        return { status: 200, headers: {}, body: '' }
+      },
+    })
+    const verdict = await clock.run(warmUp(asker, warmUpOf({})))
+    expect(verdict).toMatchObject({ kind: 'pass' })
+    expect(asked.get('web-bbb-3')).toBeGreaterThan(55)
+    expect(verdict.lines.map((line) => line.split(':')[0])).toEqual(['Pod/web-bbb-1', 'Pod/web-bbb-3'])
+  })
+})
