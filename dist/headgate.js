@@ -13284,10 +13284,72 @@ function closing(lines) {
 	}
 	return [...open === void 0 ? [] : [open], ...Array.from({ length: sections }, () => "\n</details>")];
 }
+// src/report/chart.ts
+const COLOURS$2 = {
+	blue: {
+		square: "🟦",
+		hex: "#2f81f7"
+	},
+	green: {
+		square: "🟩",
+		hex: "#2da44e"
+	},
+	red: {
+		square: "🟥",
+		hex: "#e5534b"
+	},
+	purple: {
+		square: "🟪",
+		hex: "#a371f7"
+	},
+	orange: {
+		square: "🟧",
+		hex: "#e8730c"
+	},
+	yellow: {
+		square: "🟨",
+		hex: "#c69026"
+	},
+	brown: {
+		square: "🟫",
+		hex: "#8a5a3c"
+	}
+};
+function chart({ title, span, axis, lines }) {
+	const legend = lines.map(({ name, colour }) => `${COLOURS$2[colour].square} ${md(name, 80)}`).join(" · ");
+	const palette = lines.map(({ colour }) => COLOURS$2[colour].hex).join(", ");
+	const ends = `${numeral(axis.low)} --> ${numeral(axis.high > axis.low ? axis.high : axis.low + 1)}`;
+	return `${legend}\n\n${fence([
+		`%%{init: {"themeVariables": {"xyChart": {"plotColorPalette": "${palette}"}}}}%%`,
+		"xychart-beta",
+		`  title "${plain$1(title)}"`,
+		`  x-axis "seconds" 0 --> ${Math.max(1, Math.round(span / 1e3))}`,
+		`  y-axis ${axis.name === void 0 ? "" : `"${plain$1(axis.name)}" `}${ends}`,
+		...lines.map(({ values }) => `  line [${values.map(numeral).join(", ")}]`)
+	], "mermaid", 1e400)}`;
+}
+const NUMERAL = new Intl.NumberFormat("en-US", {
+	useGrouping: false,
+	maximumSignificantDigits: 6,
+	maximumFractionDigits: 12,
+	roundingPriority: "lessPrecision"
+});
+function numeral(value) {
+	return NUMERAL.format(value);
+}
+function plain$1(text) {
+	const line = cut$1(oneLine$1(text, 200), 60).replaceAll(/[^\w.+ ,-]/g, "_");
+	return line === "" ? "_" : line;
+}
 // src/report/measurements.ts
 const PLOTTED = 8;
 const POINTS = 40;
-const LINES = 4;
+const COLOURS$1 = [
+	"purple",
+	"orange",
+	"yellow",
+	"brown"
+];
 const ICONS$1 = {
 	pass: "✅",
 	fail: "❌",
@@ -13317,23 +13379,24 @@ function plot(name, all) {
 	const told = all.filter(({ figures }) => figures.length > 0);
 	const [first, last] = [told[0], told.at(-1)];
 	if (first === void 0 || last === void 0 || told.length < 2 || last.at === first.at) return [];
-	const lines = [...new Set(told.flatMap(({ figures }) => figures.map((figure) => figure.name)))].slice(0, LINES);
-	const chart = mermaidFigures(name, told, lines);
+	const lines = [...new Set(told.flatMap(({ figures }) => figures.map((figure) => figure.name)))].slice(0, COLOURS$1.length);
 	const rows = told.slice(-100).map((each) => `| ${formatDuration(each.at - first.at)} | ${lines.map((line) => valueOf$1(each, line) ?? "").join(" | ")} |`);
 	const table = [
 		`| Time | ${lines.map((line) => md(line, 80)).join(" | ")} |`,
 		`|--:|${lines.map(() => "--:|").join("")}`,
 		...rows
 	].join("\n");
-	return [`${fence(chart.split("\n"), "mermaid")}\n\n${folded(`${count(told.length, "measurement")} of ${plain$2(name)}`, table)}`];
+	return [`${figureChart(name, told, lines)}\n\n${folded(`${count(told.length, "measurement")} of ${html(name, 60)}`, table)}`];
 }
 function valueOf$1({ figures }, line) {
 	return figures.find(({ name }) => name === line)?.value;
 }
-function mermaidFigures(name, told, lines) {
+function figureChart(name, told, names) {
 	const from = told[0]?.at ?? 0;
 	const span = (told.at(-1)?.at ?? from) - from;
-	const values = lines.map((line) => {
+	const lines = COLOURS$1.flatMap((colour, index) => {
+		const line = names[index];
+		if (line === void 0) return [];
 		const known = told.flatMap((each) => {
 			const value = valueOf$1(each, line);
 			return value === void 0 ? [] : [{
@@ -13341,27 +13404,25 @@ function mermaidFigures(name, told, lines) {
 				value
 			}];
 		});
-		return Array.from({ length: POINTS }, (_, point) => {
-			const at = from + span * point / 39;
-			return (known.findLast((each) => each.at <= at) ?? known[0])?.value ?? 0;
-		});
+		return [{
+			name: line,
+			colour,
+			values: Array.from({ length: POINTS }, (_, point) => {
+				const at = from + span * point / 39;
+				return (known.findLast((each) => each.at <= at) ?? known[0])?.value ?? 0;
+			})
+		}];
 	});
-	const all = values.flat();
-	const [low, high] = [Math.min(0, ...all), Math.max(0, ...all)];
-	return [
-		"xychart-beta",
-		`  title "${plain$2(name)}: ${lines.map(plain$2).join(", ")}"`,
-		`  x-axis "seconds" 0 --> ${Math.max(1, Math.round(span / 1e3))}`,
-		`  y-axis ${numberText$1(low)} --> ${numberText$1(high > low ? high : low + 1)}`,
-		...values.map((line) => `  line [${line.map(numberText$1).join(", ")}]`)
-	].join("\n");
-}
-function numberText$1(value) {
-	const text = String(Number(value.toPrecision(6)));
-	return text.includes("e") ? value.toFixed(12).replace(/\.?0+$/, "") : text;
-}
-function plain$2(text) {
-	return cut$1(oneLine$1(text, 200), 60).replaceAll(/[^\w.+ ,%-]/g, "_");
+	const all = lines.flatMap(({ values }) => values);
+	return chart({
+		title: name,
+		span,
+		axis: {
+			low: Math.min(0, ...all),
+			high: Math.max(0, ...all)
+		},
+		lines
+	});
 }
 // src/report/mix.ts
 function sampleMix(mixes, points) {
@@ -13387,20 +13448,29 @@ function changesOfMix(mixes) {
 function sameMix(a, b) {
 	return a.stable.pods === b.stable.pods && a.canary.pods === b.canary.pods && a.stable.version === b.stable.version && a.canary.version === b.canary.version;
 }
-function mermaidMix(mixes, points = 40) {
+function mixChart(mixes, points = 40) {
 	const samples = sampleMix(mixes, points);
 	const [first, last] = [samples[0], samples.at(-1)];
 	if (first === void 0 || last === void 0 || samples.length < 2) return "";
-	const name = (text) => oneLine$1(text, 40).replaceAll(/[^\w.+ -]/g, "_");
-	const most = Math.max(1, ...samples.map((mix) => Math.max(mix.stable.pods, mix.canary.pods)));
-	return [
-		"xychart-beta",
-		`  title "Serving pods: ${name(last.stable.version)} (before) and ${name(last.canary.version)} (new)"`,
-		`  x-axis "seconds" 0 --> ${Math.max(1, Math.round((last.at - first.at) / 1e3))}`,
-		`  y-axis "pods" 0 --> ${most}`,
-		`  line [${samples.map((mix) => mix.stable.pods).join(", ")}]`,
-		`  line [${samples.map((mix) => mix.canary.pods).join(", ")}]`
-	].join("\n");
+	const high = Math.max(1, ...samples.map((mix) => Math.max(mix.stable.pods, mix.canary.pods)));
+	return chart({
+		title: "Serving pods",
+		span: last.at - first.at,
+		axis: {
+			name: "pods",
+			low: 0,
+			high
+		},
+		lines: [{
+			name: `${last.stable.version} (before)`,
+			colour: "blue",
+			values: samples.map((mix) => mix.stable.pods)
+		}, {
+			name: `${last.canary.version} (new)`,
+			colour: "green",
+			values: samples.map((mix) => mix.canary.pods)
+		}]
+	});
 }
 // src/shared/objects.ts
 function refOf$1(object) {
@@ -14063,6 +14133,11 @@ function timelineOf(samples, names, stretchMs) {
 }
 // src/report/update-texts.ts
 const NAMED$1 = 5;
+const COLOURS = [
+	"blue",
+	"green",
+	"purple"
+];
 function updateLines(updates) {
 	const { target, requests, failed, versions } = updates;
 	const shares = versions.slice(0, NAMED$1).map(({ version, requests: own }) => `${oneLine$1(version, 40)} ${number$1(own)}`);
@@ -14094,12 +14169,12 @@ function number$1(value) {
 	return value.toLocaleString("en-US");
 }
 function updateSection(updates) {
-	const chart = mermaidUpdates(updates);
+	const drawn = updatesChart(updates);
 	const plural = updates.requests === 1 ? "request" : "requests";
 	return [
 		"#### What users met",
 		`${number$1(updates.requests)} ${plural} to ${md(updates.target, 200)}, ${number$1(updates.failed)} failed; ${downtimeText(updates)}.`,
-		...chart === "" ? [] : [fence(chart.split("\n"), "mermaid")],
+		...drawn === "" ? [] : [drawn],
 		versionTable(updates),
 		...updates.windows === 0 ? [] : [windowTable(updates)],
 		slowestText(updates)
@@ -14140,26 +14215,41 @@ function slowestText({ from, slowest }) {
 	if (slowest.length === 0) return "";
 	return `Slowest: ${slowest.map(({ at, ms, version }) => `${ms} ms at ${formatDuration(at - from)} (${md(version, 40)})`).join(", ")}.`;
 }
-function mermaidUpdates(updates) {
+function updatesChart(updates) {
 	const { timeline, versions, failed } = updates;
 	const [first, last] = [timeline[0], timeline.at(-1)];
 	if (first === void 0 || last === void 0 || first === last) return "";
-	const lines = [...versions.map(({ version }) => version).filter((name) => timeline.some(({ answers }) => answers.has(name))).slice(0, 3), ...failed > 0 ? [void 0] : []];
+	const names = versions.map(({ version }) => version).filter((name) => timeline.some(({ answers }) => answers.has(name)));
 	const stretches = filled$1(updates);
-	const share = (name) => stretches.map(({ failed: lost, answers }) => {
-		const all = lost + [...answers.values()].reduce((sum, count) => sum + count, 0);
-		return Math.round(100 * (name === void 0 ? lost : answers.get(name) ?? 0) / Math.max(1, all));
+	const share = (count) => stretches.map((stretch) => {
+		const all = stretch.failed + [...stretch.answers.values()].reduce((sum, each) => sum + each, 0);
+		return Math.round(100 * count(stretch) / Math.max(1, all));
 	});
-	return [
-		"xychart-beta",
-		`  title "Answers by version: ${lines.map((name) => name === void 0 ? "failed" : plain$1(name === "unknown" ? "unknown version" : name)).join(", ")}"`,
-		`  x-axis "seconds" 0 --> ${Math.max(1, Math.round((last.at - first.at) / 1e3))}`,
-		"  y-axis \"percent\" 0 --> 100",
-		...lines.map((name) => `  line [${share(name).join(", ")}]`)
-	].join("\n");
-}
-function plain$1(text) {
-	return cut$1(oneLine$1(text, 200), 40).replaceAll(/[^\w.+ -]/g, "_");
+	const answered = COLOURS.flatMap((colour, index) => {
+		const name = names[index];
+		if (name === void 0) return [];
+		const values = share(({ answers }) => answers.get(name) ?? 0);
+		return [{
+			name: name === "unknown" ? "unknown version" : name,
+			colour,
+			values
+		}];
+	});
+	const lost = failed > 0 ? [{
+		name: "failed",
+		colour: "red",
+		values: share((stretch) => stretch.failed)
+	}] : [];
+	return chart({
+		title: "Answers by version",
+		span: last.at - first.at,
+		axis: {
+			name: "percent",
+			low: 0,
+			high: 100
+		},
+		lines: [...answered, ...lost]
+	});
 }
 function filled$1({ timeline, stretchMs }) {
 	const [first, last] = [timeline[0], timeline.at(-1)];
@@ -14365,17 +14455,16 @@ function limitedBytes(text, notice) {
 	return cut;
 }
 function mixSection(view) {
-	const chart = mermaidMix(view.mixes);
+	const chart = mixChart(view.mixes);
 	if (chart === "") return "";
 	const first = view.mixes[0]?.at ?? 0;
 	const rows = changesOfMix(view.mixes).slice(-200).map((mix) => `| ${formatDuration(mix.at - first)} | ${mix.stable.pods} | ${mix.canary.pods} |`);
 	const last = view.mixes.at(-1);
-	const table = folded("As numbers", [
+	return `#### Version mix\n\n${chart}\n\n${folded("As numbers", [
 		`| Time | ${md(last?.stable.version ?? "", 80)} | ${md(last?.canary.version ?? "", 80)} |`,
 		"|--:|--:|--:|",
 		...rows
-	].join("\n"));
-	return `#### Version mix\n\n${fence(chart.split("\n"), "mermaid")}\n\n${table}`;
+	].join("\n"))}`;
 }
 function findingSection(view) {
 	if (view.findings.length === 0 || view.plan !== void 0) return "";

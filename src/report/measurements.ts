@@ -1,6 +1,7 @@
 import type { CheckVerdict, Figure } from '../checks/verdict.ts'
 import { formatDuration } from '../shared/duration.ts'
-import { count, cut, fence, folded, md, oneLine } from './text.ts'
+import { chart } from './chart.ts'
+import { count, folded, html, md } from './text.ts'
 
 /** One answer of a check. */
 export interface Measurement {
@@ -19,7 +20,8 @@ const PLOTTED = 8
 const POINTS = 40
 /** Rows of a table of figures. */
 const ROWS = 100
-const LINES = 4
+/** One for each line of a plot; blue and green mean versions elsewhere. */
+const COLOURS = ['purple', 'orange', 'yellow', 'brown'] as const
 
 const ICONS: Record<Measurement['verdict'], string> = { pass: '✅', fail: '❌', inconclusive: '❔' }
 
@@ -47,8 +49,10 @@ function plot(name: string, all: readonly Measurement[]): string[] {
   const told = all.filter(({ figures }) => figures.length > 0)
   const [first, last] = [told[0], told.at(-1)]
   if (first === undefined || last === undefined || told.length < 2 || last.at === first.at) return []
-  const lines = [...new Set(told.flatMap(({ figures }) => figures.map((figure) => figure.name)))].slice(0, LINES)
-  const chart = mermaidFigures(name, told, lines)
+  const lines = [...new Set(told.flatMap(({ figures }) => figures.map((figure) => figure.name)))].slice(
+    0,
+    COLOURS.length,
+  )
   const rows = told
     .slice(-ROWS)
     .map(
@@ -58,7 +62,7 @@ function plot(name: string, all: readonly Measurement[]): string[] {
   const head = `| Time | ${lines.map((line) => md(line, 80)).join(' | ')} |`
   const table = [head, `|--:|${lines.map(() => '--:|').join('')}`, ...rows].join('\n')
   return [
-    `${fence(chart.split('\n'), 'mermaid')}\n\n${folded(`${count(told.length, 'measurement')} of ${plain(name)}`, table)}`,
+    `${figureChart(name, told, lines)}\n\n${folded(`${count(told.length, 'measurement')} of ${html(name, 60)}`, table)}`,
   ]
 }
 
@@ -67,38 +71,22 @@ function valueOf({ figures }: Measurement, line: string): number | undefined {
 }
 
 /** At evenly spread instants the figures as they were measured last: nothing is interpolated. */
-function mermaidFigures(name: string, told: readonly Measurement[], lines: readonly string[]): string {
+function figureChart(name: string, told: readonly Measurement[], names: readonly string[]): string {
   const from = told[0]?.at ?? 0
   const span = (told.at(-1)?.at ?? from) - from
-  const values = lines.map((line) => {
+  const lines = COLOURS.flatMap((colour, index) => {
+    const line = names[index]
+    if (line === undefined) return []
     const known = told.flatMap((each) => {
       const value = valueOf(each, line)
       return value === undefined ? [] : [{ at: each.at, value }]
     })
-    return Array.from({ length: POINTS }, (_, point) => {
+    const values = Array.from({ length: POINTS }, (_, point) => {
       const at = from + (span * point) / (POINTS - 1)
       return (known.findLast((each) => each.at <= at) ?? known[0])?.value ?? 0
     })
+    return [{ name: line, colour, values }]
   })
-  const all = values.flat()
-  const [low, high] = [Math.min(0, ...all), Math.max(0, ...all)]
-  // A chart has no legend: the title names the lines in their order. An axis without height is refused.
-  return [
-    'xychart-beta',
-    `  title "${plain(name)}: ${lines.map(plain).join(', ')}"`,
-    `  x-axis "seconds" 0 --> ${Math.max(1, Math.round(span / 1_000))}`,
-    `  y-axis ${numberText(low)} --> ${numberText(high > low ? high : low + 1)}`,
-    ...values.map((line) => `  line [${line.map(numberText).join(', ')}]`),
-  ].join('\n')
-}
-
-/** Charts read no exponents. */
-function numberText(value: number): string {
-  const text = String(Number(value.toPrecision(6)))
-  return text.includes('e') ? value.toFixed(12).replace(/\.?0+$/, '') : text
-}
-
-/** What a title of a chart can hold. */
-function plain(text: string): string {
-  return cut(oneLine(text, 200), 60).replaceAll(/[^\w.+ ,%-]/g, '_')
+  const all = lines.flatMap(({ values }) => values)
+  return chart({ title: name, span, axis: { low: Math.min(0, ...all), high: Math.max(0, ...all) }, lines })
 }

@@ -1,4 +1,5 @@
 import { formatDuration } from '../shared/duration.ts'
+import { chart } from './chart.ts'
 import type { VersionMix } from './events.ts'
 import { oneLine } from './text.ts'
 
@@ -84,19 +85,19 @@ function painter(color: boolean): (cells: Cell[]) => string {
   }
 }
 
-/** The mix as two lines of a chart that GitHub draws; empty with fewer than two instants. */
-export function mermaidMix(mixes: readonly VersionMix[], points = 40): string {
+/** The mix as two lines of a chart for GitHub; empty with fewer than two instants. */
+export function mixChart(mixes: readonly VersionMix[], points = 40): string {
   const samples = sampleMix(mixes, points)
   const [first, last] = [samples[0], samples.at(-1)]
   if (first === undefined || last === undefined || samples.length < 2) return ''
-  const name = (text: string): string => oneLine(text, 40).replaceAll(/[^\w.+ -]/g, '_')
-  const most = Math.max(1, ...samples.map((mix) => Math.max(mix.stable.pods, mix.canary.pods)))
-  return [
-    'xychart-beta',
-    `  title "Serving pods: ${name(last.stable.version)} (before) and ${name(last.canary.version)} (new)"`,
-    `  x-axis "seconds" 0 --> ${Math.max(1, Math.round((last.at - first.at) / 1_000))}`,
-    `  y-axis "pods" 0 --> ${most}`,
-    `  line [${samples.map((mix) => mix.stable.pods).join(', ')}]`,
-    `  line [${samples.map((mix) => mix.canary.pods).join(', ')}]`,
-  ].join('\n')
+  const high = Math.max(1, ...samples.map((mix) => Math.max(mix.stable.pods, mix.canary.pods)))
+  return chart({
+    title: 'Serving pods',
+    span: last.at - first.at,
+    axis: { name: 'pods', low: 0, high },
+    lines: [
+      { name: `${last.stable.version} (before)`, colour: 'blue', values: samples.map((mix) => mix.stable.pods) },
+      { name: `${last.canary.version} (new)`, colour: 'green', values: samples.map((mix) => mix.canary.pods) },
+    ],
+  })
 }

@@ -1,11 +1,11 @@
 import type { RolloutRecord } from '../rollout/record.ts'
 import { formatDuration } from '../shared/duration.ts'
 import { checkSection } from './measurements.ts'
-import { changesOfMix, mermaidMix } from './mix.ts'
+import { changesOfMix, mixChart } from './mix.ts'
 import { renderPlan } from './plan.ts'
 import { evidence, findingTable, footer, stepTable, versionTable, wayOn, withoutHeadgate } from './sections.ts'
 import { versionsOf } from './status.ts'
-import { code, count, fence, folded, limited, md } from './text.ts'
+import { code, count, folded, limited, md } from './text.ts'
 import { updateSection } from './update-texts.ts'
 import { failureOfView, verdict } from './verdict.ts'
 import type { ReportView } from './view.ts'
@@ -50,7 +50,7 @@ function limitedBytes(text: string, notice: string): string {
 }
 
 function mixSection(view: ReportView): string {
-  const chart = mermaidMix(view.mixes)
+  const chart = mixChart(view.mixes)
   if (chart === '') return ''
   const first = view.mixes[0]?.at ?? 0
   const rows = changesOfMix(view.mixes)
@@ -59,7 +59,7 @@ function mixSection(view: ReportView): string {
   const last = view.mixes.at(-1)
   const head = `| Time | ${md(last?.stable.version ?? '', 80)} | ${md(last?.canary.version ?? '', 80)} |`
   const table = folded('As numbers', [head, '|--:|--:|--:|', ...rows].join('\n'))
-  return `#### Version mix\n\n${fence(chart.split('\n'), 'mermaid')}\n\n${table}`
+  return `#### Version mix\n\n${chart}\n\n${table}`
 }
 
 function findingSection(view: ReportView): string {

@@ -1,9 +1,13 @@
 import { formatDuration } from '../shared/duration.ts'
-import { cut, fence, folded, list, md, oneLine } from './text.ts'
+import { chart, type Line } from './chart.ts'
+import { folded, list, md, oneLine } from './text.ts'
 import { type Downtime, type Stretch, UNKNOWN, type Updates } from './updates.ts'
 
 /** Windows and versions named in a sentence; tables and the JSON report have more. */
 const NAMED = 5
+
+/** Of the versions in the order in which they were met; further ones have no line. */
+const COLOURS = ['blue', 'green', 'purple'] as const
 
 /** What the log says at the end: requests, times, downtime. */
 export function updateLines(updates: Updates): string[] {
@@ -46,13 +50,13 @@ function number(value: number): string {
 
 /** The part of the job summary: a sentence, the plot and the figures as Markdown. */
 export function updateSection(updates: Updates): string {
-  const chart = mermaidUpdates(updates)
+  const drawn = updatesChart(updates)
   const plural = updates.requests === 1 ? 'request' : 'requests'
   const sentence = `${number(updates.requests)} ${plural} to ${md(updates.target, 200)}, ${number(updates.failed)} failed; ${downtimeText(updates)}.`
   return [
     '#### What users met',
     sentence,
-    ...(chart === '' ? [] : [fence(chart.split('\n'), 'mermaid')]),
+    ...(drawn === '' ? [] : [drawn]),
     versionTable(updates),
     ...(updates.windows === 0 ? [] : [windowTable(updates)]),
     slowestText(updates),
@@ -84,37 +88,33 @@ function slowestText({ from, slowest }: Updates): string {
   return `Slowest: ${each.join(', ')}.`
 }
 
-/** Share of the polls that each version answered over time, as lines of a chart; empty with fewer than two instants. */
-export function mermaidUpdates(updates: Updates): string {
+/** Share of the polls that each version answered over time as a chart; empty with fewer than two instants. */
+export function updatesChart(updates: Updates): string {
   const { timeline, versions, failed } = updates
   const [first, last] = [timeline[0], timeline.at(-1)]
   if (first === undefined || last === undefined || first === last) return ''
   const names = versions
     .map(({ version }) => version)
     .filter((name) => timeline.some(({ answers }) => answers.has(name)))
-  // A chart has no legend: the title names the lines in their order.
-  const lines = [...names.slice(0, 3), ...(failed > 0 ? [undefined] : [])]
   const stretches = filled(updates)
-  const share = (name: string | undefined): number[] =>
-    stretches.map(({ failed: lost, answers }) => {
-      const all = lost + [...answers.values()].reduce((sum, count) => sum + count, 0)
-      return Math.round((100 * (name === undefined ? lost : (answers.get(name) ?? 0))) / Math.max(1, all))
+  const share = (count: (stretch: Stretch) => number): number[] =>
+    stretches.map((stretch) => {
+      const all = stretch.failed + [...stretch.answers.values()].reduce((sum, each) => sum + each, 0)
+      return Math.round((100 * count(stretch)) / Math.max(1, all))
     })
-  const title = lines.map((name) =>
-    name === undefined ? 'failed' : plain(name === UNKNOWN ? 'unknown version' : name),
-  )
-  return [
-    'xychart-beta',
-    `  title "Answers by version: ${title.join(', ')}"`,
-    `  x-axis "seconds" 0 --> ${Math.max(1, Math.round((last.at - first.at) / 1_000))}`,
-    '  y-axis "percent" 0 --> 100',
-    ...lines.map((name) => `  line [${share(name).join(', ')}]`),
-  ].join('\n')
-}
-
-/** What a title of a chart can hold. */
-function plain(text: string): string {
-  return cut(oneLine(text, 200), 40).replaceAll(/[^\w.+ -]/g, '_')
+  const answered = COLOURS.flatMap((colour, index): Line[] => {
+    const name = names[index]
+    if (name === undefined) return []
+    const values = share(({ answers }) => answers.get(name) ?? 0)
+    return [{ name: name === UNKNOWN ? 'unknown version' : name, colour, values }]
+  })
+  const lost: Line[] = failed > 0 ? [{ name: 'failed', colour: 'red', values: share((stretch) => stretch.failed) }] : []
+  return chart({
+    title: 'Answers by version',
+    span: last.at - first.at,
+    axis: { name: 'percent', low: 0, high: 100 },
+    lines: [...answered, ...lost],
+  })
 }
 
 /** One point per stretch; where no poll was sent in one, that before holds. */

@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { collector } from '../../../src/report/collector.ts'
 import { COMMENT_LIMIT, commentMarker, renderComment } from '../../../src/report/comment.ts'
-import { changesOfMix, mermaidMix, plotMix, sampleMix } from '../../../src/report/mix.ts'
+import { changesOfMix, mixChart, plotMix, sampleMix } from '../../../src/report/mix.ts'
 import { planLines, renderPlan } from '../../../src/report/plan.ts'
 import { renderSummary, SUMMARY_LIMIT } from '../../../src/report/summary.ts'
 import { headline, verdict } from '../../../src/report/verdict.ts'
@@ -385,17 +385,20 @@ describe('the version mix', () => {
   })
 
   it('is a chart for GitHub', () => {
-    expect(mermaidMix(mixes, 4)).toBe(
-      [
-        'xychart-beta',
-        '  title "Serving pods: 0.1.0 (before) and 0.2.0 (new)"',
-        '  x-axis "seconds" 0 --> 30',
-        '  y-axis "pods" 0 --> 4',
-        '  line [4, 3, 3, 0]',
-        '  line [0, 1, 1, 4]',
-      ].join('\n'),
-    )
-    expect(mermaidMix([mix(0, 1, 0)])).toBe('')
+    expect(mixChart(mixes, 4).split('\n')).toEqual([
+      '🟦 0.1.0 (before) · 🟩 0.2.0 (new)',
+      '',
+      '```mermaid',
+      expect.stringContaining('"#2f81f7, #2da44e"'),
+      'xychart-beta',
+      '  title "Serving pods"',
+      '  x-axis "seconds" 0 --> 30',
+      '  y-axis "pods" 0 --> 4',
+      '  line [4, 3, 3, 0]',
+      '  line [0, 1, 1, 4]',
+      '```',
+    ])
+    expect(mixChart([mix(0, 1, 0)])).toBe('')
   })
 })
 

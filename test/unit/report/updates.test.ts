@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { downtimeText, mermaidUpdates, updateLines, updateSection } from '../../../src/report/update-texts.ts'
+import { downtimeText, updatesChart, updateLines, updateSection } from '../../../src/report/update-texts.ts'
 import { downtimeOf, latencyOf, type Sample, type Updates, updatesOf } from '../../../src/report/updates.ts'
 import { START } from './views.ts'
 
@@ -172,17 +172,22 @@ describe('what is told of them', () => {
   })
 
   it('as a chart with a point for every stretch, also for those without a poll', () => {
-    const chart = mermaidUpdates(figures([good(0, OLD), silence(1), good(3, NEW), good(4, NEW)], 5))
+    const chart = updatesChart(figures([good(0, OLD), silence(1), good(3, NEW), good(4, NEW)], 5))
     expect(chart.split('\n')).toEqual([
+      '🟦 0.1.0 · 🟩 0.2.0 · 🟥 failed',
+      '',
+      '```mermaid',
+      expect.stringContaining('plotColorPalette'),
       'xychart-beta',
-      '  title "Answers by version: 0.1.0, 0.2.0, failed"',
+      '  title "Answers by version"',
       '  x-axis "seconds" 0 --> 4',
       '  y-axis "percent" 0 --> 100',
       '  line [100, 0, 0, 0, 0]',
       '  line [0, 0, 0, 100, 100]',
       '  line [0, 100, 100, 0, 0]',
+      '```',
     ])
-    expect(mermaidUpdates(figures([good(0, OLD)]))).toBe('')
+    expect(updatesChart(figures([good(0, OLD)]))).toBe('')
   })
 
   it('names that an app chose break neither chart nor table', () => {
@@ -191,6 +196,6 @@ describe('what is told of them', () => {
     expect(text).not.toContain('<b>')
     expect(text).not.toMatch(/@octocat/)
     expect(text.split('\n').filter((line) => line.startsWith('| ') && line.includes('octocat'))).toHaveLength(1)
-    expect(text).toContain('title "Answers by version: 0.1.0, ')
+    expect(text).toContain('🟦 0.1.0 · 🟩 ')
   })
 })
