@@ -7,6 +7,7 @@ import { parseJson } from '../shared/json.ts'
 import { nearest } from '../shared/nearest.ts'
 import { valueAt } from '../manifests/workload.ts'
 import type { RunSource } from '../rollout/settings.ts'
+import { operatingWorkflow, workflowFile } from './operating.ts'
 import { INPUTS, isInputName, type RawInputs } from './inputs.ts'
 import type { Problem } from './problems.ts'
 
@@ -47,7 +48,8 @@ export async function readAction(env: Environment): Promise<RunContext> {
   const { workspace, ...rest } = contextOf(env, env['GITHUB_WORKSPACE'] ?? '.')
   const { raw, typos } = inputsOf(env)
   const problems = await Promise.all(typos.map((typo) => typoProblem(env, workspace, typo)))
-  return { raw, typos: problems, source: sourceOf(env, await eventOf(env)), workspace, ...rest }
+  const source = await sourceOf(env, await eventOf(env), workspace)
+  return { raw, typos: problems, source, workspace, ...rest }
 }
 
 /** What action and command line see in the same way. */
@@ -92,7 +94,7 @@ async function typoProblem(env: Environment, workspace: string, { name, near }: 
 
 /** The line of the checked out workflow that gives the input; undefined where it cannot be told. */
 async function placeOfInput(env: Environment, workspace: string, name: string): Promise<Place | undefined> {
-  const file = /(\.github\/workflows\/[^/@]+\.ya?ml)@/.exec(env['GITHUB_WORKFLOW_REF'] ?? '')?.[1]
+  const file = workflowFile(env)
   if (file === undefined) return undefined
   const text = await readFile(join(workspace, file), 'utf8').catch(() => '')
   const lines = text.split('\n').map((line) => line.toLowerCase().trimStart())
@@ -112,7 +114,7 @@ async function eventOf(env: Environment): Promise<Json> {
 }
 
 /** The run, from the variables that every runner sets. A pull request's own commit and branch, not the merge made for it. */
-export function sourceOf(env: Environment, event: Json): RunSource {
+export async function sourceOf(env: Environment, event: Json, workspace: string): Promise<RunSource> {
   const serverUrl = env['GITHUB_SERVER_URL'] ?? SERVER
   const repository = env['GITHUB_REPOSITORY'] ?? ''
   const runId = env['GITHUB_RUN_ID'] ?? ''
@@ -130,9 +132,7 @@ export function sourceOf(env: Environment, event: Json): RunSource {
     runUrl: repository === '' || runId === '' ? '' : page,
     actor: env['GITHUB_TRIGGERING_ACTOR'] || env['GITHUB_ACTOR'] || '',
     ...(pullRequest === undefined ? {} : { pullRequest }),
-    // The workflow that people promote and abort by, where that is another one. Else its own file, by which a dispatch
-    // finds it whatever its name is changed to; older servers tell only the name.
-    workflow: env['HEADGATE_WORKFLOW'] || env['GITHUB_WORKFLOW_REF'] || env['GITHUB_WORKFLOW'] || '',
+    workflow: await operatingWorkflow(env, workspace),
     serverUrl,
   }
 }

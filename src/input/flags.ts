@@ -94,11 +94,11 @@ function unknownFlag(rawName: string): Error {
 
 /** On a GitHub runner the run; elsewhere the checkout, and what a Jenkins job says about itself. */
 async function sourceIn(env: Environment, cwd: string): Promise<RunSource> {
-  if (env['GITHUB_ACTIONS'] === 'true') return sourceOf(env, null)
+  if (env['GITHUB_ACTIONS'] === 'true') return sourceOf(env, null, cwd)
   const { sha, ref } = await checkoutOf(cwd)
   const number = Number(env['BUILD_NUMBER'] ?? 0)
   return {
-    ...sourceOf({}, null),
+    ...(await sourceOf({}, null, cwd)),
     sha: env['GIT_COMMIT'] || sha,
     ref: (env['GIT_BRANCH'] || ref).replace(/^origin\//, ''),
     runId: env['BUILD_TAG'] ?? '',

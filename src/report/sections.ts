@@ -132,9 +132,19 @@ export function wayOn(record: RolloutRecord): string {
     cli.length === 0
       ? ''
       : folded('The same from a shell with cluster access, by dist/cli.js of Headgate', fence(cli, 'sh'))
-  const text = [...parts, shell].filter((part) => part !== '').join('\n\n')
+  const text = [...parts, shell, parts.length === 0 ? '' : formless(record)].filter((part) => part !== '').join('\n\n')
   // After a success hardly anybody wants to go back: there, but out of the way.
   return record.phase === 'succeeded' && text !== '' ? folded('The way back', text) : text
+}
+
+/** Why there is no command for GitHub. */
+function formless({ source }: RolloutRecord): string {
+  if (source.repository === '' || source.workflow !== '') return ''
+  return [
+    '_From a shell with cluster access, by dist/cli.js of Headgate: the workflow has no form to do it by.',
+    'That is `on: workflow_dispatch` with the inputs `command` and `rollout`; or the variable `HEADGATE_WORKFLOW` of the',
+    'step that deploys names a workflow that has it._',
+  ].join(' ')
 }
 
 /** The way back without Headgate, while the rollout rests. */

@@ -34,6 +34,7 @@ export function startUses(uses: string, workspace: Workspace, given: Given): Ste
   if (uses.startsWith('actions/checkout@')) {
     for (const folder of ['k8s', 'config', 'migration', 'blue-green-by-hand'])
       cpSync(join(EXAMPLES, folder), workspace.path(folder), { recursive: true })
+    cpSync(join(EXAMPLES, 'workflows'), workspace.path('.github/workflows'), { recursive: true })
     return { done: Promise.resolve(DONE) }
   }
   if (!uses.startsWith('OWNER/headgate@')) throw new Error(`nobody knows here what ${uses} does`)

@@ -81,10 +81,21 @@ describe('action', () => {
     })
   })
 
-  it('knows the workflow by its file, where the server tells it', async () => {
+  const FORM = 'on:\n  workflow_dispatch:\n    inputs:\n      command: { type: choice, options: [promote] }\n'
+  it.each([
+    ['has the form', `${FORM}      rollout: { type: string }\n`, true],
+    ['is not there', undefined, true],
+    ['cannot be read', 'on: [push\n', true],
+    ['is called with nothing', 'on: push\njobs: {}\n', false],
+    ['is started by hand without inputs', 'on: [push, workflow_dispatch]\n', false],
+    ['has a form of its own', FORM, false],
+  ])('knows the workflow by its file, which %s', async (_, text, usable) => {
     const GITHUB_WORKFLOW_REF = 'shop/web/.github/workflows/deploy.yml@refs/heads/main'
-    const { source } = await readAction({ ...runner, GITHUB_WORKFLOW_REF })
-    expect(source.workflow).toBe(GITHUB_WORKFLOW_REF)
+    const GITHUB_WORKSPACE = await mkdtemp(join(tmpdir(), 'headgate-'))
+    await mkdir(join(GITHUB_WORKSPACE, '.github/workflows'), { recursive: true })
+    if (text !== undefined) await writeFile(join(GITHUB_WORKSPACE, '.github/workflows/deploy.yml'), text)
+    const { source } = await readAction({ ...runner, GITHUB_WORKFLOW_REF, GITHUB_WORKSPACE })
+    expect(source.workflow).toBe(usable ? GITHUB_WORKFLOW_REF : '')
   })
 
   it('knows another workflow that people go on and back by, and links to that one', async () => {
@@ -109,7 +120,7 @@ describe('action', () => {
 
   it('lives without an event, and without a runner', async () => {
     expect((await readAction({ GITHUB_EVENT_PATH: '/no/such/file' })).source.pullRequest).toBeUndefined()
-    expect(sourceOf({}, null)).toEqual({
+    expect(await sourceOf({}, null, '.')).toEqual({
       repository: '',
       sha: '',
       ref: '',
@@ -121,9 +132,8 @@ describe('action', () => {
       workflow: '',
       serverUrl: 'https://github.com',
     })
-    expect(
-      sourceOf({ ...runner, GITHUB_HEAD_REF: '', GITHUB_TRIGGERING_ACTOR: '', GITHUB_RUN_NUMBER: 'x' }, null),
-    ).toMatchObject({
+    const sparse = { ...runner, GITHUB_HEAD_REF: '', GITHUB_TRIGGERING_ACTOR: '', GITHUB_RUN_NUMBER: 'x' }
+    expect(await sourceOf(sparse, null, '.')).toMatchObject({
       ref: '7/merge',
       actor: 'ann',
       runNumber: 0,

@@ -1,3 +1,4 @@
+import { wayOn } from '../../../src/report/sections.ts'
 import { describe, expect, it } from 'vitest'
 import type { RolloutRecord } from '../../../src/rollout/record.ts'
 import { readCommandLine } from '../../../src/input/flags.ts'
@@ -198,6 +199,15 @@ describe('ways', () => {
       waysOf(record({ phase, command: 'rollback' })).map(({ text }) => text)
     expect(texts('stopped')).toEqual(['Go on past every gate', 'Go back to the version before'])
     expect(texts('progressing')).toEqual(['Go back to the version before'])
+  })
+
+  it('has no command for a workflow without a form, which GitHub would refuse, and says so', () => {
+    const paused = record({ phase: 'paused', source: source({ workflow: '' }) })
+    for (const way of waysOf(paused)) expect(Object.keys(way)).toEqual(['text', 'cli'])
+    expect(wayOn(paused)).toMatch(/node dist\/cli\.js promote [^]*node dist\/cli\.js abort [^]*has no form/)
+    expect(wayOn(paused)).not.toContain('<details>')
+    expect(wayOn(record({ phase: 'paused' }))).not.toContain('has no form')
+    expect(wayOn(record({ phase: 'aborted', source: source({ workflow: '' }) }))).toBe('')
   })
 
   it('quotes a workflow that has only a name', () => {
