@@ -41017,8 +41017,55 @@ function throttling(octokit, octokitOptions) {
 	});
 	return {};
 }
+// src/github/connection.ts
+const LONGEST_WAIT_S = 10;
+const NOT_AGAIN = [
+	400,
+	401,
+	403,
+	404,
+	410,
+	413,
+	422,
+	429,
+	451
+];
+function connect$1(options) {
+	const log = options.log ?? (() => void 0);
+	const wait = (what) => (seconds, request, _octokit, retries) => {
+		const again = retries < 2 && seconds <= LONGEST_WAIT_S;
+		log(`${what} of GitHub at ${request.method} ${request.url}: ${again ? "again" : "given up,"} after ${seconds} s`);
+		return again;
+	};
+	const own = getOctokitOptions(options.token, {
+		baseUrl: options.apiUrl,
+		userAgent: "headgate",
+		log: {
+			debug: log,
+			info: log,
+			warn: log,
+			error: log
+		},
+		retry: {
+			retries: 2,
+			doNotRetry: NOT_AGAIN
+		},
+		throttle: {
+			id: options.apiUrl,
+			onRateLimit: wait("rate limit"),
+			onSecondaryRateLimit: wait("secondary rate limit")
+		}
+	});
+	return new (GitHub.plugin(retry$1, throttling))(own);
+}
+function split(repository) {
+	const [owner = "", repo = ""] = repository.split("/");
+	return {
+		owner,
+		repo
+	};
+}
 // src/github/delivery.ts
-const PAGE$2 = 100;
 function deliveryApi(octokit) {
 	return {
 		deployments: (repository, environment) => deploymentsOf(octokit, repository, environment),
@@ -41063,16 +41110,9 @@ function deliveryApi(octokit) {
 		approvals: (repository, runId) => approvalsOf(octokit, repository, runId)
 	};
 }
-function split(repository) {
-	const [owner = "", repo = ""] = repository.split("/");
-	return {
-		owner,
-		repo
-	};
-}
 const DEPLOYMENTS = `query ($owner: String!, $repo: String!, $environment: String!, $after: String) {
   repository(owner: $owner, name: $repo) {
-    deployments(environments: [$environment], first: ${PAGE$2}, after: $after, orderBy: { field: CREATED_AT, direction: DESC }) {
+    deployments(environments: [$environment], first: 100, after: $after, orderBy: { field: CREATED_AT, direction: DESC }) {
       nodes { databaseId commitOid payload creator { login } latestStatus { state logUrl } }
       pageInfo { hasNextPage endCursor }
     }
@@ -41134,19 +41174,6 @@ async function approvalsOf(octokit, repository, runId) {
 	}] : []);
 }
 // src/github/github.ts
-const LONGEST_WAIT_S = 10;
-const PAGE$1 = 100;
-const NOT_AGAIN = [
-	400,
-	401,
-	403,
-	404,
-	410,
-	413,
-	422,
-	429,
-	451
-];
 function openGitHub(options) {
 	const octokit = connect$1(options);
 	return {
@@ -41175,7 +41202,7 @@ function openGitHub(options) {
 			const { data } = await octokit.rest.repos.listPullRequestsAssociatedWithCommit({
 				...split(repository),
 				commit_sha: sha,
-				per_page: PAGE$1
+				per_page: 100
 			});
 			return data.map(({ number, state }) => ({
 				number,
@@ -41184,39 +41211,11 @@ function openGitHub(options) {
 		}
 	};
 }
-function connect$1(options) {
-	const log = options.log ?? (() => void 0);
-	const wait = (what) => (seconds, request, _octokit, retries) => {
-		const again = retries < 2 && seconds <= LONGEST_WAIT_S;
-		log(`${what} of GitHub at ${request.method} ${request.url}: ${again ? "again" : "given up,"} after ${seconds} s`);
-		return again;
-	};
-	const own = getOctokitOptions(options.token, {
-		baseUrl: options.apiUrl,
-		userAgent: "headgate",
-		log: {
-			debug: log,
-			info: log,
-			warn: log,
-			error: log
-		},
-		retry: {
-			retries: 2,
-			doNotRetry: NOT_AGAIN
-		},
-		throttle: {
-			id: options.apiUrl,
-			onRateLimit: wait("rate limit"),
-			onSecondaryRateLimit: wait("secondary rate limit")
-		}
-	});
-	return new (GitHub.plugin(retry$1, throttling))(own);
-}
 async function* commentsOf(octokit, repository, pullRequest) {
 	const pages = octokit.paginate.iterator(octokit.rest.issues.listComments, {
 		...split(repository),
 		issue_number: pullRequest,
-		per_page: PAGE$1
+		per_page: 100
 	});
 	for await (const { data } of pages) for (const comment of data) yield commentFrom(comment);
 }
@@ -41237,7 +41236,7 @@ const OWN = `query ($ids: [ID!]!) {
 }`;
 async function own(octokit, comments) {
 	if (comments.length === 0) return [];
-	const { nodes } = await octokit.graphql(OWN, { ids: comments.slice(0, PAGE$1).map(({ nodeId }) => nodeId) });
+	const { nodes } = await octokit.graphql(OWN, { ids: comments.slice(0, 100).map(({ nodeId }) => nodeId) });
 	const ids = new Set();
 	for (const node of nodes) if (node?.viewerDidAuthor === true && node.isMinimized !== true && node.databaseId !== void 0) ids.add(node.databaseId);
 	return comments.filter(({ id }) => ids.has(id));

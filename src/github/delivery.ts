@@ -1,7 +1,5 @@
 import type { Approval, CommitStatusApi, Deployment, DeploymentApi, RunApi } from './api.ts'
-import type { Connection } from './github.ts'
-
-const PAGE = 100
+import { type Connection, PAGE, split } from './connection.ts'
 
 /** Deployments, commit statuses and approvals through octokit. */
 export function deliveryApi(octokit: Connection): DeploymentApi & CommitStatusApi & RunApi {
@@ -49,11 +47,6 @@ export function deliveryApi(octokit: Connection): DeploymentApi & CommitStatusAp
     },
     approvals: (repository, runId) => approvalsOf(octokit, repository, runId),
   }
-}
-
-export function split(repository: string): { owner: string; repo: string } {
-  const [owner = '', repo = ''] = repository.split('/')
-  return { owner, repo }
 }
 
 interface DeploymentsAnswer {

@@ -1,26 +1,8 @@
-import { GitHub as Octokit, getOctokitOptions } from '@actions/github/lib/utils'
-import { retry } from '@octokit/plugin-retry'
-import { throttling } from '@octokit/plugin-throttling'
 import type { GitHub, IssueComment } from './api.ts'
-import { deliveryApi, split } from './delivery.ts'
+import { connect, type Connection, type GitHubOptions, PAGE, split } from './connection.ts'
+import { deliveryApi } from './delivery.ts'
 
-export interface GitHubOptions {
-  token: string
-  /** `GITHUB_API_URL` */
-  apiUrl: string
-  /** one line per retry or limit, for the debug log */
-  log?: (text: string) => void
-}
-
-/** A limit that lifts within this many seconds is waited for; a longer one costs the report, never the rollout's time. */
-const LONGEST_WAIT_S = 10
-const PAGE = 100
-/** Asking again would not help; limits (403, 429) are left to the throttling, which knows how long they last. */
-const NOT_AGAIN = [400, 401, 403, 404, 410, 413, 422, 429, 451]
-
-export type Connection = ReturnType<typeof connect>
-
-/** GitHub through octokit, which retries what is worth it and keeps the API's pace. Nothing is asked before it is used. */
+/** GitHub as the rest of the program sees it. Nothing is asked before it is used. */
 export function openGitHub(options: GitHubOptions): GitHub {
   const octokit = connect(options)
   return {
@@ -50,30 +32,6 @@ export function openGitHub(options: GitHubOptions): GitHub {
       return data.map(({ number, state }) => ({ number, state: state === 'open' ? 'open' : 'closed' }))
     },
   }
-}
-
-function connect(options: GitHubOptions) {
-  const log = options.log ?? (() => undefined)
-  const wait =
-    (what: string) =>
-    (seconds: number, request: { method: string; url: string }, _octokit: unknown, retries: number): boolean => {
-      const again = retries < 2 && seconds <= LONGEST_WAIT_S
-      log(`${what} of GitHub at ${request.method} ${request.url}: ${again ? 'again' : 'given up,'} after ${seconds} s`)
-      return again
-    }
-  // The part of the toolkit below `getOctokit`, whose own module reads the event file as soon as it is loaded.
-  const own = getOctokitOptions(options.token, {
-    baseUrl: options.apiUrl,
-    userAgent: 'headgate',
-    log: { debug: log, info: log, warn: log, error: log },
-    retry: { retries: 2, doNotRetry: NOT_AGAIN },
-    throttle: {
-      id: options.apiUrl,
-      onRateLimit: wait('rate limit'),
-      onSecondaryRateLimit: wait('secondary rate limit'),
-    },
-  })
-  return new (Octokit.plugin(retry, throttling))(own)
 }
 
 async function* commentsOf(octokit: Connection, repository: string, pullRequest: number): AsyncIterable<IssueComment> {

@@ -10,8 +10,7 @@ import type { RunSource } from '../rollout/settings.ts'
 import { operatingWorkflow, workflowFile } from './operating.ts'
 import { INPUTS, isInputName, type RawInputs } from './inputs.ts'
 import type { Problem } from './problems.ts'
-
-export type Environment = Record<string, string | undefined>
+import type { Environment } from './variables.ts'
 
 /** The only view of the process environment that the rest of the program gets. */
 export interface RunContext {

@@ -1,10 +1,11 @@
 import { parseArgs } from 'node:util'
 import { refuse } from '../shared/errors.ts'
 import { COMMANDS, type Command, type RunSource } from '../rollout/settings.ts'
-import { contextOf, type Environment, type RunContext, sourceOf } from './action.ts'
+import { contextOf, type RunContext, sourceOf } from './action.ts'
 import { checkoutOf } from './git.ts'
 import { type InputName, type InputSpec, INPUTS, type RawInputs } from './inputs.ts'
 import { hint } from './problems.ts'
+import type { Environment } from './variables.ts'
 
 export type CommandLine =
   | { kind: 'help'; text: string }

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { load } from 'js-yaml'
 import { valueAt } from '../manifests/workload.ts'
 import type { Json } from '../shared/objects.ts'
-import type { Environment } from './action.ts'
+import type { Environment } from './variables.ts'
 
 /** Inputs that the printed commands fill in; GitHub refuses a dispatch with one that the workflow does not declare. */
 const FORM = ['command', 'rollout']

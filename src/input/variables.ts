@@ -1,5 +1,8 @@
 import { refuse } from '../shared/errors.ts'
 
+/** Environment variables by name. */
+export type Environment = Record<string, string | undefined>
+
 /**
  * Puts environment variables in for `${NAME}`. Called when a check uses the text, so that neither config nor record ever
  * holds the value. Refuses (`variable-unset`) a variable that is not set.
