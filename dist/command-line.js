@@ -1,4 +1,4 @@
-import { a as VERSION, f as failureOf, i as start, l as placeText, n as readCommandLine, o as readManifestFiles, r as settingsOf, t as rbac } from "./headgate.js";
+import { a as VERSION, i as start, l as placeText, m as failureOf, n as readCommandLine, o as readManifestFiles, r as settingsOf, t as rbac } from "./headgate.js";
 // src/command-line.ts
 const cancel = new AbortController();
 for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, () => cancel.abort(new Error(`${signal} received`)));

@@ -20,7 +20,7 @@ import "child_process";
 import "timers";
 import { glob, mkdir as mkdir$1, readFile, readdir as readdir$1, realpath, stat as stat$1, writeFile as writeFile$1 } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import path$2, { delimiter, dirname, isAbsolute, join, relative, resolve, sep as sep$1 } from "node:path";
+import path$2, { basename, delimiter, dirname, isAbsolute, join, relative, resolve, sep as sep$1 } from "node:path";
 import { setFlagsFromString } from "node:v8";
 import proc, { spawn } from "node:child_process";
 import fs$1 from "node:fs";
@@ -12557,6 +12557,9 @@ function setFailed(message) {
 function error(message, properties = {}) {
 	issueCommand("error", toCommandProperties(properties), message instanceof Error ? message.toString() : message);
 }
+function warning(message, properties = {}) {
+	issueCommand("warning", toCommandProperties(properties), message instanceof Error ? message.toString() : message);
+}
 function notice(message, properties = {}) {
 	issueCommand("notice", toCommandProperties(properties), message instanceof Error ? message.toString() : message);
 }
@@ -15159,28 +15162,32 @@ CHOMPING_MODE.STRIP;
 CHOMPING_MODE.KEEP;
 // src/input/operating.ts
 const FORM = ["command", "rollout"];
+const FOLDER = ".github/workflows";
 async function operatingWorkflow(env, workspace) {
 	const named = env["HEADGATE_WORKFLOW"] ?? "";
-	if (named !== "") return named;
-	const own = env["GITHUB_WORKFLOW_REF"] || env["GITHUB_WORKFLOW"] || "";
-	const file = workflowFile(env);
+	const workflow = named || env["GITHUB_WORKFLOW_REF"] || env["GITHUB_WORKFLOW"] || "";
+	const file = named === "" ? workflowFile(env) : `${FOLDER}/${basename(named)}`;
 	const text = file === void 0 ? void 0 : await readFile(join(workspace, file), "utf8").catch(() => void 0);
-	return text === void 0 || hasForm(text) ? own : "";
+	const inputs = text === void 0 ? void 0 : inputsOf$2(text);
+	if (inputs === void 0) return { workflow };
+	return FORM.every((name) => inputs.includes(name)) ? {
+		workflow,
+		workflowInputs: inputs
+	} : { workflow: "" };
 }
 function workflowFile(env) {
 	return /(\.github\/workflows\/[^/@]+\.ya?ml)@/.exec(env["GITHUB_WORKFLOW_REF"] ?? "")?.[1];
 }
-function hasForm(text) {
+function inputsOf$2(text) {
 	try {
-		const workflow = load(text);
-		return FORM.every((name) => valueAt$1(workflow, [
+		const inputs = valueAt$1(load(text), [
 			"on",
 			"workflow_dispatch",
-			"inputs",
-			name
-		]) !== void 0);
+			"inputs"
+		]);
+		return typeof inputs === "object" && inputs !== null ? Object.keys(inputs) : [];
 	} catch {
-		return true;
+		return;
 	}
 }
 // src/rollout/settings.ts
@@ -15194,6 +15201,9 @@ const COMMANDS$1 = [
 ];
 function asksService({ updateChecker }) {
 	return updateChecker !== void 0 && updateChecker.url === void 0;
+}
+function isSameRun(a, b) {
+	return a.runId === b.runId && a.attempt === b.attempt && a.repository === b.repository;
 }
 // src/shared/duration.ts
 const UNITS = {
@@ -15594,7 +15604,7 @@ async function sourceOf$1(env, event, workspace) {
 		runUrl: repository === "" || runId === "" ? "" : page,
 		actor: env["GITHUB_TRIGGERING_ACTOR"] || env["GITHUB_ACTOR"] || "",
 		...pullRequest === void 0 ? {} : { pullRequest },
-		workflow: await operatingWorkflow(env, workspace),
+		...await operatingWorkflow(env, workspace),
 		serverUrl
 	};
 }
@@ -15612,7 +15622,7 @@ const ANSI = new RegExp(`${ESC}(?:\\[[0-?]*[ -/]*[@-~]|\\][^\\u0007${ESC}]*(?:\\
 const CONTROL$1 = /(?!\t)[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff]/gu;
 const ZERO_WIDTH = "​";
 function cleanLines(text, limit = 2e3) {
-	return text.replaceAll(ANSI, "").split(/\r\n|\r|\n|\u2028|\u2029/).map((line) => cut$1(line.replaceAll(CONTROL$1, ""), limit));
+	return text.toWellFormed().replaceAll(ANSI, "").split(/\r\n|\r|\n|\u2028|\u2029/).map((line) => cut$1(line.replaceAll(CONTROL$1, ""), limit));
 }
 function oneLine$1(text, limit = 2e3) {
 	return cut$1(cleanLines(text, 1e400).join(" ").replace(/\s+/g, " ").trim(), limit);
@@ -15647,7 +15657,7 @@ function folded(title, body, open = false) {
 	return `<details${open ? " open" : ""}><summary>${title}</summary>\n\n${body}\n\n</details>`;
 }
 function html(text, limit = 300) {
-	return oneLine$1(text, limit).replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;").replaceAll("`", "&#96;").replace(/@(?=\w)/g, `@${ZERO_WIDTH}`).replace(/#(?=\d)/g, `#${ZERO_WIDTH}`).replace(/:(?=\/\/)/g, `:${ZERO_WIDTH}`);
+	return oneLine$1(text, limit).replace(/@(?=\w)/g, `@${ZERO_WIDTH}`).replace(/#(?=\d)/g, `#${ZERO_WIDTH}`).replace(/\bGH-(?=\d)/gi, `$&${ZERO_WIDTH}`).replace(/:(?=\/\/)/g, `:${ZERO_WIDTH}`).replace(/\bwww(?=\.)/gi, `www${ZERO_WIDTH}`).replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;").replaceAll(/[\\`*_[\]|~$!]/g, (mark) => `&#${mark.charCodeAt(0)};`);
 }
 function link(text, url) {
 	return /^https?:\/\/[^\s<>()]+$/.test(url) ? `[${text}](${url})` : text;
@@ -15902,7 +15912,11 @@ function keyOf$2(ref) {
 }
 // src/report/status.ts
 function stateOf(view) {
-	const { record, result } = view;
+	const { record, result, cutShort } = view;
+	if (cutShort === true) {
+		if (record === void 0) return "unknown";
+		if (record.phase === "progressing" || record.phase === "aborting") return "cut-short";
+	}
 	if (result?.outcome === "planned" || result?.outcome === "refused") return result.outcome;
 	if (record === void 0) return result?.outcome === "failed" ? "failed" : "planned";
 	switch (record.phase) {
@@ -15924,8 +15938,14 @@ function reasonOf$2({ phase, reason }) {
 function rests(record) {
 	return record.phase === "paused" || record.phase === "stopped" || record.phase === "failed";
 }
+function wasWanted(failure) {
+	return failure === void 0 || failure.kind === "cancelled" || failure.code === "aborted";
+}
+function short$3(version) {
+	return /^[0-9a-f]{40}$/.test(version) ? version.slice(0, 7) : version;
+}
 function versionsOf$1(record) {
-	const unique = (words) => [...new Set(words.filter((word) => word !== ""))].join(", ");
+	const unique = (words) => [...new Set(words.filter((word) => word !== ""))].map(short$3).join(", ");
 	const moving = record.workloads.filter((workload) => workload.mode === "steps");
 	const workloads = moving.length === 0 ? record.workloads : moving;
 	const shown = unique(workloads.map((workload) => workload.newVersion));
@@ -16054,7 +16074,7 @@ function normalise(name) {
 	const path = isRegistry ? name.slice(slash + 1) : name;
 	return registry === DEFAULT_REGISTRY && !path.includes("/") ? `${registry}/library/${path}` : `${registry}/${path}`;
 }
-function repositoryOf(image) {
+function repositoryOf$1(image) {
 	return parseReference(image)?.repository ?? image;
 }
 // src/report/image-page.ts
@@ -16070,12 +16090,30 @@ function imagePage(image) {
 		default: return "";
 	}
 }
+// src/rollout/record.ts
+const APPROVAL = "waits for an approval";
+function isScaledToZero({ workloads }) {
+	return workloads.length > 0 && workloads.every(({ replicas }) => replicas === 0);
+}
+function successText(record) {
+	return isScaledToZero(record) ? "the release is live, scaled to 0: nothing serves" : "the new version serves alone";
+}
+function isOver$1({ phase }) {
+	return phase === "succeeded" || phase === "aborted";
+}
+function holdFieldsOf(spec) {
+	return {
+		minReadySeconds: spec.minReadySeconds ?? 0,
+		progressDeadlineSeconds: spec.progressDeadlineSeconds ?? 600,
+		maxSurge: spec.strategy?.rollingUpdate?.maxSurge ?? "25%",
+		maxUnavailable: spec.strategy?.rollingUpdate?.maxUnavailable ?? "25%"
+	};
+}
 // src/report/way.ts
 const CLI = "node dist/cli.js";
-const GO_BACK = "Go back to the version before";
 function waysOf$1(record) {
-	const promote = act$1(record, "promote", "Go on");
-	const abort = act$1(record, "abort", GO_BACK);
+	const promote = act$1(record, "promote", record.plan[record.step]?.kind === "approve" ? "Approve" : "Go on");
+	const abort = backOf(record);
 	switch (record.phase) {
 		case "paused": return [promote, abort];
 		case "stopped": return [
@@ -16094,13 +16132,16 @@ function waysOf$1(record) {
 	}
 }
 function nextCommand(record, cluster = {}) {
-	if (record.phase === "succeeded" || record.phase === "aborted") return "";
+	if (isOver$1(record)) return "";
 	const way = waysOf$1(record)[0];
 	return way === void 0 ? "" : commandOf$1(way, cluster);
 }
 function backCommand(record, cluster = {}) {
-	const way = waysOf$1(record).find(({ text }) => text === GO_BACK);
-	return way === void 0 ? "" : commandOf$1(way, cluster);
+	return [
+		"paused",
+		"stopped",
+		"progressing"
+	].includes(record.phase) ? commandOf$1(backOf(record), cluster) : "";
 }
 function commandOf$1({ gh, cli }, { kubeconfig, context } = {}) {
 	return gh ?? [
@@ -16115,14 +16156,12 @@ function workflowUrl(source) {
 	if (file !== void 0) return `${source.serverUrl}/${source.repository}/actions/workflows/${encodeURIComponent(file)}`;
 	return source.runUrl === "" ? void 0 : source.runUrl;
 }
+function backOf(record) {
+	return act$1(record, "abort", `Go back to ${versionsOf$1(record).stable}`);
+}
 function act$1(record, command, text, full = false) {
 	const { app, namespace, rollout, source } = record;
 	const url = workflowUrl(source);
-	const fields = [
-		`command=${command}`,
-		`rollout=${rollout}`,
-		...full ? ["full=true"] : []
-	];
 	const cli = [
 		`${CLI} ${command}`,
 		...flag$1("app", app),
@@ -16134,12 +16173,38 @@ function act$1(record, command, text, full = false) {
 		text,
 		cli
 	};
+	const file = /([^/@]+\.ya?ml)(?:@|$)/.exec(source.workflow)?.[1] ?? source.workflow;
+	const fields = fieldsOf$1(record, command, full);
+	if (fields === void 0) return {
+		text,
+		cli
+	};
 	return {
 		text,
 		cli,
-		gh: `gh workflow run ${shellWord(/([^/@]+\.ya?ml)(?:@|$)/.exec(source.workflow)?.[1] ?? source.workflow)} -R ${shellWord(source.repository)} ${fields.map((field) => `-f ${shellWord(field)}`).join(" ")}`,
+		gh: `gh workflow run ${shellWord(file)} -R ${repositoryOf(source)} ${fields.map((field) => `-f ${shellWord(field)}`).join(" ")}`,
 		...url === void 0 ? {} : { url }
 	};
+}
+function fieldsOf$1(record, command, full) {
+	const { app, namespace, environment, rollout, source } = record;
+	const { workflowInputs: known } = source;
+	if (full && known !== void 0 && !known.includes("full")) return void 0;
+	const told = Object.entries({
+		app,
+		namespace,
+		environment
+	}).filter(([name]) => known?.includes(name) === true);
+	return [
+		`command=${command}`,
+		`rollout=${rollout}`,
+		...full ? ["full=true"] : [],
+		...told.flatMap(([name, value]) => value === void 0 ? [] : [`${name}=${value}`])
+	];
+}
+function repositoryOf({ repository, serverUrl }) {
+	const host = URL.canParse(serverUrl) ? new URL(serverUrl).host : "";
+	return shellWord(host === "" || host === "github.com" ? repository : `${host}/${repository}`);
 }
 function again$1(record, text) {
 	const { app, namespace, source, lastRun, strategy, steps, pods, inputs } = record;
@@ -16163,7 +16228,7 @@ function again$1(record, text) {
 	return [{
 		text,
 		cli,
-		gh: `gh run rerun ${shellWord(run.runId)} -R ${shellWord(run.repository)}`,
+		gh: `gh run rerun ${shellWord(run.runId)} -R ${repositoryOf(run)}`,
 		...run.runUrl === "" ? {} : { url: run.runUrl }
 	}];
 }
@@ -16247,14 +16312,14 @@ function evidence(failure, open = false) {
 	return folded(`Evidence: ${html(titles, 120)}`, text, open);
 }
 function evidenceBlock(entry) {
-	return `${md(entry.title, 200)}\n${fence(entry.lines)}`;
+	return `_${md(entry.title, 200)}_\n${fence(entry.lines)}`;
 }
 function findingTable(findings) {
 	if (findings.length === 0) return "";
 	return [
 		"| | Finding | Object | What is | What would be right |",
 		"|---|---|---|---|---|",
-		...byWeight(findings).map((finding) => `| ${findingIcon(finding)} | ${code(finding.id)} | ${finding.object === void 0 ? "" : code(nameOf$2(finding.object))}${placeOf(finding)} | ${md(finding.reason)} | ${md(finding.mend)}${accepting(finding, code)} |`)
+		...byWeight(findings).map((finding) => `| ${findingIcon(finding)} | ${code(finding.id)} | ${finding.object === void 0 ? "" : code(nameOf$2(finding.object))}${placeOf$1(finding)} | ${md(finding.reason)} | ${md(finding.mend)}${accepting(finding, code)} |`)
 	].join("\n");
 }
 function mendText(finding) {
@@ -16279,14 +16344,14 @@ function findingIcon(finding) {
 		info: "ℹ️"
 	}[finding.severity];
 }
-function placeOf(finding) {
+function placeOf$1(finding) {
 	const { place } = finding;
 	if (place === void 0) return "";
 	return `<br>${code(`${place.file}${place.line === void 0 ? "" : `:${place.line}`}`)}`;
 }
 function wayOn(record) {
 	const parts = waysOf$1(record).map((way) => {
-		return `**${way.url === void 0 ? way.text : link(way.text, way.url)}**\n${fence([way.gh ?? way.cli], "sh", 1e400)}`;
+		return `**${way.url === void 0 ? md(way.text, 120) : link(md(way.text, 120), way.url)}**\n${fence([way.gh ?? way.cli], "sh", 1e400)}`;
 	});
 	const cli = waysOf$1(record).flatMap((way) => way.gh === void 0 ? [] : [way.cli]);
 	const shell = cli.length === 0 ? "" : folded("The same from a shell with cluster access, by dist/cli.js of Headgate", fence(cli, "sh"));
@@ -16318,7 +16383,7 @@ function footer(view, record) {
 		record.strategy,
 		commit(release.sha ?? source.sha, source.repository, source.serverUrl),
 		run(lastRun.runUrl === "" ? source.runUrl : lastRun.runUrl, lastRun.runNumber, lastRun.attempt),
-		`${html(view.cluster, 100)} / ${html(record.namespace)}`,
+		`${md(view.cluster, 100)} / ${md(record.namespace)}`,
 		record.updatedAt.replace("T", " ").replace(/(\.\d+)?Z$/, " UTC")
 	].filter((part) => part !== "").join(" · ")}</sub>`;
 }
@@ -16683,28 +16748,61 @@ function filled$1({ timeline, stretchMs }) {
 	for (let at = first.at; at <= last.at; at += stretchMs) points.push(byTime.get(at) ?? points.at(-1) ?? first);
 	return points;
 }
-// src/rollout/record.ts
-const APPROVAL = "waits for an approval";
-function isScaledToZero({ workloads }) {
-	return workloads.length > 0 && workloads.every(({ replicas }) => replicas === 0);
-}
-function successText(record) {
-	return isScaledToZero(record) ? "the release is live, scaled to 0: nothing serves" : "the new version serves alone";
-}
-function holdFieldsOf(spec) {
-	return {
-		minReadySeconds: spec.minReadySeconds ?? 0,
-		progressDeadlineSeconds: spec.progressDeadlineSeconds ?? 600,
-		maxSurge: spec.strategy?.rollingUpdate?.maxSurge ?? "25%",
-		maxUnavailable: spec.strategy?.rollingUpdate?.maxUnavailable ?? "25%"
-	};
-}
 // src/report/last-words.ts
 const COMPLAINT = /\b(error|exception|panic|fatal|fail(ed|ure)?|cannot|could not|denied|refused|not found)\b|Error\b|Exception\b/i;
 const FRAME = /^\s*(at |File "|goroutine |\.\.\. \d+ more)/;
 function lastWords$1(failure) {
 	const lines = ((failure.evidence ?? []).find(({ title }) => title.startsWith("last lines of"))?.lines ?? []).filter((line) => line.trim() !== "" && line !== "(it wrote nothing)" && !FRAME.test(line));
 	return (lines.findLast((line) => COMPLAINT.test(line)) ?? lines.at(-1) ?? "").trim();
+}
+// src/report/users.ts
+function users(view) {
+	const { record } = view;
+	const state = stateOf(view);
+	if (state === "planned" || state === "refused") return untouched(record);
+	if (record === void 0) return "not known";
+	const mix = view.mixes.at(-1);
+	const versions = versionsOf$1(record);
+	const [after, before] = [md(versions.new, 80), md(versions.stable, 80)];
+	if (state === "superseded") return `were led back to ${before}; the release that took its place tells how they are served`;
+	if (mix !== void 0 && mix.stable.pods + mix.canary.pods === 0) return "**affected: no pod serves**";
+	const seen = mix === void 0 ? "" : `; ${podSentence(mix, after, before)}`;
+	switch (record.phase) {
+		case "succeeded": return isScaledToZero(record) ? "nobody is served: all of it is scaled to 0" : `served by ${after}${seen}`;
+		case "aborted":
+			if (record.downtimeSeconds !== void 0) return `**were not served for ${record.downtimeSeconds} s**, and are again: by ${before}${seen}`;
+			return `${backSentence(view, record, after, before)}${seen}`;
+		case "failed": return `**perhaps affected**${seen === "" ? ": look at the pods" : seen}`;
+		case "progressing":
+		case "paused":
+		case "stopped":
+		case "aborting": return `${shareSentence(record, mix, after, before)}${seen}`;
+	}
+}
+function untouched(record) {
+	const nothing = "not affected; nothing has been changed";
+	if (record === void 0 || isOver$1(record)) return nothing;
+	return `${nothing} (rollout ${record.rollout} of this app is ${record.phase})`;
+}
+function shareSentence(record, mix, after, before) {
+	const weight = weightOf$3(record);
+	if (record.strategy === "recreate") return `served by ${before} until it ends, then not served until ${after} is up`;
+	if (record.strategy === "rolling") return `served by ready pods of ${before} and ${after}`;
+	if (weight === 0 && mix !== void 0 && mix.canary.pods > 0 && isByPods(record)) return `served by ${before}, some by ${after}`;
+	if (weight === 0) return `served by ${before}${isByPods(record) ? `, and by ${after} as its pods become ready` : ""}`;
+	return weight === 100 ? `served by ${after}` : `about ${weight} % served by ${after}, the others by ${before}`;
+}
+function isByPods({ phase, plan, step, traffic }) {
+	return traffic === void 0 && phase !== "aborting" && plan[step]?.kind === "weight";
+}
+function backSentence({ mixes }, record, after, before) {
+	const met = record.strategy === "rolling" ? 0 : weightAfter(record, record.step);
+	if (met > 0) return `not affected now: served by ${before} again, before that ${met === 100 ? "all" : `about ${met} %`} by ${after}`;
+	if (mixes.some(({ canary }) => canary.pods > 0)) return `not affected now: served by ${before} again, before that some by ${after}`;
+	return `not affected: served by ${before} throughout${mixes.length > 0 ? `; no pod of ${after} was ready` : ""}`;
+}
+function podSentence(mix, after, before) {
+	return `${[...mix.stable.pods > 0 ? [`${count(mix.stable.pods, "pod")} of ${before}`] : [], ...mix.canary.pods > 0 ? [`${count(mix.canary.pods, "pod")} of ${after}`] : []].join(" and ")} ready`;
 }
 // src/report/verdict.ts
 const ICONS = {
@@ -16718,7 +16816,9 @@ const ICONS = {
 	succeeded: "✅",
 	"rolled-back": "✅",
 	failed: "🆘",
-	refused: "⛔"
+	refused: "⛔",
+	"cut-short": "⚠️",
+	unknown: "❔"
 };
 const LONGEST$2 = 600;
 function verdict$1(view) {
@@ -16741,7 +16841,7 @@ function failureOfView(view) {
 }
 function icon(view) {
 	const state = stateOf(view);
-	return state === "aborted" && failureOfView(view) !== void 0 ? "❌" : ICONS[state];
+	return state === "aborted" && !wasWanted(failureOfView(view)) ? "❌" : ICONS[state];
 }
 function headline(view) {
 	const { record } = view;
@@ -16750,87 +16850,53 @@ function headline(view) {
 	const state = stateOf(view);
 	if (state === "planned") return `${app}${at}: plan`;
 	if (state === "refused") return `${app}${at}: refused, nothing was touched`;
+	if (state === "unknown") return `${app}${at}: the run was killed, and the cluster does not say how far it came`;
 	return `${app}${at}: ${record === void 0 ? "failed" : sentence$1(state, view, record)}`;
 }
 function sentence$1(state, view, record) {
 	const versions = versionsOf$1(record);
 	const [after, before] = [md(versions.new, 80), md(versions.stable, 80)];
-	const step = `step ${Math.min(record.step + 1, record.steps.length + 1)} of ${record.steps.length + 1} (${code(stepName(record), 80)})`;
+	const step = stepPhrase(record);
 	switch (state) {
 		case "progressing": return `${after} is on its way, ${step}`;
+		case "cut-short": return record.phase === "aborting" ? `the run that undid ${after} was killed, back to ${before} is not finished` : `${after} is half-way in, its run was killed, ${step}`;
 		case "paused": return `${after} ${stepName(record) === "approve" ? "waits for approval" : "rests"}, ${step}`;
 		case "stopped": return `${after} was stopped and rests, ${step}`;
 		case "aborting": return `${after} is being undone, back to ${before}`;
-		case "aborted": return failureOfView(view) === void 0 ? `${after} was aborted, ${before} serves` : `${after} failed and was undone, ${before} serves`;
+		case "aborted": return wasWanted(failureOfView(view)) ? `${after} was aborted, users are on ${before}` : `${after} failed and was rolled back, users are on ${before}`;
 		case "superseded": return `${after} was superseded`;
 		case "succeeded": return `${after} is live`;
 		case "rolled-back": return `rolled back to ${after}`;
 		case "failed": return `${after} failed, and no safe state was reached`;
 	}
 }
-function users(view) {
-	const { record } = view;
-	const state = stateOf(view);
-	if (state === "planned" || state === "refused") return untouched(record);
-	if (record === void 0) return "not known; no rollout was recorded";
-	const mix = view.mixes.at(-1);
-	const versions = versionsOf$1(record);
-	const [after, before] = [md(versions.new, 80), md(versions.stable, 80)];
-	if (mix !== void 0 && mix.stable.pods + mix.canary.pods === 0) return "**affected: no pod serves**";
-	const seen = mix === void 0 ? "" : `; ${podSentence(mix, after, before)}`;
-	switch (record.phase) {
-		case "succeeded": return isScaledToZero(record) ? "nobody is served: all of it is scaled to 0" : `served by ${after}${seen}`;
-		case "aborted":
-			if (record.downtimeSeconds !== void 0) return `**were not served for ${record.downtimeSeconds} s**, and are again: by ${before}${seen}`;
-			return `${backSentence(record, after, before)}${seen}`;
-		case "failed": return `**perhaps affected**${seen === "" ? ": look at the pods" : seen}`;
-		case "progressing":
-		case "paused":
-		case "stopped":
-		case "aborting": return `${shareSentence(record, after, before)}${seen}`;
-	}
-}
-function untouched(record) {
-	const nothing = "not affected; nothing has been changed";
-	if (record === void 0 || record.phase === "succeeded" || record.phase === "aborted") return nothing;
-	return `${nothing} (rollout ${record.rollout} of this app is ${record.phase})`;
-}
-function shareSentence(record, after, before) {
-	const weight = weightOf$3(record);
-	if (record.strategy === "recreate") return `served by ${before} until it ends, then not served until ${after} is up`;
-	if (record.strategy === "rolling") return `served by ready pods of ${before} and ${after}`;
-	if (weight === 0) return `served by ${before}`;
-	return weight === 100 ? `served by ${after}` : `about ${weight} % served by ${after}, the others by ${before}`;
-}
-function backSentence(record, after, before) {
-	const met = record.strategy === "rolling" ? 0 : weightAfter(record, record.step);
-	if (met === 0) return `not affected: served by ${before} as before`;
-	return `not affected now: served by ${before} again, before that ${met === 100 ? "all" : `about ${met} %`} by ${after}`;
-}
-function podSentence(mix, after, before) {
-	return `${[...mix.stable.pods > 0 ? [`${count(mix.stable.pods, "pod")} of ${before}`] : [], ...mix.canary.pods > 0 ? [`${count(mix.canary.pods, "pod")} of ${after}`] : []].join(" and ")} ready`;
+function stepPhrase(record) {
+	const { step, steps } = record;
+	return step < steps.length ? `step ${step + 1} of ${steps.length} (${code(stepName(record), 80)})` : "finish";
 }
 function why(view, failure) {
 	const { record } = view;
-	if (failure !== void 0) {
+	if (failure !== void 0 && failure.code !== "aborted") {
 		const name = failure.object === void 0 ? "" : nameOf$2(failure.object);
 		const object = name === "" || failure.message.includes(name) ? "" : `${code(name)}: `;
 		const words = lastWords$1(failure);
-		const said = words === "" ? "" : `; its log says ${code(words, LONGEST$2 / 3)}`;
-		return `${object}${failure.kind === "timeout" ? "(timed out) " : ""}${md(failure.message, LONGEST$2)}${said}`;
+		return `${words === "" ? "" : `${code(words, LONGEST$2 / 3)}, says its log. `}${object}${failure.kind === "timeout" ? "(timed out) " : ""}${md(failure.message, LONGEST$2)}`;
 	}
 	const state = stateOf(view);
 	if (record === void 0 || state === "planned" || state === "refused") return md(view.result?.message ?? "", LONGEST$2);
 	if (state === "superseded") return md(supersededBy(record) ?? "");
-	if (record.reason === "waits for an approval" && stepName(record) === "approve") return "";
+	if (waitsForApproval(record)) return "planned: this step asks a person before it goes on";
 	return md(reasonOf$2(record) ?? "", LONGEST$2);
 }
 function done$1(view, failure) {
-	if (failure?.done !== void 0) return md(failure.done, LONGEST$2);
 	const { record } = view;
-	if (record === void 0) return "";
+	const state = stateOf(view);
+	const byPerson = state === "aborted" && wasWanted(failure) && record !== void 0 ? lastWord(record) : void 0;
+	if (failure?.done !== void 0 && byPerson === void 0) return md(failure.done, LONGEST$2);
+	if (record === void 0 || state === "planned" || state === "refused") return "";
 	const { downtimeSeconds } = record;
-	const word = failure === void 0 ? lastWord(record) : void 0;
+	if (waitsForApproval(record)) return `${record.step} of ${count(record.steps.length, "step")}, and nothing has failed`;
+	const word = byPerson ?? (failure === void 0 ? lastWord(record) : void 0);
 	return [...downtimeSeconds === void 0 ? [] : [`not served for ${downtimeSeconds.toFixed(1)} s while it was recreated`], ...word === void 0 ? [] : [md(word, LONGEST$2)]].join("; ");
 }
 function lastWord({ timeline, command }) {
@@ -16842,12 +16908,18 @@ function lastWord({ timeline, command }) {
 	return timeline.findLast(({ kind, text }) => kinds.includes(kind) && / by /.test(text))?.text;
 }
 function next(view, failure) {
-	if (failure?.next !== void 0) return md(failure.next, LONGEST$2);
 	const { record } = view;
 	const state = stateOf(view);
+	if (state === "unknown") return "re-run the job to go on, or abort; `status` says where it stands";
+	if (failure?.next !== void 0) return md(failure.next, LONGEST$2);
 	if (record === void 0 || state === "planned" || state === "refused") return "";
-	if (!rests(record) && record.phase !== "aborting") return "";
-	return `${waysOf$1(record).map((way) => way.text.toLowerCase()).join(", or ")}: commands below`;
+	if (!rests(record) && record.phase !== "aborting" && state !== "cut-short") return "";
+	const ways = waysOf$1(record).map(({ text }) => md(text.charAt(0).toLowerCase() + text.slice(1), 120));
+	const rest = waitsForApproval(record) ? "; until then it stays as it is" : "";
+	return `${ways.join(", or ")}: commands below${rest}`;
+}
+function waitsForApproval(record) {
+	return record.phase === "paused" && record.reason === "waits for an approval" && stepName(record) === "approve";
 }
 // src/report/summary.ts
 const SUMMARY_LIMIT = 9e5;
@@ -16898,7 +16970,7 @@ function timeline(record) {
 	const start = Date.parse(record.startedAt);
 	const rows = record.timeline.slice(-200).map((entry) => `| ${formatDuration(Date.parse(entry.at) - start)} | ${md(entry.kind)} | ${md(entry.text)} |`);
 	if (rows.length === 0) return "";
-	return folded(`Timeline of rollout ${record.rollout} (${versionsOf$1(record).new})`.replaceAll("<", "&lt;"), [...["| Since the start | | |", "|--:|---|---|"], ...rows].join("\n"));
+	return folded(`Timeline of rollout ${record.rollout} (${html(versionsOf$1(record).new, 80)})`, [...["| Since the start | | |", "|--:|---|---|"], ...rows].join("\n"));
 }
 function changes$1(view) {
 	const first = view.changes[0];
@@ -16909,6 +16981,19 @@ function changes$1(view) {
 		"|--:|---|",
 		...lines
 	].join("\n"));
+}
+// src/runner.ts
+function tell$1(what, write) {
+	const complain = (error) => warning(`The ${what} was not written: ${error instanceof Error ? error.message : String(error)}`);
+	try {
+		const written = write();
+		if (written instanceof Promise) return written.then(() => void 0, complain);
+	} catch (error) {
+		complain(error);
+	}
+}
+function leave() {
+	process.stdout.write("", () => process.exit());
 }
 // src/checks/fetch.ts
 const MAX_BYTES$3 = 1e6;
@@ -17789,7 +17874,7 @@ function textOf$1(value, otherwise = "") {
 function mapsIn(value) {
 	return Array.isArray(value) ? value.filter((item) => isMap$1(item)) : [];
 }
-const OWN$1 = "headgate.dev/";
+const OWN$2 = "headgate.dev/";
 function isAsWanted(live, wanted) {
 	if (live === void 0) return false;
 	const annotations = foreign(wanted.metadata.annotations);
@@ -17800,7 +17885,7 @@ function isAsBefore(live, before) {
 	return jsonEquals(live["spec"], before["spec"]) && jsonEquals(foreign(live.metadata.annotations), foreign(before.metadata.annotations));
 }
 function foreign(annotations) {
-	const own = Object.entries(annotations ?? {}).filter(([key]) => !key.startsWith(OWN$1));
+	const own = Object.entries(annotations ?? {}).filter(([key]) => !key.startsWith(OWN$2));
 	return Object.fromEntries(own.filter(([key]) => key !== "kubectl.kubernetes.io/last-applied-configuration"));
 }
 function changes(live, wanted) {
@@ -26265,7 +26350,7 @@ async function ended(engine, error) {
 			return goBack(engine, { failure: {
 				kind: "failed",
 				code: "aborted",
-				message: `aborted by ${request.by}`
+				message: `aborted by ${request.who ?? request.by}`
 			} });
 		}
 	}
@@ -26295,7 +26380,7 @@ async function failed$1(engine, failure) {
 }
 function backText({ routes }) {
 	const { gone } = routes;
-	return `users are on the stable version, the new pods were taken away${gone.length === 0 ? "" : `, but ${gone.join(", ")} is gone: nobody comes that way until it is applied again`}`;
+	return `rolled back: users are on the version before, the new pods are removed${gone.length === 0 ? "" : `, but ${gone.join(", ")} is gone: nobody comes that way until it is applied again`}`;
 }
 async function goBack(engine, { failure, why, superseded, budgetMs }) {
 	const { book, reporter } = engine.o;
@@ -27200,7 +27285,7 @@ function parseImage(text) {
 	if (left === "" || name?.digest !== void 0 || name?.tag !== void 0) throw refuse("image-reference", `"${text}": left of "=" stands a repository, without tag or digest`, { next });
 	return {
 		text,
-		repository: repositoryOf(left),
+		repository: repositoryOf$1(left),
 		reference
 	};
 }
@@ -27239,7 +27324,7 @@ function substituteImages(objects, images) {
 	const places = [];
 	const changed = new Map();
 	for (const entry of entries) {
-		const matching = slots.filter(({ before }) => repositoryOf(before) === entry.repository);
+		const matching = slots.filter(({ before }) => repositoryOf$1(before) === entry.repository);
 		if (matching.length === 0) throw unmatched(entry, slots);
 		for (const { index, ...slot } of matching) {
 			places.push({
@@ -27799,17 +27884,19 @@ var Book = class {
 			at,
 			...entry
 		}));
-		const { comment, pullRequest, deployment } = this.#onGitHub();
+		const { rollout } = this.record;
+		const { comment, deployment } = this.#onGitHub();
+		const { commentId, pullRequest } = comment?.rollout === rollout ? comment : {};
 		const next = {
 			...this.record,
-			...comment === void 0 ? {} : { commentId: comment },
+			...commentId === void 0 ? {} : { commentId },
 			...pullRequest === void 0 ? {} : { pullRequest },
-			...deployment?.rollout === this.record.rollout ? { githubDeployment: deployment.id } : {},
+			...deployment?.rollout === rollout ? { githubDeployment: deployment.id } : {},
 			...change,
 			updatedAt: at,
 			timeline: [...this.record.timeline, ...entries].slice(-60)
 		};
-		const over = ["succeeded", "aborted"].includes(next.phase);
+		const over = isOver$1(next);
 		const map = encodeRecord(next);
 		const data = {
 			...map.data,
@@ -27858,7 +27945,7 @@ var Book = class {
 	}
 	tell() {
 		const { record } = this;
-		const over = ["succeeded", "aborted"].includes(record.phase);
+		const over = isOver$1(record);
 		this.#reporter.emit({
 			kind: "record",
 			record,
@@ -27951,7 +28038,7 @@ var Expiry = class {
 };
 // src/kubernetes/lease-holder.ts
 const RENEW_MS = 1e4;
-const AGAIN_MS = 2e3;
+const AGAIN_MS$1 = 2e3;
 const DEADLINE_MS = 25e3;
 var LeaseHolder = class {
 	#client;
@@ -28070,7 +28157,7 @@ var LeaseHolder = class {
 				pause = RENEW_MS;
 				this.#list.put(renewed);
 			} catch {
-				pause = AGAIN_MS;
+				pause = AGAIN_MS$1;
 			}
 		}
 	}
@@ -30427,7 +30514,7 @@ function requireVariables(deps, asked) {
 	if (failure !== void 0) throw new HeadgateError(failure);
 }
 // src/commands/request.ts
-const PATIENCE_MS$2 = 35e3;
+const PATIENCE_MS$3 = 35e3;
 const LOOK_MS = 1e3;
 async function askActingRun(deps, app, namespace, record) {
 	if (record.phase === "paused" || record.phase === "stopped") return {};
@@ -30497,11 +30584,14 @@ async function askHolder(deps, app, namespace, rollout) {
 	const { client, clock, settings, cancel, reporter } = deps;
 	const command = settings.command === "abort" ? "abort" : "promote";
 	const at = new Date(clock.now()).toISOString();
+	const which = rollout === void 0 ? {} : { rollout };
+	const who = await behind(deps, settings.environment);
 	const request = {
 		command,
-		...rollout === void 0 ? {} : { rollout },
+		...which,
 		full: settings.full,
 		by: holderOf(deps),
+		who,
 		at
 	};
 	const onWait = (holder) => reporter.emit({
@@ -30512,7 +30602,7 @@ async function askHolder(deps, app, namespace, rollout) {
 		namespace,
 		app,
 		request,
-		timeoutMs: PATIENCE_MS$2,
+		timeoutMs: PATIENCE_MS$3,
 		clock,
 		signal: cancel,
 		onWait
@@ -30528,7 +30618,7 @@ async function stillWanted({ lease }) {
 	const request = lease.requests.find(({ command }) => command === "abort");
 	if (request === void 0) return;
 	await lease.answer(request, "no rollout was begun, nothing was touched").catch(() => {});
-	throw refuse("aborted", `${request.by} asked to abort before the rollout began`, { next: "deploy again when it is wanted" });
+	throw refuse("aborted", `${request.who ?? request.by} asked to abort before the rollout began`, { next: "deploy again when it is wanted" });
 }
 // src/commands/act.ts
 async function act(deps, app, namespace, seen) {
@@ -31798,11 +31888,11 @@ async function findRoutes(client, clock, namespace, services, traffic) {
 	}
 	return search;
 }
-const PATIENCE_MS$1 = 5e3;
+const PATIENCE_MS$2 = 5e3;
 const STEP_MS = 250;
 async function decided$1(client, clock, router, route) {
 	let { object } = route;
-	for (let waited = 0; waited < PATIENCE_MS$1 && router.verify(object).kind === "waiting"; waited += STEP_MS) {
+	for (let waited = 0; waited < PATIENCE_MS$2 && router.verify(object).kind === "waiting"; waited += STEP_MS) {
 		if (object["status"] === void 0) break;
 		await clock.sleep(STEP_MS);
 		object = await client.get(refOf$1(object)) ?? object;
@@ -35380,7 +35470,7 @@ async function rollback(deps) {
 			text: decision.because
 		});
 		const payload = await readPayload(deps.client, found.record, previous.rollout);
-		const settings = settingsFor(deps.settings, found.record);
+		const settings = settingsFor(deps.settings, found.record, deps.source);
 		requireVariables(deps, settings);
 		return await begin({
 			...session,
@@ -35396,12 +35486,13 @@ async function rollback(deps) {
 		await session.close();
 	}
 }
-function settingsFor(settings, record) {
+function settingsFor(settings, record, source) {
 	const { updateChecker: _, ...own } = settings;
 	const { checks, updateChecker, capacity, timeoutMs, onFailure, onCancel, onFailedJob, prune } = record;
 	return {
 		...own,
 		...shownIn(record),
+		...placeOf(record, source),
 		...updateChecker === void 0 ? {} : { updateChecker },
 		app: record.app,
 		namespace: record.namespace,
@@ -35416,6 +35507,10 @@ function settingsFor(settings, record) {
 		takeOver: [...new Set([...record.takeOver, ...settings.takeOver])],
 		prune
 	};
+}
+function placeOf({ owner, pullRequest, source }, { repository }) {
+	const number = pullRequest ?? source.pullRequest;
+	return owner !== repository || number === void 0 ? {} : { pullRequest: number };
 }
 function wayOf({ gates }, { strategy, plan, pods }) {
 	if (gates === "all") return {
@@ -35469,7 +35564,7 @@ async function statusLines(client, record, now, cluster) {
 	if (!over) lines.push(...await routeLines(client, record));
 	for (const { id, until, deployments } of record.kept ?? []) lines.push(info(`version ${id} is kept until ${until.slice(0, 16)}Z: ${deployments.map((name) => `Deployment/${name}`).join(", ")}`));
 	const next = nextCommand(record);
-	for (const way of waysOf$1(record)) if (commandOf$1(way) !== next) lines.push(info(`${way.text.toLowerCase()}: ${commandOf$1(way, cluster)}`));
+	for (const way of waysOf$1(record)) if (commandOf$1(way) !== next) lines.push(info(`${way.text.charAt(0).toLowerCase()}${way.text.slice(1)}: ${commandOf$1(way, cluster)}`));
 	if (!over) lines.push(info(`back by hand: ${undoCommand(record)}`));
 	return lines;
 }
@@ -35721,11 +35816,11 @@ function escaped(deps, error, rights) {
 	});
 }
 // src/github/approvers.ts
-const PATIENCE_MS = 2e3;
+const PATIENCE_MS$1 = 2e3;
 async function approversOf(github, { repository, runId }, environment, clock) {
 	if (github === void 0 || repository === "" || runId === "") return [];
 	const timer = new AbortController();
-	const late = clock.sleep(PATIENCE_MS, timer.signal).then(() => []);
+	const late = clock.sleep(PATIENCE_MS$1, timer.signal).then(() => []);
 	const approvals = await Promise.race([github.approvals(repository, runId).catch(() => []), late]);
 	timer.abort();
 	const here = approvals.filter(({ environments }) => environment !== void 0 && environments.includes(environment));
@@ -35776,22 +35871,8 @@ function rollout(view, record) {
 // src/github/api.ts
 function statusOf(error) {
 	if (typeof error !== "object" || error === null || !("status" in error)) return void 0;
+	if (error instanceof Error && "request" in error && !("response" in error && error.response !== void 0)) return void 0;
 	return typeof error.status === "number" ? error.status : void 0;
-}
-// src/github/pull-request.ts
-function knownPullRequest({ input, source, record }) {
-	const recorded = record !== void 0 && record.owner === source.repository ? record.pullRequest ?? record.source.pullRequest : void 0;
-	if (record !== void 0 && supersededBy(record) !== void 0) return recorded;
-	return input ?? source.pullRequest ?? recorded;
-}
-async function findPullRequest(question, github) {
-	const known = knownPullRequest(question);
-	const { repository } = question.source;
-	const { record } = question;
-	const sha = (record?.command === "rollback" ? record.source.sha : record?.release.sha) ?? question.source.sha;
-	if (known !== void 0 || repository === "" || sha === "") return known;
-	const found = await github.pullRequestsOf(repository, sha);
-	return (found.find(({ state }) => state === "open") ?? found[0])?.number;
 }
 // src/github/trouble.ts
 function reasonOf(error, what, right) {
@@ -35806,6 +35887,12 @@ function reasonOf(error, what, right) {
 		default: return `GitHub answered ${status}`;
 	}
 }
+function troubleText(troubles) {
+	const causes = Map.groupBy(troubles, ([, reason]) => reason);
+	causes.delete(void 0);
+	if (causes.size === 0) return void 0;
+	return `Not written to GitHub: ${[...causes].map(([reason, all]) => `${list$2(all.map(([what]) => what))} (${reason})`).join("; ")}. The job summary has the same report.`;
+}
 function mayPass(error) {
 	const status = statusOf(error);
 	return status === void 0 || status >= 500 || status === 429 || limited(error);
@@ -35813,172 +35900,243 @@ function mayPass(error) {
 function limited(error) {
 	return error instanceof Error && /rate limit|abuse/i.test(error.message);
 }
+// src/github/outbox.ts
+const AGAIN_MS = 3e3;
+var Outbox = class {
+	#options;
+	#waiting = new Map();
+	#over = false;
+	#trouble;
+	#sentAt;
+	#hurry = new AbortController();
+	#loop;
+	constructor(options) {
+		this.#options = options;
+	}
+	get trouble() {
+		return this.#trouble;
+	}
+	put(key, told) {
+		if (this.#over) return;
+		this.#waiting.set(key, told);
+		this.#loop ??= this.#run();
+	}
+	async flush(withinMs) {
+		const { clock } = this.#options;
+		const until = clock.now() + withinMs;
+		this.#hurry.abort();
+		while (this.#waiting.size > 0 && !this.#over) {
+			this.#loop ??= this.#run();
+			await this.#within(this.#loop, until);
+			if (this.#waiting.size === 0 || clock.now() >= until) break;
+			await clock.sleep(Math.min(AGAIN_MS, until - clock.now()));
+		}
+		this.#hurry = new AbortController();
+		const told = this.#over || this.#waiting.size === 0;
+		if (!told) this.#trouble ??= "GitHub did not answer in time";
+		return told;
+	}
+	async #within(work, until) {
+		const { clock } = this.#options;
+		const timer = new AbortController();
+		await Promise.race([work, clock.sleep(until - clock.now(), timer.signal)]);
+		timer.abort();
+	}
+	async #run() {
+		await Promise.resolve();
+		for (;;) {
+			await this.#gap();
+			const [first] = this.#waiting;
+			if (first === void 0 || !await this.#sent(...first)) break;
+		}
+		this.#loop = void 0;
+	}
+	async #gap() {
+		const { clock, gapMs = 0 } = this.#options;
+		const rest = this.#sentAt === void 0 ? 0 : this.#sentAt + gapMs - clock.now();
+		if (rest > 0 && this.#waiting.size > 0) await clock.sleep(rest, this.#hurry.signal);
+	}
+	async #sent(key, told) {
+		const { send, clock } = this.#options;
+		if (send === void 0) {
+			this.#give("no token, or no address of the API", false);
+			return false;
+		}
+		try {
+			await send(told, key);
+			if (this.#waiting.get(key) === told) this.#waiting.delete(key);
+			this.#trouble = void 0;
+			return true;
+		} catch (error) {
+			this.#give(reasonOf(error, this.#options.place, this.#options.right), mayPass(error));
+			return false;
+		} finally {
+			this.#sentAt = clock.now();
+		}
+	}
+	#give(reason, again) {
+		this.#trouble = reason;
+		this.#over = !again;
+	}
+};
+// src/github/pull-request.ts
+function recordedPullRequest(record, { repository }) {
+	return record.owner === repository ? record.pullRequest ?? record.source.pullRequest : void 0;
+}
+async function findPullRequest(question, github) {
+	const { input, source, record } = question;
+	const recorded = record === void 0 ? void 0 : recordedPullRequest(record, source);
+	const known = record !== void 0 && supersededBy(record) !== void 0 ? recorded : input ?? recorded ?? source.pullRequest;
+	const sha = (record?.command === "rollback" ? record.source.sha : record?.release.sha) ?? source.sha;
+	if (known !== void 0 || source.repository === "" || sha === "") return known;
+	return bestOf(await github.pullRequestsOf(source.repository, sha), source.repository);
+}
+function bestOf(pulls, repository) {
+	const own = pulls.filter(({ merged, from }) => merged || from === repository);
+	return (own.find(({ merged }) => merged) ?? own.find(({ state }) => state === "open") ?? own[0])?.number;
+}
 // src/github/comment.ts
 const GAP_MS = 1e4;
 const NO_RIGHT = "`pull-requests: write` (a pull request from a fork cannot have it, and a locked one takes no comments)";
+const OWN$1 = 0;
 var CommentReporter = class {
-	options;
-	place = {};
-	last;
-	left = [];
-	lastWrite;
-	dirty = false;
-	stale = false;
-	over = false;
-	told = false;
-	loop;
-	hurry = new AbortController();
+	#options;
+	#outbox;
+	#places = new Map();
+	#now = OWN$1;
 	constructor(options) {
-		this.options = options;
+		this.#options = options;
+		const { github, clock } = options;
+		this.#outbox = new Outbox({
+			send: github === void 0 ? void 0 : (view, key) => this.#draw(github, view, key),
+			place: "the pull request",
+			right: NO_RIGHT,
+			clock,
+			gapMs: GAP_MS
+		});
 	}
 	get url() {
-		return this.place.target?.url;
+		return this.#places.get(this.#now)?.target?.url;
 	}
-	get commentId() {
-		return this.place.target?.id;
+	get known() {
+		const place = this.#places.get(this.#now);
+		if (this.#now === OWN$1 || place === void 0) return void 0;
+		const { target, number } = place;
+		return {
+			rollout: this.#now,
+			...target === void 0 ? {} : { commentId: target.id },
+			...number === void 0 ? {} : { pullRequest: number }
+		};
 	}
-	get pullRequest() {
-		return this.place.number;
+	get trouble() {
+		return this.#outbox.trouble;
 	}
 	emit(event) {
-		const view = this.options.view();
-		if (!worthWriting(event, view)) return;
-		this.turn(view);
-		this.start();
+		const view = this.#options.view();
+		if (!this.#isWorthIt(event, view)) return;
+		const state = stateOf(view);
+		this.#now = view.record === void 0 || state === "planned" || state === "refused" ? OWN$1 : view.record.rollout;
+		this.#outbox.put(this.#now, view);
 	}
-	turn(view) {
-		const { last } = this;
-		if (last?.record !== void 0 && view.record !== void 0 && last.record.rollout !== view.record.rollout) {
-			if (this.dirty || this.stale) this.left.push({
-				place: this.place,
-				view: last
-			});
-			this.place = {};
-		}
-		this.last = view;
+	flush(withinMs = 2e4) {
+		return this.#outbox.flush(withinMs);
 	}
-	start() {
-		this.dirty = true;
-		if (!this.over) this.loop ??= this.run();
-	}
-	async flush(withinMs = 2e4) {
-		if (this.stale) this.start();
-		if (this.loop === void 0) return;
-		this.hurry.abort();
-		const timer = new AbortController();
-		await Promise.race([this.loop, this.options.clock.sleep(withinMs, timer.signal)]);
-		timer.abort();
-		this.hurry = new AbortController();
-	}
-	async run() {
-		await Promise.resolve();
-		while (this.dirty && !this.over) {
-			await this.pause();
-			this.dirty = false;
-			await this.write();
-		}
-		this.loop = void 0;
-	}
-	async pause() {
-		if (this.lastWrite === void 0) return;
-		const rest = this.lastWrite + GAP_MS - this.options.clock.now();
-		if (rest > 0) await this.options.clock.sleep(rest, this.hurry.signal);
-	}
-	async write() {
-		try {
-			for (let next = this.left.shift(); next !== void 0; next = this.left.shift()) await this.draw(next.place, next.view);
-			await this.draw(this.place, this.options.view());
-			this.stale = false;
-		} catch (error) {
-			this.give(reasonOf(error, "the pull request", NO_RIGHT), mayPass(error));
-		} finally {
-			this.lastWrite = this.options.clock.now();
+	#isWorthIt(event, view) {
+		const { source, completes, looks } = this.#options;
+		const moves = !looks && view.record !== void 0 && isSameRun(view.record.lastRun, source);
+		switch (event.kind) {
+			case "record":
+			case "failure": return moves;
+			case "result": return isMove(event.result) ? moves : !completes && resultCounts(event.result, view);
+			case "mix":
+			case "measured":
+			case "updates":
+			case "phase":
+			case "line":
+			case "change":
+			case "waiting":
+			case "finding":
+			case "plan":
+			case "target": return false;
 		}
 	}
-	async draw(place, view) {
+	async #draw(github, then, key) {
+		const place = this.#places.get(key) ?? {};
+		this.#places.set(key, place);
+		const view = key === this.#now ? this.#options.view() : then;
 		const body = renderComment(view);
 		if (body === place.written) return;
-		const { github } = this.options;
-		if (github === void 0) return this.give("no token", false);
-		const target = await this.put(github, place, view, body);
-		if (target !== void 0) place.target = target;
+		await this.#put(github, place, view, body, key);
 		place.written = body;
 	}
-	async put(github, place, view, body) {
-		const { repository } = this.options.source;
-		const number = await this.pullRequestNumber(github, place, view);
-		if (number === void 0) return void 0;
-		const target = place.target ?? await this.find(github, number, view);
-		if (target === void 0) return github.createComment(repository, number, body);
-		try {
-			return await github.updateComment(repository, target.id, body);
-		} catch (error) {
-			if (statusOf(error) !== 404) throw error;
-			return github.createComment(repository, number, body);
+	async #put(github, place, view, body, key) {
+		const { repository } = this.#options.source;
+		const record = key === OWN$1 ? void 0 : view.record;
+		const number = await this.#pullRequest(github, place, record);
+		if (number === void 0 || key === OWN$1 && this.#showsMore(view.record, number)) return;
+		place.target ??= await this.#find(github, number, view, record);
+		if (place.target !== void 0) {
+			const { id } = place.target;
+			const updated = await missing(github.updateComment(repository, id, body));
+			if (updated !== void 0) {
+				place.target = updated;
+				return;
+			}
+			delete place.target;
+			const other = await this.#find(github, number, view, void 0);
+			if (other !== void 0) {
+				place.target = await github.updateComment(repository, other.id, body);
+				return;
+			}
 		}
+		place.target = await github.createComment(repository, number, body);
 	}
-	async pullRequestNumber(github, place, view) {
-		const { source, pullRequest: input } = this.options;
-		const question = {
+	#showsMore(record, number) {
+		const { source, notice } = this.#options;
+		if (record === void 0 || isOver$1(record) || recordedPullRequest(record, source) !== number) return false;
+		notice(`The comment on pull request ${number} goes on showing rollout ${record.rollout}; this is in the job summary.`);
+		return true;
+	}
+	async #pullRequest(github, place, record) {
+		if (place.asked === true) return place.number;
+		const { source, pullRequest: input } = this.#options;
+		place.number = await findPullRequest({
 			source,
 			...input === void 0 ? {} : { input },
-			...view.record === void 0 ? {} : { record: view.record }
-		};
-		const known = knownPullRequest(question);
-		if (known === void 0 && place.asked === true) return place.number;
-		place.number = known ?? await findPullRequest(question, github);
+			...record === void 0 ? {} : { record }
+		}, github);
 		place.asked = true;
 		return place.number;
 	}
-	async find(github, number, view) {
-		const { repository } = this.options.source;
+	async #find(github, number, view, record) {
+		const { repository } = this.#options.source;
 		const marker = commentMarker(view);
-		const { record } = view;
-		const same = record?.owner === repository && (record.pullRequest ?? record.source.pullRequest) === number;
-		if (record?.commentId !== void 0 && same) {
+		if (record?.commentId !== void 0 && record.owner === repository) {
 			const named = await missing(github.comment(repository, record.commentId));
-			const [ours] = named?.body.startsWith(marker) === true ? await this.ours(github, [named]) : [];
+			const [ours] = named !== void 0 && named.pullRequest === number && named.body.startsWith(marker) ? await ownOf(github, [named]) : [];
 			if (ours !== void 0) return ours;
 		}
 		const marked = [];
 		for await (const comment of github.comments(repository, number)) if (comment.body.startsWith(marker)) marked.push(comment);
-		return (await this.ours(github, marked)).at(-1);
-	}
-	async ours(github, marked) {
-		try {
-			return await github.own(marked);
-		} catch {
-			return marked.filter(({ author }) => author.bot);
-		}
-	}
-	give(reason, again) {
-		if (!this.told) this.options.notice(`The pull request comment was not written: ${reason}. The job summary has the same report.`);
-		this.told = true;
-		this.stale = again;
-		this.over = !again;
+		return (await ownOf(github, marked)).at(-1);
 	}
 };
-function worthWriting(event, view) {
-	switch (event.kind) {
-		case "record": return true;
-		case "result": return resultCounts(event.result, view);
-		case "failure": return view.record !== void 0;
-		case "mix":
-		case "measured":
-		case "updates":
-		case "phase":
-		case "line":
-		case "change":
-		case "waiting":
-		case "finding":
-		case "plan":
-		case "target": return false;
+async function ownOf(github, marked) {
+	try {
+		return await github.own(marked);
+	} catch (error) {
+		if (mayPass(error)) throw error;
+		return marked.filter(({ author }) => author.bot);
 	}
 }
+function isMove({ outcome }) {
+	return outcome !== "planned" && outcome !== "refused" && outcome !== "unchanged";
+}
 function resultCounts({ outcome, phase, command }, view) {
-	if (outcome === "refused") return phase === "none" || phase === "succeeded" || phase === "aborted";
-	if (outcome === "unchanged") return command === "deploy" && view.record !== void 0;
-	return view.record !== void 0 || view.plan !== void 0;
+	if (outcome === "planned") return view.plan !== void 0;
+	if (command !== "deploy") return false;
+	if (outcome === "refused") return view.cluster !== "" && view.app !== "" && (phase === "none" || phase === "succeeded" || phase === "aborted");
+	return outcome === "unchanged" && view.record?.phase === "succeeded";
 }
 async function missing(answer) {
 	try {
@@ -36038,60 +36196,6 @@ function isOfJob({ creator, state = "", logUrl = "" }, { runId }) {
 		"pending"
 	].includes(state) && creator === "github-actions" && runId !== "" && `${logUrl}/`.includes(`/actions/runs/${runId}/`);
 }
-// src/github/outbox.ts
-var Outbox = class {
-	#options;
-	#waiting = new Map();
-	#over = false;
-	#noticed = false;
-	#loop;
-	constructor(options) {
-		this.#options = options;
-	}
-	put(told) {
-		if (this.#over) return;
-		this.#waiting.set(told.record.rollout, told);
-		this.#loop ??= this.#run();
-	}
-	async flush(withinMs) {
-		if (this.#waiting.size > 0 && !this.#over) this.#loop ??= this.#run();
-		if (this.#loop !== void 0) {
-			const timer = new AbortController();
-			await Promise.race([this.#loop, this.#options.clock.sleep(withinMs, timer.signal)]);
-			timer.abort();
-		}
-		return this.#over || this.#waiting.size === 0;
-	}
-	async #run() {
-		await Promise.resolve();
-		for (;;) {
-			const [first] = this.#waiting;
-			if (first === void 0 || !await this.#sent(...first)) break;
-		}
-		this.#loop = void 0;
-	}
-	async #sent(rollout, told) {
-		const { send, right } = this.#options;
-		if (send === void 0) {
-			this.#give("no token", false);
-			return false;
-		}
-		try {
-			await send(told);
-			if (this.#waiting.get(rollout) === told) this.#waiting.delete(rollout);
-			return true;
-		} catch (error) {
-			this.#give(reasonOf(error, "the repository or the commit", right), mayPass(error));
-			return false;
-		}
-	}
-	#give(reason, again) {
-		const { what, notice } = this.#options;
-		if (!this.#noticed) notice(`The ${what} was not written: ${reason}.`);
-		this.#noticed = true;
-		this.#over = !again;
-	}
-};
 // src/github/stages.ts
 const MOST = 140;
 const TAKEN_OVER = "lease-lost";
@@ -36114,9 +36218,7 @@ var Stages = class {
 		return this.#told(record, stageOf(record));
 	}
 	#ended(record) {
-		const { runId, attempt, repository } = record.lastRun;
-		const source = this.#source;
-		if (runId !== source.runId || attempt !== source.attempt || repository !== source.repository) return void 0;
+		if (!isSameRun(record.lastRun, this.#source)) return void 0;
 		if (!underWay(record)) return this.#told(record, stageOf(record));
 		return this.#told(record, "stuck", cutShort(record));
 	}
@@ -36145,13 +36247,10 @@ function stageOf(record) {
 		case "aborting": return;
 		case "paused": return "waiting";
 		case "stopped": return "failed";
-		case "aborted": return wanted(record.failure) ? "withdrawn" : "failed";
+		case "aborted": return wasWanted(record.failure) ? "withdrawn" : "failed";
 		case "succeeded": return "live";
 		case "failed": return "stuck";
 	}
-}
-function wanted(failure) {
-	return failure === void 0 || failure.kind === "cancelled" || failure.code === "aborted";
 }
 function textOf(stage, record) {
 	const { phase, reason, failure, timeline } = record;
@@ -36162,7 +36261,7 @@ function textOf(stage, record) {
 		case "live": return `${version}: ${successText(record)}`;
 		case "failed": return `${phase === "stopped" ? "stopped" : "undone"}: ${failure?.message ?? reason ?? ""}`;
 		case "stuck": return `no safe state: ${failure?.message ?? ""}`;
-		case "withdrawn": return supersededBy(record) ?? failure?.message ?? timeline.findLast(({ kind }) => kind === "aborting")?.text ?? "aborted";
+		case "withdrawn": return supersededBy(record) ?? timeline.findLast(({ kind }) => kind === "aborting")?.text ?? failure?.message ?? "aborted";
 	}
 }
 function cutShort(record) {
@@ -36194,10 +36293,9 @@ var DeploymentReporter = class {
 		const { github } = options;
 		this.#outbox = new Outbox({
 			send: github === void 0 ? void 0 : (told) => this.#send(github, told),
-			what: "GitHub deployment",
+			place: "the repository or the commit",
 			right: "`deployments: write`",
-			clock: options.clock,
-			notice: options.notice
+			clock: options.clock
 		});
 	}
 	get deployment() {
@@ -36205,7 +36303,10 @@ var DeploymentReporter = class {
 	}
 	emit(event) {
 		const told = this.#stages.next(event);
-		if (told !== void 0 && told.record.environment !== void 0 && shaOf(told.record) !== "") this.#outbox.put(told);
+		if (told !== void 0 && told.record.environment !== void 0 && shaOf(told.record) !== "") this.#outbox.put(told.record.rollout, told);
+	}
+	get trouble() {
+		return this.#outbox.trouble;
 	}
 	flush(withinMs = 2e4) {
 		return this.#outbox.flush(withinMs);
@@ -36335,26 +36436,33 @@ var CommitStatusReporter = class {
 		const { github } = options;
 		this.#outbox = new Outbox({
 			send: github === void 0 ? void 0 : (told) => this.#send(github, told),
-			what: "commit status",
+			place: "the repository or the commit",
 			right: "`statuses: write`",
-			clock: options.clock,
-			notice: options.notice
+			clock: options.clock
 		});
 	}
 	emit(event) {
 		const told = this.#stages.next(event);
-		if (told?.record.commitStatus === true && shaOf(told.record) !== "") this.#outbox.put(told);
+		if (told?.record.commitStatus === true && shaOf(told.record) !== "") this.#outbox.put(told.record.rollout, told);
+	}
+	get trouble() {
+		return this.#outbox.trouble;
 	}
 	flush(withinMs = 2e4) {
 		return this.#outbox.flush(withinMs);
 	}
 	async #send(github, { stage, text, record }) {
+		await this.#put(github, record, shaOf(record), STATES[stage], text);
+		const { command, rollout, previous } = record;
+		if (stage === "live" && command === "rollback" && previous?.sha !== void 0 && previous.sha !== shaOf(record)) await this.#put(github, record, previous.sha, "failure", `rolled back by rollout ${rollout}`);
+	}
+	async #put(github, record, sha, state, description) {
 		const { source, commentUrl } = this.#options;
 		const targetUrl = commentUrl() ?? source.runUrl;
-		await github.addCommitStatus(source.repository, shaOf(record), {
-			state: STATES[stage],
+		await github.addCommitStatus(source.repository, sha, {
+			state,
 			context: contextOf(record),
-			description: text,
+			description,
 			...targetUrl === "" ? {} : { targetUrl }
 		});
 	}
@@ -41030,6 +41138,7 @@ const NOT_AGAIN = [
 	429,
 	451
 ];
+const PATIENCE_MS = 1e4;
 function connect$1(options) {
 	const log = options.log ?? (() => void 0);
 	const wait = (what) => (seconds, request, _octokit, retries) => {
@@ -41056,7 +41165,18 @@ function connect$1(options) {
 			onSecondaryRateLimit: wait("secondary rate limit")
 		}
 	});
-	return new (GitHub.plugin(retry$1, throttling))(own);
+	return new (GitHub.plugin(impatient, retry$1, throttling))(own);
+}
+function impatient({ hook }) {
+	hook.wrap("request", async (request, options) => {
+		options.request = {
+			...options.request,
+			signal: AbortSignal.timeout(PATIENCE_MS)
+		};
+		const response = await request(options);
+		if (response.status === 200 && response.data === "") throw new Error("the answer broke off");
+		return response;
+	});
 }
 function split(repository) {
 	const [owner = "", repo = ""] = repository.split("/");
@@ -41064,6 +41184,25 @@ function split(repository) {
 		owner,
 		repo
 	};
+}
+async function query(octokit, text, variables) {
+	try {
+		return await octokit.graphql(text, variables);
+	} catch (error) {
+		throw withStatus(error);
+	}
+}
+const STATUS_OF_TYPE = {
+	FORBIDDEN: 403,
+	INSUFFICIENT_SCOPES: 403,
+	NOT_FOUND: 404,
+	RATE_LIMITED: 429
+};
+function withStatus(error) {
+	if (typeof error !== "object" || error === null || !("errors" in error) || !Array.isArray(error.errors)) return error;
+	const [first] = error.errors;
+	const type = String(first?.type);
+	return Object.assign(new Error(`GraphQL: ${type}`), { status: STATUS_OF_TYPE[type] ?? 422 });
 }
 // src/github/delivery.ts
 function deliveryApi(octokit) {
@@ -41120,12 +41259,10 @@ const DEPLOYMENTS = `query ($owner: String!, $repo: String!, $environment: Strin
 }`;
 async function* deploymentsOf(octokit, repository, environment) {
 	for (let after = null;;) {
-		const { nodes = [], pageInfo } = (await octokit.graphql(DEPLOYMENTS, {
+		const { nodes = [], pageInfo } = (await query(octokit, DEPLOYMENTS, {
 			...split(repository),
 			environment,
 			after
-		}).catch((error) => {
-			throw withStatus(error);
 		})).repository?.deployments ?? {};
 		for (const node of nodes) if (node !== null && node.databaseId !== null) yield deploymentFrom(node, node.databaseId);
 		if (pageInfo?.hasNextPage !== true) return;
@@ -41150,18 +41287,6 @@ function parsed(payload) {
 	} catch {
 		return payload;
 	}
-}
-const STATUS_OF_TYPE = {
-	FORBIDDEN: 403,
-	INSUFFICIENT_SCOPES: 403,
-	NOT_FOUND: 404,
-	RATE_LIMITED: 429
-};
-function withStatus(error) {
-	if (typeof error !== "object" || error === null || !("errors" in error) || !Array.isArray(error.errors)) return error;
-	const [first] = error.errors;
-	const type = String(first?.type);
-	return Object.assign(new Error(`deployments: ${type}`), { status: STATUS_OF_TYPE[type] ?? 422 });
 }
 async function approvalsOf(octokit, repository, runId) {
 	const { data } = await octokit.rest.actions.getReviewsForRun({
@@ -41204,9 +41329,11 @@ function openGitHub(options) {
 				commit_sha: sha,
 				per_page: 100
 			});
-			return data.map(({ number, state }) => ({
+			return data.map(({ number, state, merged_at: merged, head }) => ({
 				number,
-				state: state === "open" ? "open" : "closed"
+				state: state === "open" ? "open" : "closed",
+				merged: typeof merged === "string",
+				...head.repo === null ? {} : { from: head.repo.full_name }
 			}));
 		}
 	};
@@ -41217,14 +41344,19 @@ async function* commentsOf(octokit, repository, pullRequest) {
 		issue_number: pullRequest,
 		per_page: 100
 	});
-	for await (const { data } of pages) for (const comment of data) yield commentFrom(comment);
+	for await (const { data } of pages) {
+		if (!Array.isArray(data)) throw new Error("this is no list of comments");
+		for (const comment of data) yield commentFrom(comment);
+	}
 }
 function commentFrom(raw) {
+	if (typeof raw.id !== "number" || raw.node_id === void 0 || raw.html_url === void 0) throw new Error("this is no comment");
 	return {
 		id: raw.id,
 		nodeId: raw.node_id,
 		body: raw.body ?? "",
 		url: raw.html_url,
+		pullRequest: Number(raw.issue_url?.split("/").at(-1)),
 		author: {
 			login: raw.user?.login ?? "",
 			bot: raw.user?.type === "Bot"
@@ -41236,7 +41368,7 @@ const OWN = `query ($ids: [ID!]!) {
 }`;
 async function own(octokit, comments) {
 	if (comments.length === 0) return [];
-	const { nodes } = await octokit.graphql(OWN, { ids: comments.slice(0, 100).map(({ nodeId }) => nodeId) });
+	const { nodes } = await query(octokit, OWN, { ids: comments.slice(-100).map(({ nodeId }) => nodeId) });
 	const ids = new Set();
 	for (const node of nodes) if (node?.viewerDidAuthor === true && node.isMinimized !== true && node.databaseId !== void 0) ids.add(node.databaseId);
 	return comments.filter(({ id }) => ids.has(id));
@@ -41245,49 +41377,50 @@ async function own(octokit, comments) {
 function githubReporters(options) {
 	const { settings, source, apiUrl, githubToken: token, view, clock, completes, say, known } = options;
 	const log = (text) => say(text, "debug");
-	const github = token === void 0 ? void 0 : openGitHub({
+	const notice = (text) => say(text, "info");
+	const github = token === void 0 || !URL.canParse(apiUrl) ? void 0 : openGitHub({
 		token,
 		apiUrl,
 		log
 	});
-	const notice = (text) => say(text, "info");
 	const common = {
 		github,
 		source,
 		clock,
-		completes,
-		notice
+		completes
 	};
+	const looks = !completes && ["plan", "status"].includes(settings.command);
+	const tells = source.repository !== "" && !looks;
 	const comment = settings.comment === "never" || source.repository === "" ? void 0 : new CommentReporter({
 		...common,
 		view,
+		looks,
+		notice,
 		...settings.pullRequest === void 0 ? {} : { pullRequest: settings.pullRequest }
 	});
 	const commentUrl = () => comment?.url;
-	const tells = source.repository !== "" && (completes || !["plan", "status"].includes(settings.command));
 	const deployment = tells ? new DeploymentReporter({
 		...common,
 		cluster: () => view().cluster,
 		debug: log,
 		known
 	}) : void 0;
-	const commitStatus = tells ? new CommitStatusReporter({
-		...common,
-		commentUrl
-	}) : void 0;
+	const told = {
+		"pull request comment": comment,
+		"GitHub deployment": deployment,
+		"commit status": tells ? new CommitStatusReporter({
+			...common,
+			commentUrl
+		}) : void 0
+	};
+	const reporters = Object.values(told).filter((each) => each !== void 0);
 	return {
-		reporters: [
-			comment,
-			deployment,
-			commitStatus
-		].filter((each) => each !== void 0),
+		reporters,
 		flush: async (withinMs) => {
-			const [, ...told] = await Promise.all([
-				comment?.flush(withinMs),
-				deployment?.flush(withinMs),
-				commitStatus?.flush(withinMs)
-			]);
-			return !told.includes(false);
+			const all = await Promise.all(reporters.map((each) => each.flush(withinMs)));
+			const text = troubleText(Object.entries(told).map(([what, reporter]) => [what, reporter?.trouble]));
+			if (text !== void 0) notice(text);
+			return !all.includes(false);
 		},
 		known: () => knownOf(comment, deployment),
 		commentUrl,
@@ -41295,11 +41428,9 @@ function githubReporters(options) {
 	};
 }
 function knownOf(comment, deployment) {
-	const { commentId, pullRequest } = comment ?? {};
-	const { deployment: newest } = deployment ?? {};
+	const [place, newest] = [comment?.known, deployment?.deployment];
 	return {
-		...commentId === void 0 ? {} : { comment: commentId },
-		...pullRequest === void 0 ? {} : { pullRequest },
+		...place === void 0 ? {} : { comment: place },
 		...newest === void 0 ? {} : { deployment: newest }
 	};
 }
@@ -52106,7 +52237,7 @@ function outputsOf(result, paths = {}) {
 		phase: result.phase,
 		release: record === void 0 ? "" : shortDigest(record.release.digest),
 		rollout: record === void 0 ? "" : String(record.rollout),
-		step: record === void 0 || record.phase === "succeeded" || record.phase === "aborted" ? "" : stepLabel(record),
+		step: record === void 0 || isOver$1(record) ? "" : stepLabel(record),
 		weight: record === void 0 ? "" : String(weightOf$3(record)),
 		images: JSON.stringify(record?.release.images ?? []),
 		report: paths.report ?? "",
@@ -52144,9 +52275,13 @@ async function start(context, host) {
 		color: host.color
 	});
 	const reporter = collector(systemClock, log);
+	const view = () => host.completes === true ? {
+		...reporter.view(),
+		cutShort: true
+	} : reporter.view();
 	const done = (result, told = true, commentUrl) => complete(context, {
 		result,
-		view: reporter.view(),
+		view: view(),
 		told
 	}, commentUrl, log);
 	let read;
@@ -52163,7 +52298,7 @@ async function start(context, host) {
 	const github = githubReporters({
 		...context,
 		...read,
-		view: reporter.view,
+		view,
 		clock: systemClock,
 		completes: host.completes === true,
 		say: (text, level) => reporter.emit({
@@ -52509,4 +52644,4 @@ async function rbac(files, settings, namespace) {
 		} : {}
 	}), `headgate-${app}`);
 }
-export { setOutput as _, VERSION as a, giveUp as c, readAction as d, failureOf as f, setFailed as g, saveState as h, start as i, placeText as l, notice as m, readCommandLine as n, readManifestFiles as o, getState as p, settingsOf as r, openGitHub as s, rbac as t, renderSummary as u, setSecret as v, summary as y };
+export { saveState as _, VERSION as a, setSecret as b, giveUp as c, tell$1 as d, renderSummary as f, notice as g, getState as h, start as i, placeText as l, failureOf as m, readCommandLine as n, readManifestFiles as o, readAction as p, settingsOf as r, openGitHub as s, rbac as t, leave as u, setFailed as v, summary as x, setOutput as y };

@@ -1,25 +1,26 @@
-import { _ as setOutput, d as readAction, g as setFailed, h as saveState, i as start, u as renderSummary, v as setSecret, y as summary } from "./headgate.js";
+import { _ as saveState, b as setSecret, d as tell, f as renderSummary, i as start, p as readAction, u as leave, v as setFailed, x as summary, y as setOutput } from "./headgate.js";
 // src/main.ts
 const cancel = new AbortController();
 for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, () => cancel.abort(new Error(`${signal} received`)));
 try {
 	const context = await readAction(process.env);
-	saveState("started", "true");
+	const remember = (name, value) => tell("state", () => saveState(name, value));
+	remember("started", "true");
 	const { result, view, outputs, told } = await start(context, {
 		write: (text) => process.stdout.write(text),
 		github: true,
 		color: true,
 		cancel: cancel.signal,
 		mask: (secret) => setSecret(secret),
-		remember: (name, value) => saveState(name, value)
+		remember
 	});
-	for (const [name, value] of Object.entries(outputs)) setOutput(name, value);
-	await summary.addRaw(renderSummary(view), true).write();
-	saveState("finished", told ? "true" : "untold");
 	process.exitCode = result.outcome === "paused" ? 0 : result.exitCode;
-	if (!told) process.stdout.write("", () => process.exit());
+	for (const [name, value] of Object.entries(outputs)) tell(`output ${name}`, () => setOutput(name, value));
+	await tell("job summary", () => summary.addRaw(renderSummary(view), true).write());
+	remember("finished", told ? "true" : "untold");
 } catch (error) {
-	setOutput("outcome", "failed");
+	tell("output outcome", () => setOutput("outcome", "failed"));
 	setFailed(error instanceof Error ? error : String(error));
 }
+leave();
 export {};

@@ -1,4 +1,4 @@
-import { c as giveUp, d as readAction, i as start, m as notice, p as getState, s as openGitHub, u as renderSummary, v as setSecret, y as summary } from "./headgate.js";
+import { b as setSecret, c as giveUp, d as tell, f as renderSummary, g as notice, h as getState, i as start, p as readAction, s as openGitHub, u as leave, x as summary } from "./headgate.js";
 // src/post.ts
 try {
 	const finished = getState("finished");
@@ -22,15 +22,18 @@ try {
 			remember: () => {},
 			completes: !["plan", "status"].includes(context.raw.command ?? "deploy")
 		});
-		if (finished !== "untold") await summary.addRaw(renderSummary(view), true).write();
-		const deployment = Number(getState("deployment"));
-		const token = context.raw["github-token"];
-		if (view.record === void 0 && deployment > 0 && token !== void 0) await giveUp(openGitHub({
-			token,
-			apiUrl: context.apiUrl
-		}), context.source, deployment);
+		if (finished === "") {
+			await tell("job summary", () => summary.addRaw(renderSummary(view), true).write());
+			const deployment = Number(getState("deployment"));
+			const token = context.raw["github-token"];
+			if (view.record === void 0 && deployment > 0 && token !== void 0) await giveUp(openGitHub({
+				token,
+				apiUrl: context.apiUrl
+			}), context.source, deployment);
+		}
 	}
 } catch (error) {
 	notice(`The report could not be completed: ${error instanceof Error ? error.message : String(error)}`);
 }
+leave();
 export {};

@@ -3,6 +3,7 @@ import { giveUp } from './github/deployments.ts'
 import { openGitHub } from './github/github.ts'
 import { readAction } from './input/action.ts'
 import { renderSummary } from './report/summary.ts'
+import { leave, tell } from './runner.ts'
 import { start } from './start.ts'
 
 /**
@@ -28,14 +29,17 @@ try {
         completes: !['plan', 'status'].includes(context.raw.command ?? 'deploy'),
       },
     )
-    // It has been written, and only GitHub was too slow.
-    if (finished !== 'untold') await core.summary.addRaw(renderSummary(view), true).write()
-    const deployment = Number(core.getState('deployment'))
-    const token = context.raw['github-token']
-    // GitHub must not show for ever as in progress what has ended.
-    if (view.record === undefined && deployment > 0 && token !== undefined)
-      await giveUp(openGitHub({ token, apiUrl: context.apiUrl }), context.source, deployment)
+    // Else it ended by itself: all of that has been written, and only GitHub was too slow.
+    if (finished === '') {
+      await tell('job summary', () => core.summary.addRaw(renderSummary(view), true).write())
+      const deployment = Number(core.getState('deployment'))
+      const token = context.raw['github-token']
+      // GitHub must not show for ever as in progress what has ended.
+      if (view.record === undefined && deployment > 0 && token !== undefined)
+        await giveUp(openGitHub({ token, apiUrl: context.apiUrl }), context.source, deployment)
+    }
   }
 } catch (error) {
   core.notice(`The report could not be completed: ${error instanceof Error ? error.message : String(error)}`)
 }
+leave()

@@ -60,8 +60,9 @@ export async function start(context: RunContext, host: Host): Promise<Done> {
   setFlagsFromString(NO_OPTIMISED_PARSER)
   const log = consoleReporter({ write: host.write, clock: systemClock, github: host.github, color: host.color })
   const reporter = collector(systemClock, log)
+  const view = (): ReportView => (host.completes === true ? { ...reporter.view(), cutShort: true } : reporter.view())
   const done = (result: Result, told = true, commentUrl?: string): Promise<Done> =>
-    complete(context, { result, view: reporter.view(), told }, commentUrl, log)
+    complete(context, { result, view: view(), told }, commentUrl, log)
   let read: SettingsRead
   try {
     read = await settingsOf(context)
@@ -75,7 +76,7 @@ export async function start(context: RunContext, host: Host): Promise<Done> {
   const github = githubReporters({
     ...context,
     ...read,
-    view: reporter.view,
+    view,
     clock: systemClock,
     completes: host.completes === true,
     say: (text, level) => reporter.emit({ kind: 'line', text, level }),

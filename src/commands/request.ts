@@ -1,3 +1,4 @@
+import { behind } from './behind.ts'
 import { ask } from '../kubernetes/lease.ts'
 import type { LeaseAnswer } from '../kubernetes/lease-state.ts'
 import type { Result } from '../report/events.ts'
@@ -98,7 +99,8 @@ async function askHolder(
   const command = settings.command === 'abort' ? 'abort' : 'promote'
   const at = new Date(clock.now()).toISOString()
   const which = rollout === undefined ? {} : { rollout }
-  const request = { command, ...which, full: settings.full, by: holderOf(deps), at } as const
+  const who = await behind(deps, settings.environment)
+  const request = { command, ...which, full: settings.full, by: holderOf(deps), who, at } as const
   const onWait = (holder: string): void =>
     reporter.emit({ kind: 'waiting', text: `the run ${holder} to answer; after 30 s of silence it counts as dead` })
   const asked = await ask(client, { namespace, app, request, timeoutMs: PATIENCE_MS, clock, signal: cancel, onWait })
@@ -119,7 +121,7 @@ export async function stillWanted({ lease }: Session): Promise<void> {
   const request = lease.requests.find(({ command }) => command === 'abort')
   if (request === undefined) return
   await lease.answer(request, 'no rollout was begun, nothing was touched').catch(() => {})
-  throw refuse('aborted', `${request.by} asked to abort before the rollout began`, {
+  throw refuse('aborted', `${request.who ?? request.by} asked to abort before the rollout began`, {
     next: 'deploy again when it is wanted',
   })
 }

@@ -5,7 +5,7 @@ import { decide } from '../rollout/machine.ts'
 import type { RolloutRecord } from '../rollout/record.ts'
 import { releaseFrom } from '../rollout/release.ts'
 import { openSession, type Session } from '../rollout/session.ts'
-import type { Settings } from '../rollout/settings.ts'
+import type { RunSource, Settings } from '../rollout/settings.ts'
 import { shownIn } from '../rollout/shown.ts'
 import { begin } from './begin.ts'
 import { requireVariables } from './early.ts'
@@ -40,7 +40,7 @@ export async function rollback(deps: Deps): Promise<Result> {
       throw new Error(`${decision.kind} is no answer to rollback`)
     deps.reporter.emit({ kind: 'line', text: decision.because })
     const payload = await readPayload(deps.client, found.record, previous.rollout)
-    const settings = settingsFor(deps.settings, found.record)
+    const settings = settingsFor(deps.settings, found.record, deps.source)
     requireVariables(deps, settings)
     const own: Session = { ...session, deps: { ...deps, settings } }
     // The payload holds the objects as they were painted; the digest is that of what the repository has.
@@ -52,12 +52,13 @@ export async function rollback(deps: Deps): Promise<Result> {
 }
 
 /** The settings of the rollout before; all steps only with `gates: all`. */
-function settingsFor(settings: Settings, record: RolloutRecord): Settings {
+function settingsFor(settings: Settings, record: RolloutRecord, source: RunSource): Settings {
   const { updateChecker: _, ...own } = settings
   const { checks, updateChecker, capacity, timeoutMs, onFailure, onCancel, onFailedJob, prune } = record
   return {
     ...own,
     ...shownIn(record),
+    ...placeOf(record, source),
     ...(updateChecker === undefined ? {} : { updateChecker }),
     app: record.app,
     namespace: record.namespace,
@@ -73,6 +74,12 @@ function settingsFor(settings: Settings, record: RolloutRecord): Settings {
     takeOver: [...new Set([...record.takeOver, ...settings.takeOver])],
     prune,
   }
+}
+
+/** People look where the release that is taken away came from. */
+function placeOf({ owner, pullRequest, source }: RolloutRecord, { repository }: RunSource): { pullRequest?: number } {
+  const number = pullRequest ?? source.pullRequest
+  return owner !== repository || number === undefined ? {} : { pullRequest: number }
 }
 
 /**

@@ -5,12 +5,17 @@ export interface IssueComment {
   body: string
   /** page of the comment */
   url: string
+  /** number of what it hangs on */
+  pullRequest: number
   author: { login: string; bot: boolean }
 }
 
 export interface PullRequest {
   number: number
   state: 'open' | 'closed'
+  merged: boolean
+  /** `owner/name` of where its commits come from; undefined where that was deleted */
+  from?: string
 }
 
 /** GitHub's words for where a deployment stands. */
@@ -95,8 +100,10 @@ export interface RunApi {
 
 export type GitHub = CommentApi & DeploymentApi & CommitStatusApi & RunApi
 
-/** The HTTP status of a failed request; undefined when there was no answer. */
+/** The HTTP status of a failed request; undefined when there was no answer, for which octokit makes up a 500. */
 export function statusOf(error: unknown): number | undefined {
   if (typeof error !== 'object' || error === null || !('status' in error)) return undefined
+  if (error instanceof Error && 'request' in error && !('response' in error && error.response !== undefined))
+    return undefined
   return typeof error.status === 'number' ? error.status : undefined
 }

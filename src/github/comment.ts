@@ -1,11 +1,14 @@
 import { commentMarker, renderComment } from '../report/comment.ts'
 import type { ReportEvent, Reporter, Result } from '../report/events.ts'
+import { stateOf } from '../report/status.ts'
 import type { ReportView } from '../report/view.ts'
-import type { RunSource } from '../rollout/settings.ts'
+import { isOver, type RolloutRecord } from '../rollout/record.ts'
+import { isSameRun, type RunSource } from '../rollout/settings.ts'
 import type { Clock } from '../shared/clock.ts'
 import { type CommentApi, type IssueComment, statusOf } from './api.ts'
-import { findPullRequest, knownPullRequest } from './pull-request.ts'
-import { mayPass, reasonOf } from './trouble.ts'
+import { Outbox } from './outbox.ts'
+import { findPullRequest, recordedPullRequest } from './pull-request.ts'
+import { mayPass } from './trouble.ts'
 
 export interface CommentReporterOptions {
   /** undefined when there is no token */
@@ -16,7 +19,11 @@ export interface CommentReporterOptions {
   /** what to draw; asked at each write */
   view: () => ReportView
   clock: Clock
-  /** told once why there is no comment */
+  /** this process stands in for a run that was killed */
+  completes: boolean
+  /** this run moves nothing, and tells of no rollout */
+  looks: boolean
+  /** told why a plan is not shown */
   notice: (text: string) => void
 }
 
@@ -25,7 +32,7 @@ interface Place {
   /** of the pull request; undefined where there is none, or before it was looked for */
   number?: number | undefined
   asked?: true
-  target?: IssueComment
+  target?: IssueComment | undefined
   /** what stands there */
   written?: string
 }
@@ -36,224 +43,199 @@ const GAP_MS = 10_000
 const NO_RIGHT =
   '`pull-requests: write` (a pull request from a fork cannot have it, and a locked one takes no comments)'
 
+/** What is said of this run, not of a rollout: a plan, or a refusal. */
+const OWN = 0
+
 /**
  * Keeps one pull request comment up to date: at most one write in 10 s, and the last state always written by
- * {@link flush}. It never throws and never rejects. What goes wrong is told once: a missing right ends it, after a
- * failure that may pass the next state is tried again.
+ * {@link flush}. Each rollout has its own pull request, so one that another takes the place of is told its end where it
+ * was told of. It never throws and never rejects.
  */
 export class CommentReporter implements Reporter {
-  private readonly options: CommentReporterOptions
-  /** of the rollout that is told of now */
-  private place: Place = {}
-  /** what was there to say of it last */
-  private last: ReportView | undefined
-  /** rollouts that another one took the place of before all was written */
-  private left: { place: Place; view: ReportView }[] = []
-  private lastWrite: number | undefined
-  private dirty = false
-  /** the last write failed for a reason that may pass */
-  private stale = false
-  private over = false
-  private told = false
-  private loop: Promise<void> | undefined
-  private hurry = new AbortController()
+  readonly #options: CommentReporterOptions
+  readonly #outbox: Outbox<ReportView>
+  /** by rollout */
+  readonly #places = new Map<number, Place>()
+  /** rollout that is told of now */
+  #now = OWN
 
   constructor(options: CommentReporterOptions) {
-    this.options = options
+    this.#options = options
+    const { github, clock } = options
+    this.#outbox = new Outbox({
+      send: github === undefined ? undefined : (view, key) => this.#draw(github, view, key),
+      place: 'the pull request',
+      right: NO_RIGHT,
+      clock,
+      gapMs: GAP_MS,
+    })
   }
 
   /** address of the comment, once written: the output `comment-url` */
   get url(): string | undefined {
-    return this.place.target?.url
+    return this.#places.get(this.#now)?.target?.url
   }
 
-  /** for `record.commentId`, once written */
-  get commentId(): number | undefined {
-    return this.place.target?.id
+  /** for the record of this rollout, and of no other: what is known by now */
+  get known(): { rollout: number; commentId?: number; pullRequest?: number } | undefined {
+    const place = this.#places.get(this.#now)
+    if (this.#now === OWN || place === undefined) return undefined
+    const { target, number } = place
+    return {
+      rollout: this.#now,
+      ...(target === undefined ? {} : { commentId: target.id }),
+      ...(number === undefined ? {} : { pullRequest: number }),
+    }
   }
 
-  /** for `record.pullRequest`, once found */
-  get pullRequest(): number | undefined {
-    return this.place.number
+  /** See {@link Outbox.trouble}. */
+  get trouble(): string | undefined {
+    return this.#outbox.trouble
   }
 
   emit(event: ReportEvent): void {
-    const view = this.options.view()
-    if (!worthWriting(event, view)) return
-    this.turn(view)
-    this.start()
+    const view = this.#options.view()
+    if (!this.#isWorthIt(event, view)) return
+    const state = stateOf(view)
+    this.#now = view.record === undefined || state === 'planned' || state === 'refused' ? OWN : view.record.rollout
+    this.#outbox.put(this.#now, view)
   }
 
-  /** Each rollout has its own pull request and comment: a release that takes the place of another must not write in its. */
-  private turn(view: ReportView): void {
-    const { last } = this
-    if (last?.record !== undefined && view.record !== undefined && last.record.rollout !== view.record.rollout) {
-      if (this.dirty || this.stale) this.left.push({ place: this.place, view: last })
-      this.place = {}
-    }
-    this.last = view
+  /** See {@link Outbox.flush}. */
+  flush(withinMs = 20_000): Promise<boolean> {
+    return this.#outbox.flush(withinMs)
   }
 
-  private start(): void {
-    this.dirty = true
-    if (!this.over) this.loop ??= this.run()
-  }
-
-  /** Writes what is not yet written. Never rejects; returns after `withinMs` of real or virtual time at the latest. */
-  async flush(withinMs = 20_000): Promise<void> {
-    if (this.stale) this.start()
-    if (this.loop === undefined) return
-    this.hurry.abort()
-    const timer = new AbortController()
-    await Promise.race([this.loop, this.options.clock.sleep(withinMs, timer.signal)])
-    timer.abort()
-    this.hurry = new AbortController()
-  }
-
-  /** Writes until nothing is left to write. */
-  private async run(): Promise<void> {
-    // What is emitted together is written together.
-    await Promise.resolve()
-    while (this.dirty && !this.over) {
-      await this.pause()
-      this.dirty = false
-      await this.write()
-    }
-    this.loop = undefined
-  }
-
-  private async pause(): Promise<void> {
-    if (this.lastWrite === undefined) return
-    const rest = this.lastWrite + GAP_MS - this.options.clock.now()
-    if (rest > 0) await this.options.clock.sleep(rest, this.hurry.signal)
-  }
-
-  private async write(): Promise<void> {
-    try {
-      for (let next = this.left.shift(); next !== undefined; next = this.left.shift())
-        await this.draw(next.place, next.view)
-      await this.draw(this.place, this.options.view())
-      this.stale = false
-    } catch (error) {
-      this.give(reasonOf(error, 'the pull request', NO_RIGHT), mayPass(error))
-    } finally {
-      this.lastWrite = this.options.clock.now()
+  /** Only what changes the picture, and only of a rollout that this run moves. */
+  #isWorthIt(event: ReportEvent, view: ReportView): boolean {
+    const { source, completes, looks } = this.#options
+    const moves = !looks && view.record !== undefined && isSameRun(view.record.lastRun, source)
+    switch (event.kind) {
+      case 'record':
+      case 'failure':
+        return moves
+      case 'result':
+        return isMove(event.result) ? moves : !completes && resultCounts(event.result, view)
+      case 'mix':
+      case 'measured':
+      case 'updates':
+      case 'phase':
+      case 'line':
+      case 'change':
+      case 'waiting':
+      case 'finding':
+      case 'plan':
+      case 'target':
+        return false
     }
   }
 
-  private async draw(place: Place, view: ReportView): Promise<void> {
+  async #draw(github: CommentApi, then: ReportView, key: number): Promise<void> {
+    const place = this.#places.get(key) ?? {}
+    this.#places.set(key, place)
+    // What is told of now has gone on meanwhile.
+    const view = key === this.#now ? this.#options.view() : then
     const body = renderComment(view)
     if (body === place.written) return
-    const { github } = this.options
-    if (github === undefined) return this.give('no token', false)
-    const target = await this.put(github, place, view, body)
-    if (target !== undefined) place.target = target
+    await this.#put(github, place, view, body, key)
     place.written = body
   }
 
-  private async put(
-    github: CommentApi,
-    place: Place,
-    view: ReportView,
-    body: string,
-  ): Promise<IssueComment | undefined> {
-    const { repository } = this.options.source
-    const number = await this.pullRequestNumber(github, place, view)
+  async #put(github: CommentApi, place: Place, view: ReportView, body: string, key: number): Promise<void> {
+    const { repository } = this.#options.source
+    const record = key === OWN ? undefined : view.record
+    const number = await this.#pullRequest(github, place, record)
     // A push without a pull request is nothing to complain about.
-    if (number === undefined) return undefined
-    const target = place.target ?? (await this.find(github, number, view))
-    if (target === undefined) return github.createComment(repository, number, body)
-    try {
-      return await github.updateComment(repository, target.id, body)
-    } catch (error) {
-      // Somebody deleted it meanwhile.
-      if (statusOf(error) !== 404) throw error
-      return github.createComment(repository, number, body)
+    if (number === undefined || (key === OWN && this.#showsMore(view.record, number))) return
+    place.target ??= await this.#find(github, number, view, record)
+    if (place.target !== undefined) {
+      const { id } = place.target
+      const updated = await missing(github.updateComment(repository, id, body))
+      if (updated !== undefined) {
+        place.target = updated
+        return
+      }
+      // Somebody deleted it meanwhile; another run may have made one since.
+      delete place.target
+      const other = await this.#find(github, number, view, undefined)
+      if (other !== undefined) {
+        place.target = await github.updateComment(repository, other.id, body)
+        return
+      }
     }
+    place.target = await github.createComment(repository, number, body)
   }
 
-  private async pullRequestNumber(github: CommentApi, place: Place, view: ReportView): Promise<number | undefined> {
-    const { source, pullRequest: input } = this.options
-    const question = {
-      source,
-      ...(input === undefined ? {} : { input }),
-      ...(view.record === undefined ? {} : { record: view.record }),
-    }
-    const known = knownPullRequest(question)
-    // A commit's pull requests are asked for once.
-    if (known === undefined && place.asked === true) return place.number
-    place.number = known ?? (await findPullRequest(question, github))
+  /** A rollout under way must not lose its commands to a plan for the next one. */
+  #showsMore(record: RolloutRecord | undefined, number: number): boolean {
+    const { source, notice } = this.#options
+    if (record === undefined || isOver(record) || recordedPullRequest(record, source) !== number) return false
+    notice(
+      `The comment on pull request ${number} goes on showing rollout ${record.rollout}; this is in the job summary.`,
+    )
+    return true
+  }
+
+  async #pullRequest(github: CommentApi, place: Place, record: RolloutRecord | undefined): Promise<number | undefined> {
+    if (place.asked === true) return place.number
+    const { source, pullRequest: input } = this.#options
+    place.number = await findPullRequest(
+      { source, ...(input === undefined ? {} : { input }), ...(record === undefined ? {} : { record }) },
+      github,
+    )
     place.asked = true
     return place.number
   }
 
   /** The comment to rewrite: the one that the record names, else the marker's, of the token's own author. */
-  private async find(github: CommentApi, number: number, view: ReportView): Promise<IssueComment | undefined> {
-    const { repository } = this.options.source
+  async #find(
+    github: CommentApi,
+    number: number,
+    view: ReportView,
+    record: RolloutRecord | undefined,
+  ): Promise<IssueComment | undefined> {
+    const { repository } = this.#options.source
     const marker = commentMarker(view)
-    const { record } = view
-    // A plan for another pull request sees the same record: that one's comment is not for it.
-    const same = record?.owner === repository && (record.pullRequest ?? record.source.pullRequest) === number
-    if (record?.commentId !== undefined && same) {
+    if (record?.commentId !== undefined && record.owner === repository) {
       const named = await missing(github.comment(repository, record.commentId))
-      const [ours] = named?.body.startsWith(marker) === true ? await this.ours(github, [named]) : []
+      const isIt = named !== undefined && named.pullRequest === number && named.body.startsWith(marker)
+      const [ours] = isIt ? await ownOf(github, [named]) : []
       if (ours !== undefined) return ours
     }
     const marked: IssueComment[] = []
     for await (const comment of github.comments(repository, number))
       if (comment.body.startsWith(marker)) marked.push(comment)
-    return (await this.ours(github, marked)).at(-1)
+    return (await ownOf(github, marked)).at(-1)
   }
+}
 
-  /** Without GraphQL (an old server, a narrow token) a bot's comment is taken for ours: no stranger writes as a bot. */
-  private async ours(github: CommentApi, marked: readonly IssueComment[]): Promise<IssueComment[]> {
-    try {
-      return await github.own(marked)
-    } catch {
-      return marked.filter(({ author }) => author.bot)
-    }
+/** Without GraphQL (an old server, a narrow token) a bot's comment is taken for ours: no stranger writes as a bot. */
+async function ownOf(github: CommentApi, marked: readonly IssueComment[]): Promise<IssueComment[]> {
+  try {
+    return await github.own(marked)
+  } catch (error) {
+    if (mayPass(error)) throw error
+    return marked.filter(({ author }) => author.bot)
   }
+}
 
-  private give(reason: string, again: boolean): void {
-    if (!this.told)
-      this.options.notice(`The pull request comment was not written: ${reason}. The job summary has the same report.`)
-    this.told = true
-    this.stale = again
-    this.over = !again
-  }
+/** Else it says something of this run alone. */
+function isMove({ outcome }: Result): boolean {
+  return outcome !== 'planned' && outcome !== 'refused' && outcome !== 'unchanged'
 }
 
 /**
- * Only what changes the picture. A refusal that leaves another rollout resting is not told there, because the comment
- * would no longer show where that rollout rests.
+ * What is said of this run alone. A refusal that leaves another rollout resting is not told, because the comment would no
+ * longer show where that rollout rests; nor one that did not come to know by what app and cluster the comment is found; nor
+ * that of a promote or abort, of which whoever asked hears in its own run.
  */
-function worthWriting(event: ReportEvent, view: ReportView): boolean {
-  switch (event.kind) {
-    case 'record':
-      return true
-    case 'result':
-      return resultCounts(event.result, view)
-    case 'failure':
-      return view.record !== undefined
-    case 'mix':
-    case 'measured':
-    case 'updates':
-    case 'phase':
-    case 'line':
-    case 'change':
-    case 'waiting':
-    case 'finding':
-    case 'plan':
-    case 'target':
-      return false
-  }
-}
-
 function resultCounts({ outcome, phase, command }: Result, view: ReportView): boolean {
-  if (outcome === 'refused') return phase === 'none' || phase === 'succeeded' || phase === 'aborted'
-  // A clean-up job's abort with nothing to abort, or a look, is no news on a pull request.
-  if (outcome === 'unchanged') return command === 'deploy' && view.record !== undefined
-  return view.record !== undefined || view.plan !== undefined
+  if (outcome === 'planned') return view.plan !== undefined
+  if (command !== 'deploy') return false
+  if (outcome === 'refused')
+    return view.cluster !== '' && view.app !== '' && (phase === 'none' || phase === 'succeeded' || phase === 'aborted')
+  // A pull request whose release serves already.
+  return outcome === 'unchanged' && view.record?.phase === 'succeeded'
 }
 
 async function missing<T>(answer: Promise<T>): Promise<T | undefined> {

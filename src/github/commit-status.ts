@@ -16,8 +16,6 @@ export interface CommitStatusReporterOptions {
   clock: Clock
   /** this process completes what a killed run could not say */
   completes: boolean
-  /** told once why there is no status */
-  notice: (text: string) => void
 }
 
 /** A branch rule must let a commit pass only when it is live: what was taken back has not passed. */
@@ -34,7 +32,7 @@ const STATES: Record<Stage, CommitStatus['state']> = {
 export class CommitStatusReporter implements Reporter {
   readonly #options: CommitStatusReporterOptions
   readonly #stages: Stages
-  readonly #outbox: Outbox
+  readonly #outbox: Outbox<Told>
 
   constructor(options: CommitStatusReporterOptions) {
     this.#options = options
@@ -42,16 +40,20 @@ export class CommitStatusReporter implements Reporter {
     const { github } = options
     this.#outbox = new Outbox({
       send: github === undefined ? undefined : (told) => this.#send(github, told),
-      what: 'commit status',
+      place: 'the repository or the commit',
       right: '`statuses: write`',
       clock: options.clock,
-      notice: options.notice,
     })
   }
 
   emit(event: ReportEvent): void {
     const told = this.#stages.next(event)
-    if (told?.record.commitStatus === true && shaOf(told.record) !== '') this.#outbox.put(told)
+    if (told?.record.commitStatus === true && shaOf(told.record) !== '') this.#outbox.put(told.record.rollout, told)
+  }
+
+  /** See {@link Outbox.trouble}. */
+  get trouble(): string | undefined {
+    return this.#outbox.trouble
   }
 
   /** See {@link Outbox.flush}. */
@@ -60,12 +62,26 @@ export class CommitStatusReporter implements Reporter {
   }
 
   async #send(github: CommitStatusApi, { stage, text, record }: Told): Promise<void> {
+    await this.#put(github, record, shaOf(record), STATES[stage], text)
+    const { command, rollout, previous } = record
+    // What was rolled back is live no more.
+    if (stage === 'live' && command === 'rollback' && previous?.sha !== undefined && previous.sha !== shaOf(record))
+      await this.#put(github, record, previous.sha, 'failure', `rolled back by rollout ${rollout}`)
+  }
+
+  async #put(
+    github: CommitStatusApi,
+    record: RolloutRecord,
+    sha: string,
+    state: CommitStatus['state'],
+    description: string,
+  ): Promise<void> {
     const { source, commentUrl } = this.#options
     const targetUrl = commentUrl() ?? source.runUrl
-    await github.addCommitStatus(source.repository, shaOf(record), {
-      state: STATES[stage],
+    await github.addCommitStatus(source.repository, sha, {
+      state,
       context: contextOf(record),
-      description: text,
+      description,
       ...(targetUrl === '' ? {} : { targetUrl }),
     })
   }

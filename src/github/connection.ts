@@ -14,6 +14,8 @@ export interface GitHubOptions {
 const LONGEST_WAIT_S = 10
 /** Asking again would not help; limits (403, 429) are left to the throttling, which knows how long they last. */
 const NOT_AGAIN = [400, 401, 403, 404, 410, 413, 422, 429, 451]
+/** ms for one answer with its body; without it a server that accepts and is silent holds the process for minutes. */
+const PATIENCE_MS = 10_000
 /** Entries of a page, the most that GitHub gives. */
 export const PAGE = 100
 
@@ -41,10 +43,46 @@ export function connect(options: GitHubOptions) {
       onSecondaryRateLimit: wait('secondary rate limit'),
     },
   })
-  return new (Octokit.plugin(retry, throttling))(own)
+  return new (Octokit.plugin(impatient, retry, throttling))(own)
+}
+
+/** The innermost of the plugins: each try has its own time, and what is spent in the queue does not count. */
+function impatient({ hook }: Pick<InstanceType<typeof Octokit>, 'hook'>): void {
+  hook.wrap('request', async (request, options) => {
+    // Every hook was bound to these options before the first was called, so they are changed in place.
+    options.request = { ...options.request, signal: AbortSignal.timeout(PATIENCE_MS) }
+    const response = await request(options)
+    // A body that breaks off is read as an empty text, and an empty text as an empty list.
+    if (response.status === 200 && (response.data as unknown) === '') throw new Error('the answer broke off')
+    return response
+  })
 }
 
 export function split(repository: string): { owner: string; repo: string } {
   const [owner = '', repo = ''] = repository.split('/')
   return { owner, repo }
+}
+
+/** Asks by GraphQL; rejects as REST does. */
+export async function query<T>(octokit: Connection, text: string, variables: Record<string, unknown>): Promise<T> {
+  try {
+    return await octokit.graphql<T>(text, variables)
+  } catch (error) {
+    throw withStatus(error)
+  }
+}
+
+const STATUS_OF_TYPE: Record<string, number> = {
+  FORBIDDEN: 403,
+  INSUFFICIENT_SCOPES: 403,
+  NOT_FOUND: 404,
+  RATE_LIMITED: 429,
+}
+
+/** GraphQL answers 200 and says in the body what was wrong. */
+function withStatus(error: unknown): unknown {
+  if (typeof error !== 'object' || error === null || !('errors' in error) || !Array.isArray(error.errors)) return error
+  const [first] = error.errors as { type?: unknown }[]
+  const type = String(first?.type)
+  return Object.assign(new Error(`GraphQL: ${type}`), { status: STATUS_OF_TYPE[type] ?? 422 })
 }

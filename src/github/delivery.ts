@@ -1,5 +1,5 @@
 import type { Approval, CommitStatusApi, Deployment, DeploymentApi, RunApi } from './api.ts'
-import { type Connection, PAGE, split } from './connection.ts'
+import { type Connection, PAGE, query, split } from './connection.ts'
 
 /** Deployments, commit statuses and approvals through octokit. */
 export function deliveryApi(octokit: Connection): DeploymentApi & CommitStatusApi & RunApi {
@@ -78,11 +78,7 @@ const DEPLOYMENTS = `query ($owner: String!, $repo: String!, $environment: Strin
 /** By REST each deployment would cost one more request for its status. */
 async function* deploymentsOf(octokit: Connection, repository: string, environment: string): AsyncIterable<Deployment> {
   for (let after: string | null = null; ; ) {
-    const page: DeploymentsAnswer = await octokit
-      .graphql<DeploymentsAnswer>(DEPLOYMENTS, { ...split(repository), environment, after })
-      .catch((error: unknown) => {
-        throw withStatus(error)
-      })
+    const page: DeploymentsAnswer = await query(octokit, DEPLOYMENTS, { ...split(repository), environment, after })
     const { nodes = [], pageInfo } = page.repository?.deployments ?? {}
     for (const node of nodes) if (node !== null && node.databaseId !== null) yield deploymentFrom(node, node.databaseId)
     if (pageInfo?.hasNextPage !== true) return
@@ -110,21 +106,6 @@ function parsed(payload: unknown): unknown {
   } catch {
     return payload
   }
-}
-
-const STATUS_OF_TYPE: Record<string, number> = {
-  FORBIDDEN: 403,
-  INSUFFICIENT_SCOPES: 403,
-  NOT_FOUND: 404,
-  RATE_LIMITED: 429,
-}
-
-/** GraphQL answers 200 and says in the body what was wrong. */
-function withStatus(error: unknown): unknown {
-  if (typeof error !== 'object' || error === null || !('errors' in error) || !Array.isArray(error.errors)) return error
-  const [first] = error.errors as { type?: unknown }[]
-  const type = String(first?.type)
-  return Object.assign(new Error(`deployments: ${type}`), { status: STATUS_OF_TYPE[type] ?? 422 })
 }
 
 async function approvalsOf(octokit: Connection, repository: string, runId: string): Promise<Approval[]> {

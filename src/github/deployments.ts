@@ -18,8 +18,6 @@ export interface DeploymentReporterOptions {
   clock: Clock
   /** this process completes what a killed run could not say */
   completes: boolean
-  /** told once why there is no deployment */
-  notice: (text: string) => void
   debug: (text: string) => void
   /** told the id, for a later process that has no cluster to ask */
   known: (id: number) => void
@@ -58,7 +56,7 @@ const MOST_ENDED = 10
 export class DeploymentReporter implements Reporter {
   readonly #options: DeploymentReporterOptions
   readonly #stages: Stages
-  readonly #outbox: Outbox
+  readonly #outbox: Outbox<Told>
   readonly #tracks = new Map<number, Track>()
   #newest: { rollout: number; id: number } | undefined
 
@@ -68,10 +66,9 @@ export class DeploymentReporter implements Reporter {
     const { github } = options
     this.#outbox = new Outbox({
       send: github === undefined ? undefined : (told) => this.#send(github, told),
-      what: 'GitHub deployment',
+      place: 'the repository or the commit',
       right: '`deployments: write`',
       clock: options.clock,
-      notice: options.notice,
     })
   }
 
@@ -82,7 +79,13 @@ export class DeploymentReporter implements Reporter {
 
   emit(event: ReportEvent): void {
     const told = this.#stages.next(event)
-    if (told !== undefined && told.record.environment !== undefined && shaOf(told.record) !== '') this.#outbox.put(told)
+    if (told !== undefined && told.record.environment !== undefined && shaOf(told.record) !== '')
+      this.#outbox.put(told.record.rollout, told)
+  }
+
+  /** See {@link Outbox.trouble}. */
+  get trouble(): string | undefined {
+    return this.#outbox.trouble
   }
 
   /** See {@link Outbox.flush}. */

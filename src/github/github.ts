@@ -1,5 +1,5 @@
 import type { GitHub, IssueComment } from './api.ts'
-import { connect, type Connection, type GitHubOptions, PAGE, split } from './connection.ts'
+import { connect, type Connection, type GitHubOptions, PAGE, query, split } from './connection.ts'
 import { deliveryApi } from './delivery.ts'
 
 /** GitHub as the rest of the program sees it. Nothing is asked before it is used. */
@@ -29,7 +29,12 @@ export function openGitHub(options: GitHubOptions): GitHub {
         commit_sha: sha,
         per_page: PAGE,
       })
-      return data.map(({ number, state }) => ({ number, state: state === 'open' ? 'open' : 'closed' }))
+      return data.map(({ number, state, merged_at: merged, head }) => ({
+        number,
+        state: state === 'open' ? 'open' : 'closed',
+        merged: typeof merged === 'string',
+        ...(head.repo === null ? {} : { from: head.repo.full_name }),
+      }))
     },
   }
 }
@@ -40,7 +45,10 @@ async function* commentsOf(octokit: Connection, repository: string, pullRequest:
     issue_number: pullRequest,
     per_page: PAGE,
   })
-  for await (const { data } of pages) for (const comment of data) yield commentFrom(comment)
+  for await (const { data } of pages) {
+    if (!Array.isArray(data)) throw new Error('this is no list of comments')
+    for (const comment of data) yield commentFrom(comment)
+  }
 }
 
 interface RawComment {
@@ -48,15 +56,20 @@ interface RawComment {
   node_id: string
   body?: string | undefined
   html_url: string
+  issue_url: string
   user: { login: string; type: string } | null
 }
 
-function commentFrom(raw: RawComment): IssueComment {
+/** Throws for an answer that is none: a body that broke off is empty, and a proxy says what it likes. */
+function commentFrom(raw: Partial<RawComment>): IssueComment {
+  if (typeof raw.id !== 'number' || raw.node_id === undefined || raw.html_url === undefined)
+    throw new Error('this is no comment')
   return {
     id: raw.id,
     nodeId: raw.node_id,
     body: raw.body ?? '',
     url: raw.html_url,
+    pullRequest: Number(raw.issue_url?.split('/').at(-1)),
     author: { login: raw.user?.login ?? '', bot: raw.user?.type === 'Bot' },
   }
 }
@@ -72,7 +85,8 @@ const OWN = `query ($ids: [ID!]!) {
 /** REST tells neither who asks nor what is minimised, so the few comments in question are looked up by GraphQL. */
 async function own(octokit: Connection, comments: readonly IssueComment[]): Promise<IssueComment[]> {
   if (comments.length === 0) return []
-  const { nodes } = await octokit.graphql<OwnAnswer>(OWN, { ids: comments.slice(0, PAGE).map(({ nodeId }) => nodeId) })
+  // The newest: whoever forges the marker many times must not hide it.
+  const { nodes } = await query<OwnAnswer>(octokit, OWN, { ids: comments.slice(-PAGE).map(({ nodeId }) => nodeId) })
   const ids = new Set<number>()
   for (const node of nodes)
     if (node?.viewerDidAuthor === true && node.isMinimized !== true && node.databaseId !== undefined)

@@ -1,38 +1,43 @@
 import { supersededBy } from '../report/status.ts'
 import type { RolloutRecord } from '../rollout/record.ts'
 import type { RunSource } from '../rollout/settings.ts'
-import type { CommentApi } from './api.ts'
+import type { CommentApi, PullRequest } from './api.ts'
 
 export interface PullRequestQuestion {
   /** input `pull-request`: what a person says counts first */
   input?: number
   source: RunSource
+  /** of the rollout that is reported; absent for what is said of this run alone */
   record?: RolloutRecord
 }
 
-/**
- * The pull request that is known without asking GitHub: input, then event, then record. A rollout that this run takes the
- * place of has its own, whatever this run came from.
- */
-export function knownPullRequest({ input, source, record }: PullRequestQuestion): number | undefined {
-  // A number from another repository would put the comment on a stranger's pull request.
-  const trusted = record !== undefined && record.owner === source.repository
-  const recorded = trusted ? (record.pullRequest ?? record.source.pullRequest) : undefined
-  if (record !== undefined && supersededBy(record) !== undefined) return recorded
-  return input ?? source.pullRequest ?? recorded
+/** The rollout's own pull request, as its record has it; a number from another repository would be a stranger's. */
+export function recordedPullRequest(record: RolloutRecord, { repository }: RunSource): number | undefined {
+  return record.owner === repository ? (record.pullRequest ?? record.source.pullRequest) : undefined
 }
 
 /**
- * The pull request that a report belongs on: the known one, else the one that brought the commit, an open one before a
- * closed one. Rejects as {@link CommentApi} does.
+ * The pull request that a report belongs on: input, then record, then event, so that a promote from elsewhere moves
+ * nothing; else the one that brought the commit. A rollout that this run takes the place of has its own, whatever this
+ * run came from. Rejects as {@link CommentApi} does.
  */
 export async function findPullRequest(question: PullRequestQuestion, github: CommentApi): Promise<number | undefined> {
-  const known = knownPullRequest(question)
-  const { repository } = question.source
-  const { record } = question
+  const { input, source, record } = question
+  const recorded = record === undefined ? undefined : recordedPullRequest(record, source)
+  const superseded = record !== undefined && supersededBy(record) !== undefined
+  const known = superseded ? recorded : (input ?? recorded ?? source.pullRequest)
   // A rollback is told where its own run's commit came from: that is where people wait for news.
-  const sha = (record?.command === 'rollback' ? record.source.sha : record?.release.sha) ?? question.source.sha
-  if (known !== undefined || repository === '' || sha === '') return known
-  const found = await github.pullRequestsOf(repository, sha)
-  return (found.find(({ state }) => state === 'open') ?? found[0])?.number
+  const sha = (record?.command === 'rollback' ? record.source.sha : record?.release.sha) ?? source.sha
+  if (known !== undefined || source.repository === '' || sha === '') return known
+  return bestOf(await github.pullRequestsOf(source.repository, sha), source.repository)
+}
+
+/**
+ * The one that was merged, else an open one, else a closed one. GitHub names every open one that has the commit, also a
+ * stranger's from a fork.
+ */
+function bestOf(pulls: readonly PullRequest[], repository: string): number | undefined {
+  const own = pulls.filter(({ merged, from }) => merged || from === repository)
+  const best = own.find(({ merged }) => merged) ?? own.find(({ state }) => state === 'open') ?? own[0]
+  return best?.number
 }

@@ -8,6 +8,7 @@ import { CommentReporter } from './comment.ts'
 import { CommitStatusReporter } from './commit-status.ts'
 import { DeploymentReporter } from './deployments.ts'
 import { openGitHub } from './github.ts'
+import { troubleText } from './trouble.ts'
 
 export interface GitHubReportersOptions {
   settings: Settings
@@ -39,34 +40,36 @@ export interface GitHubReporters {
 export function githubReporters(options: GitHubReportersOptions): GitHubReporters {
   const { settings, source, apiUrl, githubToken: token, view, clock, completes, say, known } = options
   const log = (text: string): void => say(text, 'debug')
-  const github = token === undefined ? undefined : openGitHub({ token, apiUrl, log })
   const notice = (text: string): void => say(text, 'info')
-  const common = { github, source, clock, completes, notice }
+  const github = token === undefined || !URL.canParse(apiUrl) ? undefined : openGitHub({ token, apiUrl, log })
+  const common = { github, source, clock, completes }
+  // A look tells nothing, unless it is for a run that could not.
+  const looks = !completes && ['plan', 'status'].includes(settings.command)
+  const tells = source.repository !== '' && !looks
   const comment =
     settings.comment === 'never' || source.repository === ''
       ? undefined
       : new CommentReporter({
           ...common,
           view,
+          looks,
+          notice,
           ...(settings.pullRequest === undefined ? {} : { pullRequest: settings.pullRequest }),
         })
   const commentUrl = (): string | undefined => comment?.url
-  // A look tells nothing, unless it is for a run that could not.
-  const tells = source.repository !== '' && (completes || !['plan', 'status'].includes(settings.command))
   const deployment = tells
     ? new DeploymentReporter({ ...common, cluster: () => view().cluster, debug: log, known })
     : undefined
   const commitStatus = tells ? new CommitStatusReporter({ ...common, commentUrl }) : undefined
-  const reporters = [comment, deployment, commitStatus].filter((each) => each !== undefined)
+  const told = { 'pull request comment': comment, 'GitHub deployment': deployment, 'commit status': commitStatus }
+  const reporters = Object.values(told).filter((each) => each !== undefined)
   return {
     reporters,
     flush: async (withinMs) => {
-      const [, ...told] = await Promise.all([
-        comment?.flush(withinMs),
-        deployment?.flush(withinMs),
-        commitStatus?.flush(withinMs),
-      ])
-      return !told.includes(false)
+      const all = await Promise.all(reporters.map((each) => each.flush(withinMs)))
+      const text = troubleText(Object.entries(told).map(([what, reporter]) => [what, reporter?.trouble]))
+      if (text !== undefined) notice(text)
+      return !all.includes(false)
     },
     known: () => knownOf(comment, deployment),
     commentUrl,
@@ -75,11 +78,6 @@ export function githubReporters(options: GitHubReportersOptions): GitHubReporter
 }
 
 function knownOf(comment: CommentReporter | undefined, deployment: DeploymentReporter | undefined): OnGitHub {
-  const { commentId, pullRequest } = comment ?? {}
-  const { deployment: newest } = deployment ?? {}
-  return {
-    ...(commentId === undefined ? {} : { comment: commentId }),
-    ...(pullRequest === undefined ? {} : { pullRequest }),
-    ...(newest === undefined ? {} : { deployment: newest }),
-  }
+  const [place, newest] = [comment?.known, deployment?.deployment]
+  return { ...(place === undefined ? {} : { comment: place }), ...(newest === undefined ? {} : { deployment: newest }) }
 }

@@ -1,9 +1,8 @@
 import type { ReportEvent, Result } from '../report/events.ts'
-import { stepLabel, supersededBy, versionsOf } from '../report/status.ts'
+import { stepLabel, supersededBy, versionsOf, wasWanted } from '../report/status.ts'
 import { oneLine } from '../report/text.ts'
 import { type RolloutRecord, successText } from '../rollout/record.ts'
-import type { RunSource } from '../rollout/settings.ts'
-import type { Failure } from '../shared/errors.ts'
+import { isSameRun, type RunSource } from '../rollout/settings.ts'
 
 /** Where a rollout stands, as deployments and commit statuses tell it apart. */
 export type Stage = 'running' | 'waiting' | 'live' | 'failed' | 'stuck' | 'withdrawn'
@@ -52,9 +51,7 @@ export class Stages {
 
   /** Another run may have gone on with it since. */
   #ended(record: RolloutRecord): Told | undefined {
-    const { runId, attempt, repository } = record.lastRun
-    const source = this.#source
-    if (runId !== source.runId || attempt !== source.attempt || repository !== source.repository) return undefined
+    if (!isSameRun(record.lastRun, this.#source)) return undefined
     if (!underWay(record)) return this.#told(record, stageOf(record))
     return this.#told(record, 'stuck', cutShort(record))
   }
@@ -90,17 +87,12 @@ function stageOf(record: RolloutRecord): Stage | undefined {
     case 'stopped':
       return 'failed'
     case 'aborted':
-      return wanted(record.failure) ? 'withdrawn' : 'failed'
+      return wasWanted(record.failure) ? 'withdrawn' : 'failed'
     case 'succeeded':
       return 'live'
     case 'failed':
       return 'stuck'
   }
-}
-
-/** A person, or the release that takes its place, wanted it undone. */
-function wanted(failure: Failure | undefined): boolean {
-  return failure === undefined || failure.kind === 'cancelled' || failure.code === 'aborted'
 }
 
 function textOf(stage: Stage, record: RolloutRecord): string {
@@ -120,8 +112,8 @@ function textOf(stage: Stage, record: RolloutRecord): string {
     case 'withdrawn':
       return (
         supersededBy(record) ??
-        failure?.message ??
         timeline.findLast(({ kind }) => kind === 'aborting')?.text ??
+        failure?.message ??
         'aborted'
       )
   }

@@ -1,3 +1,4 @@
+import { list } from '../report/text.ts'
 import { statusOf } from './api.ts'
 
 /**
@@ -23,6 +24,18 @@ export function reasonOf(error: unknown, what: string, right: string): string {
     default:
       return `GitHub answered ${status}`
   }
+}
+
+/**
+ * The one line for all that could not be written, each cause once; undefined where nothing was in the way.
+ * @param troubles what was to be written, and why it was not
+ */
+export function troubleText(troubles: readonly [what: string, reason: string | undefined][]): string | undefined {
+  const causes = Map.groupBy(troubles, ([, reason]) => reason)
+  causes.delete(undefined)
+  if (causes.size === 0) return undefined
+  const parts = [...causes].map(([reason, all]) => `${list(all.map(([what]) => what))} (${reason})`)
+  return `Not written to GitHub: ${parts.join('; ')}. The job summary has the same report.`
 }
 
 /** Worth another try with the next state: no answer, a limit, trouble on GitHub's side. */

@@ -131,7 +131,7 @@ export async function sourceOf(env: Environment, event: Json, workspace: string)
     runUrl: repository === '' || runId === '' ? '' : page,
     actor: env['GITHUB_TRIGGERING_ACTOR'] || env['GITHUB_ACTOR'] || '',
     ...(pullRequest === undefined ? {} : { pullRequest }),
-    workflow: await operatingWorkflow(env, workspace),
+    ...(await operatingWorkflow(env, workspace)),
     serverUrl,
   }
 }

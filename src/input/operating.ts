@@ -1,25 +1,31 @@
 import { readFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { load } from 'js-yaml'
 import { valueAt } from '../manifests/workload.ts'
+import type { RunSource } from '../rollout/settings.ts'
 import type { Json } from '../shared/objects.ts'
 import type { Environment } from './variables.ts'
 
-/** Inputs that the printed commands fill in; GitHub refuses a dispatch with one that the workflow does not declare. */
+/** Inputs that every printed command fills in; GitHub refuses a dispatch with one that the workflow does not declare. */
 const FORM = ['command', 'rollout']
+const FOLDER = '.github/workflows'
 
 /**
  * The workflow that people promote and abort by: the named one, else the one that runs, by its file, so that a dispatch
- * finds it whatever its name is changed to; older servers tell only the name. Empty where its checked out file has no
- * form for it: no command is better than one that GitHub refuses.
+ * finds it whatever its name is changed to; older servers tell only the name. With the inputs of its form, where it is
+ * checked out. Empty where that file has no form: no command is better than one that GitHub refuses.
  */
-export async function operatingWorkflow(env: Environment, workspace: string): Promise<string> {
+export async function operatingWorkflow(
+  env: Environment,
+  workspace: string,
+): Promise<Pick<RunSource, 'workflow' | 'workflowInputs'>> {
   const named = env['HEADGATE_WORKFLOW'] ?? ''
-  if (named !== '') return named
-  const own = env['GITHUB_WORKFLOW_REF'] || env['GITHUB_WORKFLOW'] || ''
-  const file = workflowFile(env)
+  const workflow = named || env['GITHUB_WORKFLOW_REF'] || env['GITHUB_WORKFLOW'] || ''
+  const file = named === '' ? workflowFile(env) : `${FOLDER}/${basename(named)}`
   const text = file === undefined ? undefined : await readFile(join(workspace, file), 'utf8').catch(() => undefined)
-  return text === undefined || hasForm(text) ? own : ''
+  const inputs = text === undefined ? undefined : inputsOf(text)
+  if (inputs === undefined) return { workflow }
+  return FORM.every((name) => inputs.includes(name)) ? { workflow, workflowInputs: inputs } : { workflow: '' }
 }
 
 /** Path of the running workflow in its repository; undefined on servers that do not tell. */
@@ -27,12 +33,12 @@ export function workflowFile(env: Environment): string | undefined {
   return /(\.github\/workflows\/[^/@]+\.ya?ml)@/.exec(env['GITHUB_WORKFLOW_REF'] ?? '')?.[1]
 }
 
-function hasForm(text: string): boolean {
+/** Names of the form's fields; undefined where the runner reads the file otherwise, which is not held against it. */
+function inputsOf(text: string): string[] | undefined {
   try {
-    const workflow = load(text) as Json
-    return FORM.every((name) => valueAt(workflow, ['on', 'workflow_dispatch', 'inputs', name]) !== undefined)
+    const inputs = valueAt(load(text) as Json, ['on', 'workflow_dispatch', 'inputs'])
+    return typeof inputs === 'object' && inputs !== null ? Object.keys(inputs) : []
   } catch {
-    // The runner reads it otherwise; what cannot be told is not held against it.
-    return true
+    return undefined
   }
 }

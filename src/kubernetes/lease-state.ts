@@ -14,6 +14,8 @@ export interface LeaseRequest {
   full?: boolean
   /** who asks: repository, run and attempt, or a person's name */
   by: string
+  /** the same for people: `alice, approved by bob`; runs of an older version do not tell */
+  who?: string
   /** RFC 3339 */
   at: string
 }

@@ -1,3 +1,4 @@
+import { isOver } from '../rollout/record.ts'
 import type { Result } from './events.ts'
 import { shortDigest, stepLabel, weightOf } from './status.ts'
 
@@ -34,7 +35,7 @@ export function outputsOf(result: Result, paths: OutputPaths = {}): Record<Outpu
     phase: result.phase,
     release: record === undefined ? '' : shortDigest(record.release.digest),
     rollout: record === undefined ? '' : String(record.rollout),
-    step: record === undefined || record.phase === 'succeeded' || record.phase === 'aborted' ? '' : stepLabel(record),
+    step: record === undefined || isOver(record) ? '' : stepLabel(record),
     weight: record === undefined ? '' : String(weightOf(record)),
     images: JSON.stringify(record?.release.images ?? []),
     report: paths.report ?? '',

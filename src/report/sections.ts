@@ -82,7 +82,8 @@ export function evidence(failure: Failure | undefined, open = false): string {
 }
 
 function evidenceBlock(entry: Evidence): string {
-  return `${md(entry.title, 200)}\n${fence(entry.lines)}`
+  // In italics it can be no heading, whatever it begins with.
+  return `_${md(entry.title, 200)}_\n${fence(entry.lines)}`
 }
 
 /** Findings, the worst first. */
@@ -124,7 +125,7 @@ function placeOf(finding: Finding): string {
 /** What a person can do next, each with the command that does it. */
 export function wayOn(record: RolloutRecord): string {
   const parts = waysOf(record).map((way) => {
-    const title = way.url === undefined ? way.text : link(way.text, way.url)
+    const title = way.url === undefined ? md(way.text, 120) : link(md(way.text, 120), way.url)
     return `**${title}**\n${fence([way.gh ?? way.cli], 'sh', Infinity)}`
   })
   const cli = waysOf(record).flatMap((way) => (way.gh === undefined ? [] : [way.cli]))
@@ -164,7 +165,7 @@ export function footer(view: ReportView, record: RolloutRecord): string {
     record.strategy,
     commit(release.sha ?? source.sha, source.repository, source.serverUrl),
     run(lastRun.runUrl === '' ? source.runUrl : lastRun.runUrl, lastRun.runNumber, lastRun.attempt),
-    `${html(view.cluster, 100)} / ${html(record.namespace)}`,
+    `${md(view.cluster, 100)} / ${md(record.namespace)}`,
     record.updatedAt.replace('T', ' ').replace(/(\.\d+)?Z$/, ' UTC'),
   ]
   return `<sub>${parts.filter((part) => part !== '').join(' · ')}</sub>`

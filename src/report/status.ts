@@ -1,4 +1,5 @@
 import type { RolloutRecord } from '../rollout/record.ts'
+import type { Failure } from '../shared/errors.ts'
 import type { Step } from '../strategies/step.ts'
 import type { VersionMix } from './events.ts'
 import type { ReportView } from './view.ts'
@@ -16,13 +17,19 @@ export type ReportState =
   | 'rolled-back'
   | 'failed'
   | 'refused'
+  | 'cut-short'
+  | 'unknown'
 
 /**
  * What the report says, from record and result. Where both speak the record counts, because it is what the next run
  * reads; but a plan and a refusal touched nothing, so they say nothing about the rollout that the record tells of.
  */
-export function stateOf(view: Pick<ReportView, 'record' | 'result'>): ReportState {
-  const { record, result } = view
+export function stateOf(view: Pick<ReportView, 'record' | 'result' | 'cutShort'>): ReportState {
+  const { record, result, cutShort } = view
+  if (cutShort === true) {
+    if (record === undefined) return 'unknown'
+    if (record.phase === 'progressing' || record.phase === 'aborting') return 'cut-short'
+  }
   if (result?.outcome === 'planned' || result?.outcome === 'refused') return result.outcome
   if (record === undefined) return result?.outcome === 'failed' ? 'failed' : 'planned'
   switch (record.phase) {
@@ -54,9 +61,19 @@ export function rests(record: RolloutRecord): boolean {
   return record.phase === 'paused' || record.phase === 'stopped' || record.phase === 'failed'
 }
 
+/** A person, a cancel, or the release that takes its place, wanted it undone: nothing is wrong with it. */
+export function wasWanted(failure: Failure | undefined): boolean {
+  return failure === undefined || failure.kind === 'cancelled' || failure.code === 'aborted'
+}
+
+/** A tag that is a commit, as people write commits. */
+function short(version: string): string {
+  return /^[0-9a-f]{40}$/.test(version) ? version.slice(0, 7) : version
+}
+
 /** The new and the old version as people call them: image tags, else the release's digest. */
 export function versionsOf(record: RolloutRecord): { stable: string; new: string } {
-  const unique = (words: string[]): string => [...new Set(words.filter((word) => word !== ''))].join(', ')
+  const unique = (words: string[]): string => [...new Set(words.filter((word) => word !== ''))].map(short).join(', ')
   const moving = record.workloads.filter((workload) => workload.mode === 'steps')
   const workloads = moving.length === 0 ? record.workloads : moving
   const shown = unique(workloads.map((workload) => workload.newVersion))

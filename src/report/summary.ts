@@ -5,7 +5,7 @@ import { changesOfMix, mixChart } from './mix.ts'
 import { renderPlan } from './plan.ts'
 import { evidence, findingTable, footer, stepTable, versionTable, wayOn, withoutHeadgate } from './sections.ts'
 import { versionsOf } from './status.ts'
-import { code, count, folded, limited, md } from './text.ts'
+import { code, count, folded, html, limited, md } from './text.ts'
 import { updateSection } from './update-texts.ts'
 import { failureOfView, verdict } from './verdict.ts'
 import type { ReportView } from './view.ts'
@@ -76,7 +76,7 @@ function timeline(record: RolloutRecord): string {
   if (rows.length === 0) return ''
   const head = ['| Since the start | | |', '|--:|---|---|']
   return folded(
-    `Timeline of rollout ${record.rollout} (${versionsOf(record).new})`.replaceAll('<', '&lt;'),
+    `Timeline of rollout ${record.rollout} (${html(versionsOf(record).new, 80)})`,
     [...head, ...rows].join('\n'),
   )
 }

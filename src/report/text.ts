@@ -13,6 +13,7 @@ const ZERO_WIDTH = '\u200b'
 /** Lines of foreign text: no control characters, no escape sequences, each at most `limit` characters. */
 export function cleanLines(text: string, limit = 2_000): string[] {
   return text
+    .toWellFormed()
     .replaceAll(ANSI, '')
     .split(/\r\n|\r|\n|\u2028|\u2029/)
     .map((line) => cut(line.replaceAll(CONTROL, ''), limit))
@@ -73,13 +74,15 @@ export function folded(title: string, body: string, open = false): string {
 /** Foreign text inside HTML, such as the title of a folded section. */
 export function html(text: string, limit = 300): string {
   return oneLine(text, limit)
+    .replace(/@(?=\w)/g, `@${ZERO_WIDTH}`)
+    .replace(/#(?=\d)/g, `#${ZERO_WIDTH}`)
+    .replace(/\bGH-(?=\d)/gi, `$&${ZERO_WIDTH}`)
+    .replace(/:(?=\/\/)/g, `:${ZERO_WIDTH}`)
+    .replace(/\bwww(?=\.)/gi, `www${ZERO_WIDTH}`)
     .replaceAll('&', '&amp;')
     .replaceAll('<', '&lt;')
     .replaceAll('>', '&gt;')
-    .replaceAll('`', '&#96;')
-    .replace(/@(?=\w)/g, `@${ZERO_WIDTH}`)
-    .replace(/#(?=\d)/g, `#${ZERO_WIDTH}`)
-    .replace(/:(?=\/\/)/g, `:${ZERO_WIDTH}`)
+    .replaceAll(/[\\`*_[\]|~$!]/g, (mark) => `&#${mark.charCodeAt(0)};`)
 }
 
 /** A Markdown link to an http(s) address; only the text when the address is none. */

@@ -1,20 +1,10 @@
-import { APPROVAL, isScaledToZero, type RolloutRecord } from '../rollout/record.ts'
+import { APPROVAL, type RolloutRecord } from '../rollout/record.ts'
 import type { Failure } from '../shared/errors.ts'
 import { nameOf } from '../shared/objects.ts'
-import type { VersionMix } from './events.ts'
 import { lastWords } from './last-words.ts'
-import {
-  reasonOf,
-  type ReportState,
-  rests,
-  stateOf,
-  stepName,
-  supersededBy,
-  versionsOf,
-  weightAfter,
-  weightOf,
-} from './status.ts'
+import { reasonOf, type ReportState, rests, stateOf, stepName, supersededBy, versionsOf, wasWanted } from './status.ts'
 import { code, count, md } from './text.ts'
+import { users } from './users.ts'
 import type { ReportView } from './view.ts'
 import { waysOf } from './way.ts'
 
@@ -30,6 +20,8 @@ const ICONS: Record<ReportState, string> = {
   'rolled-back': '✅',
   failed: '🆘',
   refused: '⛔',
+  'cut-short': '⚠️',
+  unknown: '❔',
 }
 
 /** Characters of one answer: five lines have to stay five lines on a phone; the whole text is in the evidence or log. */
@@ -64,7 +56,7 @@ export function failureOfView(view: ReportView): Failure | undefined {
 
 function icon(view: ReportView): string {
   const state = stateOf(view)
-  return state === 'aborted' && failureOfView(view) !== undefined ? '❌' : ICONS[state]
+  return state === 'aborted' && !wasWanted(failureOfView(view)) ? '❌' : ICONS[state]
 }
 
 /** One line: what happened, without icon. */
@@ -75,16 +67,25 @@ export function headline(view: ReportView): string {
   const state = stateOf(view)
   if (state === 'planned') return `${app}${at}: plan`
   if (state === 'refused') return `${app}${at}: refused, nothing was touched`
+  if (state === 'unknown') return `${app}${at}: the run was killed, and the cluster does not say how far it came`
   return `${app}${at}: ${record === undefined ? 'failed' : sentence(state, view, record)}`
 }
 
-function sentence(state: Exclude<ReportState, 'planned' | 'refused'>, view: ReportView, record: RolloutRecord): string {
+function sentence(
+  state: Exclude<ReportState, 'planned' | 'refused' | 'unknown'>,
+  view: ReportView,
+  record: RolloutRecord,
+): string {
   const versions = versionsOf(record)
   const [after, before] = [md(versions.new, 80), md(versions.stable, 80)]
-  const step = `step ${Math.min(record.step + 1, record.steps.length + 1)} of ${record.steps.length + 1} (${code(stepName(record), 80)})`
+  const step = stepPhrase(record)
   switch (state) {
     case 'progressing':
       return `${after} is on its way, ${step}`
+    case 'cut-short':
+      return record.phase === 'aborting'
+        ? `the run that undid ${after} was killed, back to ${before} is not finished`
+        : `${after} is half-way in, its run was killed, ${step}`
     case 'paused':
       return `${after} ${stepName(record) === 'approve' ? 'waits for approval' : 'rests'}, ${step}`
     case 'stopped':
@@ -92,9 +93,9 @@ function sentence(state: Exclude<ReportState, 'planned' | 'refused'>, view: Repo
     case 'aborting':
       return `${after} is being undone, back to ${before}`
     case 'aborted':
-      return failureOfView(view) === undefined
-        ? `${after} was aborted, ${before} serves`
-        : `${after} failed and was undone, ${before} serves`
+      return wasWanted(failureOfView(view))
+        ? `${after} was aborted, users are on ${before}`
+        : `${after} failed and was rolled back, users are on ${before}`
     case 'superseded':
       return `${after} was superseded`
     case 'succeeded':
@@ -106,87 +107,40 @@ function sentence(state: Exclude<ReportState, 'planned' | 'refused'>, view: Repo
   }
 }
 
-/** Are users affected now: what serves, from the last count of serving pods, and from the record where none was taken. */
-function users(view: ReportView): string {
-  const { record } = view
-  const state = stateOf(view)
-  if (state === 'planned' || state === 'refused') return untouched(record)
-  if (record === undefined) return 'not known; no rollout was recorded'
-  const mix = view.mixes.at(-1)
-  const versions = versionsOf(record)
-  const [after, before] = [md(versions.new, 80), md(versions.stable, 80)]
-  if (mix !== undefined && mix.stable.pods + mix.canary.pods === 0) return '**affected: no pod serves**'
-  const seen = mix === undefined ? '' : `; ${podSentence(mix, after, before)}`
-  switch (record.phase) {
-    case 'succeeded':
-      return isScaledToZero(record) ? 'nobody is served: all of it is scaled to 0' : `served by ${after}${seen}`
-    case 'aborted':
-      if (record.downtimeSeconds !== undefined)
-        return `**were not served for ${record.downtimeSeconds} s**, and are again: by ${before}${seen}`
-      return `${backSentence(record, after, before)}${seen}`
-    case 'failed':
-      return `**perhaps affected**${seen === '' ? ': look at the pods' : seen}`
-    case 'progressing':
-    case 'paused':
-    case 'stopped':
-    case 'aborting':
-      return `${shareSentence(record, after, before)}${seen}`
-  }
-}
-
-function untouched(record: RolloutRecord | undefined): string {
-  const nothing = 'not affected; nothing has been changed'
-  if (record === undefined || record.phase === 'succeeded' || record.phase === 'aborted') return nothing
-  return `${nothing} (rollout ${record.rollout} of this app is ${record.phase})`
-}
-
-function shareSentence(record: RolloutRecord, after: string, before: string): string {
-  const weight = weightOf(record)
-  if (record.strategy === 'recreate') return `served by ${before} until it ends, then not served until ${after} is up`
-  if (record.strategy === 'rolling') return `served by ready pods of ${before} and ${after}`
-  if (weight === 0) return `served by ${before}`
-  return weight === 100 ? `served by ${after}` : `about ${weight} % served by ${after}, the others by ${before}`
-}
-
-/** Who failed late has had users: said here, because nobody else will say it. */
-function backSentence(record: RolloutRecord, after: string, before: string): string {
-  const met = record.strategy === 'rolling' ? 0 : weightAfter(record, record.step)
-  if (met === 0) return `not affected: served by ${before} as before`
-  return `not affected now: served by ${before} again, before that ${met === 100 ? 'all' : `about ${met} %`} by ${after}`
-}
-
-function podSentence(mix: VersionMix, after: string, before: string): string {
-  const parts = [
-    ...(mix.stable.pods > 0 ? [`${count(mix.stable.pods, 'pod')} of ${before}`] : []),
-    ...(mix.canary.pods > 0 ? [`${count(mix.canary.pods, 'pod')} of ${after}`] : []),
-  ]
-  return `${parts.join(' and ')} ready`
+/** Counted as the output `step` counts them: the finish is no step of its own. */
+function stepPhrase(record: RolloutRecord): string {
+  const { step, steps } = record
+  return step < steps.length ? `step ${step + 1} of ${steps.length} (${code(stepName(record), 80)})` : 'finish'
 }
 
 function why(view: ReportView, failure: Failure | undefined): string {
   const { record } = view
-  if (failure !== undefined) {
+  // Who aborted it stands under what was done.
+  if (failure !== undefined && failure.code !== 'aborted') {
     const name = failure.object === undefined ? '' : nameOf(failure.object)
     // Most sentences begin with the object or hold it; twice in one line it only makes the line long.
     const object = name === '' || failure.message.includes(name) ? '' : `${code(name)}: `
     const words = lastWords(failure)
-    const said = words === '' ? '' : `; its log says ${code(words, LONGEST / 3)}`
-    return `${object}${failure.kind === 'timeout' ? '(timed out) ' : ''}${md(failure.message, LONGEST)}${said}`
+    const said = words === '' ? '' : `${code(words, LONGEST / 3)}, says its log. `
+    return `${said}${object}${failure.kind === 'timeout' ? '(timed out) ' : ''}${md(failure.message, LONGEST)}`
   }
   const state = stateOf(view)
   if (record === undefined || state === 'planned' || state === 'refused') return md(view.result?.message ?? '', LONGEST)
   if (state === 'superseded') return md(supersededBy(record) ?? '')
-  // The headline has said it.
-  if (record.reason === APPROVAL && stepName(record) === 'approve') return ''
+  if (waitsForApproval(record)) return 'planned: this step asks a person before it goes on'
   return md(reasonOf(record) ?? '', LONGEST)
 }
 
 function done(view: ReportView, failure: Failure | undefined): string {
-  if (failure?.done !== undefined) return md(failure.done, LONGEST)
   const { record } = view
-  if (record === undefined) return ''
+  const state = stateOf(view)
+  // What a cancel left is over as soon as a person has aborted it.
+  const byPerson = state === 'aborted' && wasWanted(failure) && record !== undefined ? lastWord(record) : undefined
+  if (failure?.done !== undefined && byPerson === undefined) return md(failure.done, LONGEST)
+  if (record === undefined || state === 'planned' || state === 'refused') return ''
   const { downtimeSeconds } = record
-  const word = failure === undefined ? lastWord(record) : undefined
+  if (waitsForApproval(record)) return `${record.step} of ${count(record.steps.length, 'step')}, and nothing has failed`
+  const word = byPerson ?? (failure === undefined ? lastWord(record) : undefined)
   return [
     ...(downtimeSeconds === undefined ? [] : [`not served for ${downtimeSeconds.toFixed(1)} s while it was recreated`]),
     ...(word === undefined ? [] : [md(word, LONGEST)]),
@@ -200,11 +154,17 @@ function lastWord({ timeline, command }: RolloutRecord): string | undefined {
 }
 
 function next(view: ReportView, failure: Failure | undefined): string {
-  if (failure?.next !== undefined) return md(failure.next, LONGEST)
   const { record } = view
   const state = stateOf(view)
+  if (state === 'unknown') return 're-run the job to go on, or abort; `status` says where it stands'
+  if (failure?.next !== undefined) return md(failure.next, LONGEST)
   if (record === undefined || state === 'planned' || state === 'refused') return ''
-  if (!rests(record) && record.phase !== 'aborting') return ''
-  const ways = waysOf(record).map((way) => way.text.toLowerCase())
-  return `${ways.join(', or ')}: commands below`
+  if (!rests(record) && record.phase !== 'aborting' && state !== 'cut-short') return ''
+  const ways = waysOf(record).map(({ text }) => md(text.charAt(0).toLowerCase() + text.slice(1), 120))
+  const rest = waitsForApproval(record) ? '; until then it stays as it is' : ''
+  return `${ways.join(', or ')}: commands below${rest}`
+}
+
+function waitsForApproval(record: RolloutRecord): boolean {
+  return record.phase === 'paused' && record.reason === APPROVAL && stepName(record) === 'approve'
 }

@@ -28,6 +28,8 @@ export interface ReportView {
   updates?: Updates
   /** what was printed as a change, oldest first */
   changes: { at: number; text: string }[]
+  /** the run that acted was killed; this is told by another process, which only looks */
+  cutShort?: true
   /** command that brings a resting rollout back to stable without Headgate */
   byHand?: string
 }

@@ -1,11 +1,10 @@
-import type { RolloutRecord } from '../rollout/record.ts'
+import { isOver, type RolloutRecord } from '../rollout/record.ts'
 import type { RunSource, Settings } from '../rollout/settings.ts'
+import { versionsOf } from './status.ts'
 import { shellWord } from './text.ts'
 
 /** The command line tool, called as the README calls it. */
 export const CLI = 'node dist/cli.js'
-
-const GO_BACK = 'Go back to the version before'
 
 /** One thing that a person can do next. */
 export interface Way {
@@ -21,8 +20,8 @@ export interface Way {
 
 /** What can be done from where the rollout rests, the way forward first. Every command carries the rollout's number. */
 export function waysOf(record: RolloutRecord): Way[] {
-  const promote = act(record, 'promote', 'Go on')
-  const abort = act(record, 'abort', GO_BACK)
+  const promote = act(record, 'promote', record.plan[record.step]?.kind === 'approve' ? 'Approve' : 'Go on')
+  const abort = backOf(record)
   switch (record.phase) {
     case 'paused':
       return [promote, abort]
@@ -45,15 +44,14 @@ export function waysOf(record: RolloutRecord): Way[] {
  * this run was told its cluster, which the next one at the same command line has to be told as well.
  */
 export function nextCommand(record: RolloutRecord, cluster: ClusterFlags = {}): string {
-  if (record.phase === 'succeeded' || record.phase === 'aborted') return ''
+  if (isOver(record)) return ''
   const way = waysOf(record)[0]
   return way === undefined ? '' : commandOf(way, cluster)
 }
 
 /** The command that goes back from where the rollout rests; empty when nothing is under way. */
 export function backCommand(record: RolloutRecord, cluster: ClusterFlags = {}): string {
-  const way = waysOf(record).find(({ text }) => text === GO_BACK)
-  return way === undefined ? '' : commandOf(way, cluster)
+  return ['paused', 'stopped', 'progressing'].includes(record.phase) ? commandOf(backOf(record), cluster) : ''
 }
 
 /** How the command line was told its cluster. */
@@ -73,11 +71,13 @@ export function workflowUrl(source: RunSource): string | undefined {
   return source.runUrl === '' ? undefined : source.runUrl
 }
 
+function backOf(record: RolloutRecord): Way {
+  return act(record, 'abort', `Go back to ${versionsOf(record).stable}`)
+}
+
 function act(record: RolloutRecord, command: string, text: string, full = false): Way {
   const { app, namespace, rollout, source } = record
   const url = workflowUrl(source)
-  // GitHub refuses a dispatch with an input that the workflow does not declare, so only what every recipe declares.
-  const fields = [`command=${command}`, `rollout=${rollout}`, ...(full ? ['full=true'] : [])]
   const cli = [
     `${CLI} ${command}`,
     ...flag('app', app),
@@ -87,8 +87,34 @@ function act(record: RolloutRecord, command: string, text: string, full = false)
   ].join(' ')
   if (source.repository === '' || source.workflow === '') return { text, cli }
   const file = /([^/@]+\.ya?ml)(?:@|$)/.exec(source.workflow)?.[1] ?? source.workflow
-  const gh = `gh workflow run ${shellWord(file)} -R ${shellWord(source.repository)} ${fields.map((field) => `-f ${shellWord(field)}`).join(' ')}`
+  const fields = fieldsOf(record, command, full)
+  if (fields === undefined) return { text, cli }
+  const gh = `gh workflow run ${shellWord(file)} -R ${repositoryOf(source)} ${fields.map((field) => `-f ${shellWord(field)}`).join(' ')}`
   return { text, cli, gh, ...(url === undefined ? {} : { url }) }
+}
+
+/**
+ * What is entered into the form. GitHub refuses a field that it does not have, so what tells apps and environments apart
+ * is given where it is known to be there: numbers of rollouts are counted by app and namespace. Undefined where the form
+ * cannot say it.
+ */
+function fieldsOf(record: RolloutRecord, command: string, full: boolean): string[] | undefined {
+  const { app, namespace, environment, rollout, source } = record
+  const { workflowInputs: known } = source
+  if (full && known !== undefined && !known.includes('full')) return undefined
+  const told = Object.entries({ app, namespace, environment }).filter(([name]) => known?.includes(name) === true)
+  return [
+    `command=${command}`,
+    `rollout=${rollout}`,
+    ...(full ? ['full=true'] : []),
+    ...told.flatMap(([name, value]) => (value === undefined ? [] : [`${name}=${value}`])),
+  ]
+}
+
+/** As the GitHub command line wants it, which takes github.com where no host is named. */
+function repositoryOf({ repository, serverUrl }: RunSource): string {
+  const host = URL.canParse(serverUrl) ? new URL(serverUrl).host : ''
+  return shellWord(host === '' || host === 'github.com' ? repository : `${host}/${repository}`)
 }
 
 /** Deploying the same release in the same way goes on with it; a rollback was begun from a release that no file has. */
@@ -108,7 +134,7 @@ function again(record: RolloutRecord, text: string): Way[] {
   ].join(' ')
   const run = lastRun.runId === '' ? source : lastRun
   if (run.runId === '' || run.repository === '') return [{ text, cli }]
-  const gh = `gh run rerun ${shellWord(run.runId)} -R ${shellWord(run.repository)}`
+  const gh = `gh run rerun ${shellWord(run.runId)} -R ${repositoryOf(run)}`
   return [{ text, cli, gh, ...(run.runUrl === '' ? {} : { url: run.runUrl }) }]
 }
 

@@ -17,7 +17,7 @@ import {
   recordName,
 } from './codec.ts'
 import type { OnGitHub } from './deps.ts'
-import type { RolloutRecord, TimelineEntry } from './record.ts'
+import { isOver, type RolloutRecord, type TimelineEntry } from './record.ts'
 
 const MAX_TIMELINE = 60
 
@@ -110,17 +110,19 @@ export class Book {
   async save(change: Partial<RolloutRecord>, ...timeline: Omit<TimelineEntry, 'at'>[]): Promise<void> {
     const at = new Date(this.#clock.now()).toISOString()
     const entries = timeline.map((entry) => ({ at, ...entry }))
-    const { comment, pullRequest, deployment } = this.#onGitHub()
+    const { rollout } = this.record
+    const { comment, deployment } = this.#onGitHub()
+    const { commentId, pullRequest } = comment?.rollout === rollout ? comment : {}
     const next: RolloutRecord = {
       ...this.record,
-      ...(comment === undefined ? {} : { commentId: comment }),
+      ...(commentId === undefined ? {} : { commentId }),
       ...(pullRequest === undefined ? {} : { pullRequest }),
-      ...(deployment?.rollout === this.record.rollout ? { githubDeployment: deployment.id } : {}),
+      ...(deployment?.rollout === rollout ? { githubDeployment: deployment.id } : {}),
       ...change,
       updatedAt: at,
       timeline: [...this.record.timeline, ...entries].slice(-MAX_TIMELINE),
     }
-    const over = ['succeeded', 'aborted'].includes(next.phase)
+    const over = isOver(next)
     const map = encodeRecord(next)
     const data = { ...map.data, [UNDO_KEY]: over ? null : undoScript(next, this.payload) }
     this.#map = await this.#write(map, data)
@@ -164,7 +166,7 @@ export class Book {
 
   tell(): void {
     const { record } = this
-    const over = ['succeeded', 'aborted'].includes(record.phase)
+    const over = isOver(record)
     this.#reporter.emit({ kind: 'record', record, ...(over ? {} : { byHand: undoCommand(record) }) })
   }
 

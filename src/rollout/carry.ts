@@ -67,7 +67,9 @@ async function ended(engine: Engine, error: unknown): Promise<Ended> {
       const { request } = interruption
       reporter.emit({ kind: 'line', text: `${request.by} asks to ${request.command}: obeyed` })
       await lease.answer(request, `${request.command} obeyed`).catch(() => {})
-      return goBack(engine, { failure: { kind: 'failed', code: 'aborted', message: `aborted by ${request.by}` } })
+      return goBack(engine, {
+        failure: { kind: 'failed', code: 'aborted', message: `aborted by ${request.who ?? request.by}` },
+      })
     }
   }
 }
@@ -102,7 +104,7 @@ function backText({ routes }: Engine): string {
   const { gone } = routes
   const lost =
     gone.length === 0 ? '' : `, but ${gone.join(', ')} is gone: nobody comes that way until it is applied again`
-  return `users are on the stable version, the new pods were taken away${lost}`
+  return `rolled back: users are on the version before, the new pods are removed${lost}`
 }
 
 interface WayBack {

@@ -6,11 +6,9 @@ import type { SourceText } from './release.ts'
 import type { RunSource, Settings } from './settings.ts'
 import type { Clock } from '../shared/clock.ts'
 
-/** What later runs need to go on with the same comment and deployment. */
+/** What later runs need to go on with the same comment and deployment; of the rollout that is named, and of no other. */
 export interface OnGitHub {
-  comment?: number
-  pullRequest?: number
-  /** of this rollout, and of no other */
+  comment?: { rollout: number; commentId?: number; pullRequest?: number }
   deployment?: { rollout: number; id: number }
 }
 

@@ -215,6 +215,11 @@ export function successText(record: Pick<RolloutRecord, 'workloads'>): string {
   return isScaledToZero(record) ? 'the release is live, scaled to 0: nothing serves' : 'the new version serves alone'
 }
 
+/** Whether it has come to its end, one way or the other; else something of it is left to do. */
+export function isOver({ phase }: Pick<RolloutRecord, 'phase'>): boolean {
+  return phase === 'succeeded' || phase === 'aborted'
+}
+
 /** The strategy fields of a Deployment with the API server's defaults filled in. Source: apps/v1 defaulting. */
 export function holdFieldsOf(spec: {
   minReadySeconds?: number

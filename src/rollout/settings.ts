@@ -137,6 +137,14 @@ export interface RunSource {
   actor: string
   /** of the event, when it has one */
   pullRequest?: number
+  /** that people promote and abort by: file, reference or name; empty where there is none */
   workflow: string
+  /** fields of its form, where its file could be read */
+  workflowInputs?: string[]
   serverUrl: string
+}
+
+/** Whether both are the same attempt of the same run. */
+export function isSameRun(a: RunSource, b: RunSource): boolean {
+  return a.runId === b.runId && a.attempt === b.attempt && a.repository === b.repository
 }

@@ -78,7 +78,8 @@ export async function statusLines(
     )
   const next = nextCommand(record)
   for (const way of waysOf(record))
-    if (commandOf(way) !== next) lines.push(info(`${way.text.toLowerCase()}: ${commandOf(way, cluster)}`))
+    if (commandOf(way) !== next)
+      lines.push(info(`${way.text.charAt(0).toLowerCase()}${way.text.slice(1)}: ${commandOf(way, cluster)}`))
   if (!over) lines.push(info(`back by hand: ${undoCommand(record)}`))
   return lines
 }

@@ -118,7 +118,7 @@ describe('the bundled action in an environment', () => {
       'github-token': 'wrong',
     }).done
     expect(exitCode, log).toBe(0)
-    expect(log.match(/was not written/g)).toHaveLength(1)
+    expect(log.match(/Not written to GitHub: GitHub deployment \(the token is not valid/g)).toHaveLength(1)
   })
 })
 

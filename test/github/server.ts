@@ -174,9 +174,14 @@ function routes(state: GitHubState): [string, Handler][] {
     [`PATCH ${repo}/issues/comments/{id}`, ({ id }, input) => updateComment(state, id, input)],
     [
       `GET ${repo}/commits/{sha}/pulls`,
-      ({ sha = '' }) => ({
+      ({ sha = '', owner, repo: name }) => ({
         status: 200,
-        body: (state.pullsOfCommit[sha] ?? []).map((pull) => ({ number: pull.number, state: pull.state ?? 'open' })),
+        body: (state.pullsOfCommit[sha] ?? []).map(({ number, state: is = 'open', merged, from }) => ({
+          number,
+          state: is,
+          merged_at: merged === true ? '2026-11-22T09:00:00Z' : null,
+          head: { repo: { full_name: from ?? `${owner}/${name}` } },
+        })),
       }),
     ],
     ...deliveryRoutes(state, repo),

@@ -61,7 +61,8 @@ export interface StartOptions {
   approvals?: Record<string, FakeApproval[]>
   /** what the REST API begins with, such as `/api/v3` of an enterprise server; GraphQL is then at `/api/graphql` */
   basePath?: string
-  pullsOfCommit?: Record<string, { number: number; state?: 'open' | 'closed' }[]>
+  /** of the repository itself and not merged, unless said otherwise */
+  pullsOfCommit?: Record<string, { number: number; state?: 'open' | 'closed'; merged?: true; from?: string }[]>
 }
 
 export interface GitHubState {
@@ -138,6 +139,7 @@ export function createState(options: StartOptions, url: () => string): GitHubSta
       node_id: comment.nodeId,
       body: comment.body,
       html_url: `https://github.example/${repository}/pull/${comment.pullRequest}#issuecomment-${comment.id}`,
+      issue_url: `https://api.github.example/repos/${repository}/issues/${comment.pullRequest}`,
       user: { login: comment.login, type: comment.bot ? 'Bot' : 'User' },
     }),
   }

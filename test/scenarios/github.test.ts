@@ -26,7 +26,14 @@ class OneComment implements CommentApi {
   }
   async createComment(_repository: string, _pullRequest: number, body: string): Promise<IssueComment> {
     this.calls++
-    this.#comment = { id: 1, nodeId: 'n', body, url: 'https://github.test/c/1', author: { login: 'us', bot: true } }
+    this.#comment = {
+      id: 1,
+      nodeId: 'n',
+      body,
+      url: 'https://github.test/c/1',
+      pullRequest: 5,
+      author: { login: 'us', bot: true },
+    }
     return this.#comment
   }
   async updateComment(_repository: string, _id: number, body: string): Promise<IssueComment> {
@@ -61,7 +68,7 @@ class Told {
   async run(command: Command, options: RunOptions = {}, sha = `${this.#run}`.padEnd(40, '0')): Promise<Ran> {
     const { world } = this
     const source: RunSource = { ...SOURCE, runId: String(++this.#run), sha, pullRequest: 5 }
-    const common = { source, clock: world.clock, completes: false, notice: () => undefined }
+    const common = { source, clock: world.clock, completes: false }
     const events = collector(world.clock)
     const deployment = new DeploymentReporter({
       ...common,
@@ -70,14 +77,23 @@ class Told {
       debug: () => undefined,
       known: () => undefined,
     })
-    const comment = new CommentReporter({ ...common, github: this.comment, view: events.view })
+    const comment = new CommentReporter({
+      ...common,
+      github: this.comment,
+      view: events.view,
+      looks: false,
+      notice: () => undefined,
+    })
     const status = new CommitStatusReporter({ ...common, github: this.github, commentUrl: () => comment.url })
     for (const each of [comment, deployment, status]) events.add(each)
     const ran = await world.run(command, {
       ...options,
       source,
       onEvent: (event) => events.emit(event),
-      onGitHub: () => (deployment.deployment === undefined ? {} : { deployment: deployment.deployment }),
+      onGitHub: () => ({
+        ...(comment.known === undefined ? {} : { comment: comment.known }),
+        ...(deployment.deployment === undefined ? {} : { deployment: deployment.deployment }),
+      }),
     })
     await world.clock.run(Promise.all([comment.flush(), deployment.flush(), status.flush()]))
     return ran
@@ -125,7 +141,11 @@ describe('what GitHub shows', () => {
     expect(given.states).toEqual(['inactive', 'inactive', 'success'])
     expect(given.shas).toEqual(['a', 'b', 'a'])
     expect(given.github.list[2]?.made).toMatchObject({ task: 'rollback', environment: 'production' })
-    expect(given.github.commits.at(-1)).toMatchObject({ sha: 'a'.repeat(40), state: 'success' })
+    const last = given.github.commits.slice(-2).map(({ sha, state }) => [sha.slice(0, 1), state])
+    expect(last).toEqual([
+      ['a', 'success'],
+      ['b', 'failure'],
+    ])
   })
 
   it('is a rollout that was superseded as inactive', async () => {

@@ -22,9 +22,7 @@ describe('status', () => {
     )
     expect(lines).toContain('no run is at work')
     expect(lines).toContain('reason: waits for an approval')
-    expect(lines).toContain(
-      'go back to the version before: gh workflow run deploy.yml -R octo/shop -f command=abort -f rollout=1',
-    )
+    expect(lines).toContain('go back to 0.1.0: gh workflow run deploy.yml -R github.test/octo/shop -f command=abort -f rollout=1')
   })
 
   it('prints commands for the command line, told its cluster as this one', async () => {
@@ -34,7 +32,7 @@ describe('status', () => {
     const cluster = { kubeconfig: '/k', context: 'main' }
     const ran = await world.run('status', { source, cluster })
     const flags = '--app echo-version --namespace shop --rollout 1 --kubeconfig /k --context main'
-    expect(linesOf(ran)).toContain(`go back to the version before: node dist/cli.js abort ${flags}`)
+    expect(linesOf(ran)).toContain(`go back to 0.1.0: node dist/cli.js abort ${flags}`)
     expect(ran.result?.next).toBe(`node dist/cli.js promote ${flags}`)
   })
 

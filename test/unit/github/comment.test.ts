@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest'
-import type { CommentApi, IssueComment } from '../../../src/github/api.ts'
+import type { CommentApi, IssueComment, PullRequest } from '../../../src/github/api.ts'
 import { CommentReporter, type CommentReporterOptions } from '../../../src/github/comment.ts'
 import { collector } from '../../../src/report/collector.ts'
 import { commentMarker } from '../../../src/report/comment.ts'
 import type { RolloutRecord } from '../../../src/rollout/record.ts'
 import { VirtualClock } from '../../emulator/clock.ts'
-import { plan, record, result, source, view } from '../report/views.ts'
+import { at, plan, record, result, source, view } from '../report/views.ts'
 
 const MARKER = commentMarker(view())
 
@@ -14,7 +14,7 @@ class Memory implements CommentApi {
   list: IssueComment[] = []
   calls: string[] = []
   fail: (call: string) => unknown = () => undefined
-  pulls: { number: number; state: 'open' | 'closed' }[] = []
+  pulls: PullRequest[] = []
   minimized = new Set<number>()
   readonly clock: VirtualClock
   constructor(clock: VirtualClock) {
@@ -28,9 +28,9 @@ class Memory implements CommentApi {
     if (error !== undefined) throw error
   }
 
-  async *comments(): AsyncIterable<IssueComment> {
+  async *comments(_repository: string, pullRequest: number): AsyncIterable<IssueComment> {
     await this.#call('list')
-    yield* this.list
+    yield* this.list.filter((each) => each.pullRequest === pullRequest)
   }
   async comment(_repository: string, id: number): Promise<IssueComment> {
     await this.#call(`get ${id}`)
@@ -38,7 +38,7 @@ class Memory implements CommentApi {
   }
   async createComment(_repository: string, pullRequest: number, body: string): Promise<IssueComment> {
     await this.#call(`create ${pullRequest}`)
-    const made = comment(this.list.length + 1, body)
+    const made = comment(this.list.length + 1, body, 'us', true, pullRequest)
     this.list.push(made)
     return made
   }
@@ -52,7 +52,7 @@ class Memory implements CommentApi {
     await this.#call(`own ${comments.length}`)
     return comments.filter(({ id, author }) => author.login === 'us' && !this.minimized.has(id))
   }
-  async pullRequestsOf(_repository: string, sha: string): Promise<{ number: number; state: 'open' | 'closed' }[]> {
+  async pullRequestsOf(_repository: string, sha: string): Promise<PullRequest[]> {
     await this.#call(`pulls ${sha.slice(0, 4)}`)
     return this.pulls
   }
@@ -63,8 +63,8 @@ class Memory implements CommentApi {
   }
 }
 
-function comment(id: number, body: string, login = 'us', bot = true): IssueComment {
-  return { id, nodeId: `n${id}`, body, url: `https://github.example/c/${id}`, author: { login, bot } }
+function comment(id: number, body: string, login = 'us', bot = true, pullRequest = 5): IssueComment {
+  return { id, nodeId: `n${id}`, body, url: `https://github.example/c/${id}`, pullRequest, author: { login, bot } }
 }
 
 function status(code: number, message = 'no'): Error {
@@ -81,13 +81,15 @@ function setUp(change: Partial<CommentReporterOptions> = {}) {
     source: source({ pullRequest: 5 }),
     view: all.view,
     clock,
+    completes: false,
+    looks: false,
     notice: (text) => void notices.push(text),
     ...change,
   })
   all.add(reporter)
   all.emit({ kind: 'target', cluster: 'eu-1', app: 'echo-version', namespace: 'shop', environment: 'production' })
   const tell = (change: Partial<RolloutRecord> = {}): void => all.emit({ kind: 'record', record: record(change) })
-  const flush = (): Promise<void> => clock.run(reporter.flush())
+  const flush = (): Promise<boolean> => clock.run(reporter.flush())
   const writes = (): string[] => github.calls.filter((call) => /create|update/.test(call))
   return { clock, github, all, notices, reporter, tell, flush, writes }
 }
@@ -100,8 +102,9 @@ describe('the comment on the pull request', () => {
     tell({ step: 1 })
     await flush()
     expect(github.calls).toEqual(['list', 'own 0', 'create 5', 'update 1'])
-    expect(github.list[0]?.body).toContain('step 2 of 5')
-    expect([reporter.url, reporter.commentId, reporter.pullRequest]).toEqual(['https://github.example/c/1', 1, 5])
+    expect(github.list[0]?.body).toContain('step 2 of 4')
+    expect(reporter.url).toBe('https://github.example/c/1')
+    expect(reporter.known).toEqual({ rollout: 7, commentId: 1, pullRequest: 5 })
     expect(notices).toEqual([])
   })
 
@@ -176,7 +179,7 @@ describe('the comment on the pull request', () => {
     ['deleted', { commentId: 9, pullRequest: 5 }, ['get 9', 'list', 'own 1', 'update 1']],
     ['somebody else’s by now', { commentId: 2, pullRequest: 5 }, ['get 2', 'list', 'own 1', 'update 1']],
     ['of another repository', { commentId: 2, pullRequest: 5, owner: 'other/repo' }, ['list', 'own 1', 'update 1']],
-    ['on another pull request', { commentId: 2, pullRequest: 4 }, ['list', 'own 1', 'update 1']],
+    ['on another pull request', { commentId: 2, pullRequest: 4 }, ['get 2', 'list', 'own 0', 'create 4']],
   ])('is searched for when the one in the record is %s', async (_name, change, calls) => {
     const { github, tell, flush } = setUp()
     github.list = [comment(1, MARKER), comment(2, 'a remark')]
@@ -192,14 +195,14 @@ describe('the comment on the pull request', () => {
     github.list = [comment(7, 'x')]
     tell({ step: 1 })
     await flush()
-    expect(github.calls.slice(3)).toEqual(['update 1', 'create 5'])
+    expect(github.calls.slice(3)).toEqual(['update 1', 'list', 'own 0', 'create 5'])
   })
 
   it('looks up the pull request of the commit, an open one first', async () => {
     const { github, tell, flush } = setUp({ source: source() })
     github.pulls = [
-      { number: 3, state: 'closed' },
-      { number: 4, state: 'open' },
+      { number: 3, state: 'closed', merged: false, from: 'acme/shop' },
+      { number: 4, state: 'open', merged: false, from: 'acme/shop' },
     ]
     tell()
     await flush()
@@ -253,15 +256,11 @@ describe('the comment on the pull request', () => {
 })
 
 describe('a comment that cannot be written', () => {
-  it('is told once, without a token', async () => {
-    const { tell, flush, notices, writes } = setUp({ github: undefined })
+  it('is given up without a token', async () => {
+    const { tell, flush, reporter, writes } = setUp({ github: undefined })
     tell()
-    await flush()
-    tell({ step: 1 })
-    await flush()
-    expect(notices).toEqual([
-      'The pull request comment was not written: no token. The job summary has the same report.',
-    ])
+    expect(await flush()).toBe(true)
+    expect(reporter.trouble).toBe('no token, or no address of the API')
     expect(writes()).toEqual([])
   })
 
@@ -270,15 +269,14 @@ describe('a comment that cannot be written', () => {
     [403, 'grant `pull-requests: write`'],
     [404, 'the pull request was not found'],
     [422, 'GitHub refused it'],
-  ])('is told once and given up after %i', async (code, words) => {
-    const { github, tell, flush, notices, reporter } = setUp()
+  ])('is given up after %i', async (code, words) => {
+    const { github, tell, flush, reporter } = setUp()
     github.fail = (call) => (call.startsWith('create') ? status(code) : undefined)
     for (const step of [0, 1, 2]) {
       tell({ step })
-      await flush()
+      expect(await flush()).toBe(true)
     }
-    expect(notices).toHaveLength(1)
-    expect(notices[0]).toContain(words)
+    expect(reporter.trouble).toContain(words)
     expect(github.calls).toEqual(['list', 'own 0', 'create 5'])
     expect(reporter.url).toBeUndefined()
   })
@@ -289,18 +287,31 @@ describe('a comment that cannot be written', () => {
     [status(403, 'API rate limit exceeded'), 'the rate limit is used up'],
     [new Error('socket hang up'), 'GitHub did not answer'],
     ['not even an error', 'GitHub did not answer'],
-  ])('is told once and tried again after %s', async (error, words) => {
-    const { github, tell, flush, notices } = setUp()
+  ])('is tried again after %s, at the end until its time is over', async (error, words) => {
+    const { clock, github, tell, flush, reporter, writes } = setUp()
     github.fail = (call) => (call.startsWith('create') ? error : undefined)
     tell()
-    await flush()
+    const started = clock.now()
+    expect(await flush()).toBe(false)
+    expect(clock.now() - started).toBe(20_000)
+    expect(writes().length).toBeGreaterThan(3)
+    expect(reporter.trouble).toContain(words)
     tell({ step: 1 })
-    await flush()
-    expect(notices).toHaveLength(1)
-    expect(notices[0]).toContain(words)
+    await clock.advance(15_000)
     github.fail = () => undefined
-    await flush()
-    expect(github.list[0]?.body).toContain('step 2 of 5')
+    expect(await flush()).toBe(true)
+    expect(reporter.trouble).toBeUndefined()
+    expect(github.list.map(({ body }) => /step \d of 4/.exec(body)?.[0])).toEqual(['step 2 of 4'])
+  })
+
+  it('is written at the end where an outage is shorter than that', async () => {
+    const { clock, github, tell, flush, reporter } = setUp()
+    const until = clock.now() + 8_000
+    github.fail = () => (clock.now() < until ? status(502) : undefined)
+    tell()
+    expect(await flush()).toBe(true)
+    expect(reporter.trouble).toBeUndefined()
+    expect(github.list).toHaveLength(1)
   })
 
   it('never holds up the end of the run', async () => {
@@ -308,7 +319,100 @@ describe('a comment that cannot be written', () => {
     const started = clock.now()
     github.createComment = () => new Promise(() => undefined)
     tell()
-    await clock.run(reporter.flush(5_000))
+    expect(await clock.run(reporter.flush(5_000))).toBe(false)
     expect(clock.now() - started).toBe(5_000)
+    expect(reporter.trouble).toBe('GitHub did not answer in time')
+  })
+})
+
+describe('whose rollout it is', () => {
+  const SUPERSEDED = { at: at(33), kind: 'superseded', text: 'superseded by rollout 8 of commit fedcba9' } as const
+
+  it('the next one has its own pull request from its first record on', () => {
+    const { tell, reporter, clock } = setUp({ source: source() })
+    tell({ pullRequest: 5, timeline: [SUPERSEDED], phase: 'aborted' })
+    return clock.run(reporter.flush()).then(() => {
+      expect(reporter.known).toEqual({ rollout: 7, commentId: 1, pullRequest: 5 })
+      tell({ rollout: 8 })
+      expect(reporter.known).toBeUndefined()
+    })
+  })
+
+  it.each(['before it was begun', 'while it is written'])(
+    'the last word on a superseded one is not lost to a write that failed %s',
+    async (when) => {
+      const { clock, github, tell, flush } = setUp({ source: source() })
+      github.pulls = [{ number: 6, state: 'open', merged: false, from: 'acme/shop' }]
+      tell({ pullRequest: 5, phase: 'paused' })
+      await flush()
+      let failures = 2
+      github.fail = (call) => (call.startsWith('update') && failures-- > 0 ? status(502) : undefined)
+      tell({ pullRequest: 5, timeline: [SUPERSEDED], phase: 'aborted' })
+      if (when === 'while it is written') await clock.advance(10_050)
+      tell({ rollout: 8 })
+      await flush()
+      expect(github.list.map(({ pullRequest, body }) => [pullRequest, body.split('\n')[1]])).toEqual([
+        [5, '### ⏭️ echo-version in production: 0.2.0 was superseded'],
+        [6, expect.stringContaining('is on its way')],
+      ])
+    },
+  )
+
+  it('is not told by a run that only looks at it, nor for a killed one that another has gone on with', async () => {
+    for (const completes of [false, true]) {
+      const { all, flush, github, reporter } = setUp({ completes, source: source({ runId: '99', pullRequest: 99 }) })
+      all.emit({ kind: 'record', record: record({ phase: 'paused' }) })
+      all.emit({ kind: 'failure', failure: { kind: 'refused', code: 'x', message: 'y' } })
+      all.emit({ kind: 'result', result: result({ command: 'status', outcome: 'unchanged', record: record() }) })
+      expect(await flush()).toBe(true)
+      expect([github.calls, reporter.known]).toEqual([[], undefined])
+    }
+  })
+
+  it('keeps its comment and its commands when a plan comes on the same pull request', async () => {
+    const { all, flush, github, notices } = setUp({ source: source({ runId: '99', pullRequest: 5 }) })
+    all.emit({ kind: 'plan', plan })
+    const waits = record({ phase: 'paused', pullRequest: 5 })
+    all.emit({ kind: 'result', result: result({ command: 'plan', outcome: 'planned', record: waits }) })
+    await flush()
+    expect(github.calls).toEqual([])
+    expect(notices).toEqual(['The comment on pull request 5 goes on showing rollout 7; this is in the job summary.'])
+  })
+
+  it.each([
+    ['a promote', { command: 'promote', outcome: 'refused', phase: 'none' }],
+    ['a run that found no cluster', { command: 'deploy', outcome: 'refused', phase: 'none' }],
+    ['a deploy that leaves another one waiting', { command: 'deploy', outcome: 'unchanged', phase: 'paused' }],
+  ] as const)('is not disturbed by the refusal of %s', async (who, change) => {
+    const { all, flush, writes } = setUp({ source: source({ runId: '99', pullRequest: 5 }) })
+    if (who.includes('no cluster'))
+      all.emit({ kind: 'target', cluster: '', app: 'echo-version', namespace: 'shop', environment: 'production' })
+    const rest = change.outcome === 'unchanged' ? { record: record({ phase: 'paused' }) } : {}
+    all.emit({ kind: 'result', result: result({ ...change, ...rest }) })
+    await flush()
+    expect(writes()).toEqual([])
+  })
+})
+
+describe('a comment of ours', () => {
+  it('is not made a second time where another run has made one since ours was deleted', async () => {
+    const { github, tell, flush } = setUp()
+    tell()
+    await flush()
+    github.list = [comment(7, MARKER)]
+    tell({ step: 1 })
+    await flush()
+    expect(github.calls.slice(3)).toEqual(['update 1', 'list', 'own 1', 'update 7'])
+  })
+
+  it('is not made a second time because GitHub could not say for a moment whose it is', async () => {
+    const { github, tell, flush } = setUp()
+    let failures = 1
+    github.fail = (call) => (call.startsWith('own') && failures-- > 0 ? status(502) : undefined)
+    github.list = [comment(1, MARKER, 'us', false)]
+    tell()
+    await flush()
+    expect(github.list).toHaveLength(1)
+    expect(github.list[0]?.body).toContain('is on its way')
   })
 })

@@ -12,14 +12,12 @@ function setUp(change: Partial<CommitStatusReporterOptions> = {}) {
   const clock = new VirtualClock()
   const github = new MemoryDeliveries(clock)
   const all = collector(clock)
-  const notices: string[] = []
   const reporter = new CommitStatusReporter({
     github,
     source: source({ sha: 'f'.repeat(40) }),
     commentUrl: () => undefined,
     clock,
     completes: false,
-    notice: (text) => void notices.push(text),
     ...change,
   })
   all.add(reporter)
@@ -32,7 +30,7 @@ function setUp(change: Partial<CommitStatusReporterOptions> = {}) {
     await clock.run(reporter.flush())
   }
   const states = (): string[] => github.commits.map(({ state }) => state)
-  return { github, all, notices, say, states }
+  return { github, all, reporter, say, states }
 }
 
 describe('the commit status', () => {
@@ -82,19 +80,28 @@ describe('the commit status', () => {
     expect(states()).toEqual(['pending', state])
   })
 
+  it('of a commit that was rolled back is a success no more', async () => {
+    const { github, say } = setUp()
+    const previous = { digest: 'b'.repeat(64), rollout: 6, images: [], sha: 'b'.repeat(40) }
+    await say({ command: 'rollback', previous }, { command: 'rollback', phase: 'succeeded', previous })
+    expect(github.commits.map(({ sha, state, description }) => [sha.slice(0, 1), state, description])).toEqual([
+      [SHA.slice(0, 1), 'pending', expect.any(String)],
+      [SHA.slice(0, 1), 'success', expect.any(String)],
+      ['b', 'failure', 'rolled back by rollout 7'],
+    ])
+  })
+
   it('is told by the post step of a run that was killed', async () => {
     const { say, states } = setUp({ completes: true, source: source() })
     await say({})
     expect(states()).toEqual(['error'])
   })
 
-  it('is one notice without the right', async () => {
-    const { github, say, notices } = setUp()
+  it('is given up without the right', async () => {
+    const { github, say, reporter } = setUp()
     github.fail = () => failure(403)
     await say({}, { phase: 'succeeded' })
-    expect(notices).toEqual([
-      'The commit status was not written: the token may not write there; grant `statuses: write`.',
-    ])
+    expect(reporter.trouble).toBe('the token may not write there; grant `statuses: write`')
     expect(github.calls).toEqual(['commit pending'])
   })
 })

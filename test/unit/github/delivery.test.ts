@@ -205,17 +205,28 @@ describe('all that GitHub is told', () => {
     expect(server.requests().filter(({ path, status }) => path.startsWith('/outside') || status >= 300)).toEqual([])
     expect(server.deployments().map(({ statuses }) => statuses.map(({ state }) => state))).toEqual([['success']])
     expect(server.statuses().map(({ state }) => state)).toEqual(['success'])
-    expect(known).toMatchObject({ pullRequest: 5, deployment: { rollout: 7 }, comment: expect.any(Number) as number })
+    expect(known).toMatchObject({
+      comment: { rollout: 7, pullRequest: 5, commentId: expect.any(Number) as number },
+      deployment: { rollout: 7 },
+    })
   }, 30_000)
 
-  it('is one notice each for a token that may only read', async () => {
+  it('is one notice for a token that may only read', async () => {
     const { server, said, told } = await rollout({ readOnly: true }, {}, { phase: 'succeeded' })
-    expect(said.toSorted()).toEqual([
-      expect.stringContaining('The GitHub deployment was not written: the token may not write there'),
-      expect.stringContaining('The commit status was not written: the token may not write there'),
-      expect.stringContaining('The pull request comment was not written: the token may not write there'),
+    expect(said).toEqual([
+      expect.stringMatching(
+        /^Not written to GitHub: pull request comment \(.*pull-requests: write.*\); GitHub deployment \(.*deployments: write`\); commit status \(.*statuses: write`\)\. The job summary has the same report\.$/,
+      ),
     ])
     expect(told).toBe(true)
     expect(server.requests().filter(({ method, path }) => method === 'POST' && path !== '/graphql')).toHaveLength(3)
+  }, 30_000)
+
+  it('is one notice with one reason where the reason is one', async () => {
+    const { said, told } = await rollout({ token: 'another' }, {}, { phase: 'succeeded' })
+    expect(said).toEqual([
+      'Not written to GitHub: pull request comment, GitHub deployment and commit status (the token is not valid (any more)). The job summary has the same report.',
+    ])
+    expect(told).toBe(true)
   }, 30_000)
 })

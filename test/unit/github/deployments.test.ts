@@ -16,7 +16,6 @@ function setUp(change: Partial<DeploymentReporterOptions> = {}) {
   const clock = new VirtualClock()
   const github = new MemoryDeliveries(clock)
   const all = collector(clock)
-  const notices: string[] = []
   const debug: string[] = []
   const known: number[] = []
   const reporter = new DeploymentReporter({
@@ -25,7 +24,6 @@ function setUp(change: Partial<DeploymentReporterOptions> = {}) {
     cluster: () => all.view().cluster,
     clock,
     completes: false,
-    notice: (text) => void notices.push(text),
     debug: (text) => void debug.push(text),
     known: (id) => void known.push(id),
     ...change,
@@ -44,12 +42,12 @@ function setUp(change: Partial<DeploymentReporterOptions> = {}) {
       await flush()
     }
   }
-  return { clock, github, all, notices, debug, known, reporter, tell, flush, say }
+  return { clock, github, all, debug, known, reporter, tell, flush, say }
 }
 
 describe('the deployment on GitHub', () => {
   it('is one per rollout, of the commit that the release was made of', async () => {
-    const { github, say, reporter, notices, known } = setUp()
+    const { github, say, reporter, known } = setUp()
     await say({}, { step: 1 }, { phase: 'succeeded', environmentUrl: 'https://shop.example' })
     expect(github.calls).toEqual(['list production', 'create production', 'in_progress 1', 'success 1'])
     expect(github.list[0]?.made).toEqual({
@@ -70,7 +68,7 @@ describe('the deployment on GitHub', () => {
     ])
     expect(reporter.deployment).toEqual({ rollout: 7, id: 1 })
     expect(known).toEqual([1])
-    expect(notices).toEqual([])
+    expect(reporter.trouble).toBeUndefined()
   })
 
   it('says what kind of environment it is only where somebody has said it', async () => {
@@ -203,13 +201,12 @@ describe('the deployment on GitHub', () => {
   })
 
   it('is not made twice when the answer is lost', async () => {
-    const { github, say, notices } = setUp()
+    const { github, say, reporter } = setUp()
     let lost = false
     github.lose = (call) => call.startsWith('create') && !lost && (lost = true)
     await say({}, { phase: 'succeeded' })
     expect(github.list.filter(({ made }) => made !== undefined)).toHaveLength(1)
-    expect(github.statesOf(1)).toEqual(['success'])
-    expect(notices).toHaveLength(1)
+    expect(github.statesOf(1)).toEqual(['in_progress', 'success'])
   })
 
   it('of a rollout that is superseded is ended, and the next one gets its own', async () => {
@@ -287,12 +284,12 @@ describe('a job that has an environment', () => {
   const OF_JOB = { state: 'in_progress', logUrl: `${RUN_URL}/job/99` }
 
   it('has a deployment by GitHub itself, and gets no second one', async () => {
-    const { github, say, debug, notices } = setUp()
+    const { github, say, debug, reporter } = setUp()
     github.add(OF_JOB)
     await say({}, { phase: 'paused' }, { phase: 'succeeded' })
     expect(github.calls).toEqual(['list production'])
     expect(debug).toEqual(['GitHub keeps a deployment in production for this job by itself: Headgate adds none'])
-    expect(notices).toEqual([])
+    expect(reporter.trouble).toBeUndefined()
   })
 
   it.each([
@@ -350,10 +347,10 @@ describe('the post step of a run that was killed', () => {
 })
 
 describe('a deployment that cannot be written', () => {
-  it('is told once, without a token', async () => {
-    const { say, notices } = setUp({ github: undefined })
+  it('is given up without a token', async () => {
+    const { say, reporter } = setUp({ github: undefined })
     await say({}, { phase: 'succeeded' })
-    expect(notices).toEqual(['The GitHub deployment was not written: no token.'])
+    expect(reporter.trouble).toBe('no token, or no address of the API')
   })
 
   it.each([
@@ -361,12 +358,11 @@ describe('a deployment that cannot be written', () => {
     [403, 'grant `deployments: write`'],
     [404, 'the repository or the commit was not found'],
     [422, 'GitHub refused it'],
-  ])('is told once and given up after %i', async (code, words) => {
-    const { github, say, notices, flush } = setUp()
+  ])('is given up after %i', async (code, words) => {
+    const { github, say, reporter, flush } = setUp()
     github.fail = (call) => (call.startsWith('create') ? failure(code) : undefined)
     await say({}, { phase: 'paused' }, { phase: 'succeeded' })
-    expect(notices).toHaveLength(1)
-    expect(notices[0]).toContain(words)
+    expect(reporter.trouble).toContain(words)
     expect(github.calls).toEqual(['list production', 'create production'])
     expect(await flush()).toBe(true)
   })
@@ -376,13 +372,12 @@ describe('a deployment that cannot be written', () => {
     [failure(429), 'the rate limit is used up'],
     [failure(403, 'You have exceeded a secondary rate limit'), 'the rate limit is used up'],
     [new Error('socket hang up'), 'GitHub did not answer'],
-  ])('is told once and tried again after %s', async (error, words) => {
-    const { github, say, notices, flush } = setUp()
+  ])('is tried again after %s', async (error, words) => {
+    const { github, say, reporter, flush } = setUp()
     github.fail = () => error
     await say({}, { phase: 'paused' })
     expect(await flush()).toBe(false)
-    expect(notices).toHaveLength(1)
-    expect(notices[0]).toContain(words)
+    expect(reporter.trouble).toContain(words)
     github.fail = () => undefined
     expect(await flush()).toBe(true)
     // Only what is newest is worth telling.

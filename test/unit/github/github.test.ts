@@ -1,8 +1,10 @@
+import { createServer, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { afterEach, describe, expect, it } from 'vitest'
 import { statusOf } from '../../../src/github/api.ts'
 import { CommentReporter } from '../../../src/github/comment.ts'
 import { openGitHub } from '../../../src/github/github.ts'
-import { findPullRequest, knownPullRequest } from '../../../src/github/pull-request.ts'
+import { findPullRequest } from '../../../src/github/pull-request.ts'
 import { collector } from '../../../src/report/collector.ts'
 import { commentMarker } from '../../../src/report/comment.ts'
 import { systemClock } from '../../../src/shared/clock.ts'
@@ -74,8 +76,8 @@ describe('GitHub', () => {
   it('finds the pull requests of a commit', async () => {
     const { github } = await setUp({ pullsOfCommit: { abc: [{ number: 3, state: 'closed' }, { number: 4 }] } })
     expect(await github.pullRequestsOf(REPOSITORY, 'abc')).toEqual([
-      { number: 3, state: 'closed' },
-      { number: 4, state: 'open' },
+      { number: 3, state: 'closed', merged: false, from: REPOSITORY },
+      { number: 4, state: 'open', merged: false, from: REPOSITORY },
     ])
     expect(await github.pullRequestsOf(REPOSITORY, 'other')).toEqual([])
   })
@@ -118,8 +120,49 @@ describe('GitHub', () => {
     server.fail({ method: 'POST', status: 0, drop: true })
     const error = await github.createComment(REPOSITORY, 5, 'one').catch((thrown: unknown) => thrown)
     expect(error).toBeInstanceOf(Error)
-    expect(statusOf(undefined)).toBeUndefined()
+    expect(statusOf(error)).toBeUndefined()
   })
+
+  it.each(['is silent', 'drips'])(
+    'gives up a request when the server %s',
+    async (how) => {
+      const open: ServerResponse[] = []
+      const server = createServer((_request, response) => {
+        open.push(response)
+        if (how === 'drips') response.writeHead(200, { 'content-type': 'application/json' }).write('{')
+      })
+      await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+      const { port } = server.address() as AddressInfo
+      const github = openGitHub({ token: 'secret', apiUrl: `http://127.0.0.1:${port}` })
+      const started = Date.now()
+      const error = await github.createComment(REPOSITORY, 5, 'one').catch((thrown: unknown) => thrown)
+      expect(error).toBeInstanceOf(Error)
+      expect(statusOf(error)).toBeUndefined()
+      expect(Date.now() - started).toBeLessThan(15_000)
+      server.closeAllConnections()
+      server.close()
+    },
+    20_000,
+  )
+
+  it.each(['<html>ok</html>', '', '[]', '{"id": "7"}'])(
+    'takes %s for no comment, nor for a list without any',
+    async (body) => {
+      const server = createServer((_request, response) => {
+        response.writeHead(200, { 'content-type': body.startsWith('<') ? 'text/html' : 'application/json' }).end(body)
+      })
+      await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+      const { port } = server.address() as AddressInfo
+      const github = openGitHub({ token: 'secret', apiUrl: `http://127.0.0.1:${port}` })
+      await expect(github.createComment(REPOSITORY, 5, 'one')).rejects.toThrow(
+        body === '' ? 'broke off' : 'this is no comment',
+      )
+      const listed = Array.fromAsync(github.comments(REPOSITORY, 5))
+      if (body === '[]') expect(await listed).toEqual([])
+      else await expect(listed).rejects.toThrow()
+      server.close()
+    },
+  )
 })
 
 describe('the comment through octokit', () => {
@@ -139,6 +182,8 @@ describe('the comment through octokit', () => {
       source: from,
       view: events.view,
       clock: systemClock,
+      completes: false,
+      looks: false,
       notice: (text) => void notices.push(text),
     })
     events.add(reporter)
@@ -156,11 +201,11 @@ describe('the comment through octokit', () => {
     const { events, reporter, notices } = report(github)
     events.emit({ kind: 'record', record: record({ phase: 'paused', step: 3 }) })
     await reporter.flush()
-    expect(notices).toEqual([])
+    expect([notices, reporter.trouble]).toEqual([[], undefined])
     expect(server.comments(5)).toHaveLength(302)
     expect(mine.body).toContain('waits for approval')
     expect(forged.body).toBe(body)
-    expect(reporter.commentId).toBe(mine.id)
+    expect(reporter.known?.commentId).toBe(mine.id)
     expect(server.requests().length).toBeLessThanOrEqual(6)
   })
 
@@ -180,7 +225,7 @@ describe('the comment through octokit', () => {
     expect(server.comments(5)[0]?.body).toContain('superseded by rollout 8 of commit fedcba9')
     const [next] = server.comments(6)
     expect(next?.body).toContain('rollout 8')
-    expect(reporter).toMatchObject({ pullRequest: 6, commentId: next?.id })
+    expect(reporter.known).toEqual({ rollout: 8, pullRequest: 6, commentId: next?.id })
   })
 
   it.each<[string, StartOptions, string]>([
@@ -188,15 +233,14 @@ describe('the comment through octokit', () => {
     ['a locked pull request', { locked: [5] }, 'grant `pull-requests: write`'],
     ['a pull request that is not there', { pulls: [6] }, 'the pull request was not found'],
     ['a token of somebody else', { token: 'other' }, 'the token is not valid'],
-  ])('is one notice for %s', async (_name, options, words) => {
+  ])('is given up for %s', async (_name, options, words) => {
     const { server, github } = await setUp(options)
-    const { events, reporter, notices } = report(github)
+    const { events, reporter } = report(github)
     events.emit({ kind: 'record', record: record() })
     await reporter.flush()
     events.emit({ kind: 'record', record: record({ step: 1 }) })
     await reporter.flush()
-    expect(notices).toHaveLength(1)
-    expect(notices[0]).toContain(words)
+    expect(reporter.trouble).toContain(words)
     expect(server.comments()).toEqual([])
   })
 })
@@ -204,20 +248,48 @@ describe('the comment through octokit', () => {
 describe('which pull request', () => {
   const ofEvent = source({ pullRequest: 2 })
   const ofRecord = record({ pullRequest: 3 })
+  const nobody = source({ sha: '' })
+  const superseded = record({
+    pullRequest: 3,
+    timeline: [{ at: at(1), kind: 'superseded', text: 'superseded by rollout 8' }],
+  })
 
   it.each([
     ['what a person says', { input: 1, source: ofEvent, record: ofRecord }, 1],
-    ['the event’s', { source: ofEvent, record: ofRecord }, 2],
-    ['the record’s', { source: source(), record: ofRecord }, 3],
-    ['the one of the run that started the rollout', { source: source(), record: record({ source: ofEvent }) }, 2],
+    ['the record’s: a promote from elsewhere moves nothing', { source: ofEvent, record: ofRecord }, 3],
+    [
+      'its own for the one that is superseded, whatever is said of the next',
+      { input: 1, source: ofEvent, record: superseded },
+      3,
+    ],
+    ['the event’s', { source: ofEvent, record: record() }, 2],
+    ['the one of the run that started the rollout', { source: nobody, record: record({ source: ofEvent }) }, 2],
     [
       'none of another repository’s record',
-      { source: source(), record: { ...ofRecord, owner: 'other/repo' } },
+      { source: nobody, record: { ...ofRecord, release: { ...ofRecord.release }, owner: 'other/repo' } },
       undefined,
     ],
-    ['none that nobody knows', { source: source() }, undefined],
-  ])('is %s', (_name, question, number) => {
-    expect(knownPullRequest(question)).toBe(number)
+    ['none that nobody knows', { source: nobody }, undefined],
+  ])('is %s', async (_name, question, number) => {
+    const { github } = await setUp()
+    expect(await findPullRequest(question, github)).toBe(number)
+  })
+
+  it.each([
+    ['the merged one', [{ number: 3 }, { number: 4, state: 'closed', merged: true }], 4],
+    ['one that was merged from a fork', [{ number: 4, state: 'closed', merged: true, from: 'stranger/shop' }], 4],
+    [
+      'never a stranger’s that only has the commit',
+      [
+        { number: 3, from: 'stranger/shop' },
+        { number: 5, state: 'closed' },
+      ],
+      5,
+    ],
+    ['none where there is only a stranger’s', [{ number: 3, from: 'stranger/shop' }], undefined],
+  ] as const)('of a commit is %s', async (_name, pulls, number) => {
+    const { github } = await setUp({ pullsOfCommit: { abc: [...pulls] } })
+    expect(await findPullRequest({ source: source({ sha: 'abc' }) }, github)).toBe(number)
   })
 
   it('is asked for by the commit of the release only when nobody knows', async () => {

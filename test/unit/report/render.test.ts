@@ -7,7 +7,8 @@ import { planLines, renderPlan } from '../../../src/report/plan.ts'
 import { renderSummary, SUMMARY_LIMIT } from '../../../src/report/summary.ts'
 import { headline, verdict } from '../../../src/report/verdict.ts'
 import { VirtualClock } from '../../emulator/clock.ts'
-import { byHand, mix, plan, pullFailure, record, result, START, source, view } from './views.ts'
+import { at, byHand, mix, plan, pullFailure, record, result, START, source, view } from './views.ts'
+import type { RolloutRecord } from '../../../src/rollout/record.ts'
 
 const PHASES = ['progressing', 'paused', 'stopped', 'aborting', 'aborted', 'succeeded', 'failed'] as const
 
@@ -27,8 +28,8 @@ describe('the first five lines', () => {
   it('say what happened, whether users are affected, why, what was done and what next', () => {
     const failed = record({ phase: 'aborted', failure: pullFailure })
     expect(verdict(view({ record: failed, mixes: [mix(9, 4, 0)] }))).toEqual([
-      '### ❌ echo-version in production: 0.2.0 failed and was undone, 0.1.0 serves',
-      '- **Users:** not affected: served by 0.1.0 as before; 4 pods of 0.1.0 ready',
+      '### ❌ echo-version in production: 0.2.0 failed and was rolled back, users are on 0.1.0',
+      '- **Users:** not affected: served by 0.1.0 throughout; no pod of 0.2.0 was ready; 4 pods of 0.1.0 ready',
       '- **Why:** `Pod/echo-version-7c6b5a4f33-x2x9k`: the image gihyodocker/echo-version:0.3.0 does not exist in the registry',
       '- **Done:** the old template was put back; 4 of 4 pods of 0.1.0 serve',
       '- **Next:** push the image or mend its tag, then deploy again',
@@ -46,12 +47,12 @@ describe('the first five lines', () => {
     const evidence = [{ title: 'last lines of container echo of Pod/x', lines: ['starting', 'panic: no "url"'] }]
     const failure = { ...pullFailure, message: 'Pod/echo-version-7c6b5a4f33-x2x9k ended', evidence }
     expect(verdict(view({ record: record({ phase: 'aborted', failure }) }))[2]).toBe(
-      '- **Why:** Pod/echo-version-7c6b5a4f33-x2x9k ended; its log says `panic: no "url"`',
+      '- **Why:** `panic: no "url"`, says its log. Pod/echo-version-7c6b5a4f33-x2x9k ended',
     )
   })
 
   it.each([
-    [0, 'not affected: served by 0.1.0 as before'],
+    [0, 'not affected: served by 0.1.0 throughout'],
     [2, 'not affected now: served by 0.1.0 again, before that about 25 % by 0.2.0'],
     [4, 'not affected now: served by 0.1.0 again, before that about 50 % by 0.2.0'],
   ])('do not hide, after %i steps, that users met what failed', (step, text) => {
@@ -60,9 +61,13 @@ describe('the first five lines', () => {
     )
   })
 
-  it('say once that an approval is waited for', () => {
+  it('say that a stop is planned, that nothing has failed, and what happens without an answer', () => {
     const paused = record({ phase: 'paused', step: 3, reason: 'waits for an approval' })
-    expect(verdict(view({ record: paused })).join()).not.toContain('**Why:**')
+    expect(verdict(view({ record: paused })).slice(2)).toEqual([
+      '- **Why:** planned: this step asks a person before it goes on',
+      '- **Done:** 3 of 4 steps, and nothing has failed',
+      '- **Next:** approve, or go back to 0.1.0: commands below; until then it stays as it is',
+    ])
     const other = verdict(view({ record: { ...paused, reason: 'the check smoke could not tell' } }))
     expect(other).toContain('- **Why:** the check smoke could not tell')
   })
@@ -82,19 +87,79 @@ describe('the first five lines', () => {
     expect(verdict(view({ record: record({ phase: 'failed' }) }))[1]).toBe(
       '- **Users:** **perhaps affected**: look at the pods',
     )
-    expect(verdict(view({ result: result({ outcome: 'failed' }) }))[1]).toBe(
-      '- **Users:** not known; no rollout was recorded',
-    )
+    expect(verdict(view({ result: result({ outcome: 'failed' }) }))[1]).toBe('- **Users:** not known')
   })
 
   it.each([
     ['rolling', 0, 'served by ready pods of 0.1.0 and 0.2.0'],
     ['recreate', 0, 'served by 0.1.0 until it ends, then not served until 0.2.0 is up'],
-    ['canary', 0, 'served by 0.1.0'],
+    ['canary', 0, 'served by 0.1.0, and by 0.2.0 as its pods become ready'],
     ['canary', 1, 'about 25 % served by 0.2.0, the others by 0.1.0'],
     ['canary', 5, 'served by 0.2.0'],
   ] as const)('tell the share of %s at step %i', (strategy, step, text) => {
     expect(verdict(view({ record: record({ strategy, step }) }))[1]).toBe(`- **Users:** ${text}`)
+  })
+
+  it('count a new pod that is ready before its step is done, while it is brought in and afterwards', () => {
+    const users = (change: Partial<RolloutRecord>) =>
+      verdict(view({ record: record(change), mixes: [mix(0, 4, 1)] }))[1]
+    expect(users({ phase: 'stopped' })).toContain('served by 0.1.0, some by 0.2.0; 4 pods of 0.1.0 and 1 pod')
+    expect(users({ phase: 'aborted' })).toContain('not affected now: served by 0.1.0 again, before that some by 0.2.0')
+    const traffic = { router: 'gateway', routes: [], services: [] } as unknown as NonNullable<RolloutRecord['traffic']>
+    expect(users({ phase: 'stopped', traffic })).toContain('served by 0.1.0; 4 pods')
+  })
+
+  it('say that a person aborted it, and not that it failed, also where it was cancelled before', () => {
+    const failure = {
+      kind: 'cancelled' as const,
+      code: 'cancelled',
+      message: 'the run was cancelled',
+      done: 'it rests',
+    }
+    const by = { at: at(40), kind: 'aborting', text: 'aborted by alice' } as const
+    const aborted = verdict(view({ record: record({ phase: 'aborted', failure, timeline: [by] }) }))
+    expect(aborted[0]).toBe('### ↩️ echo-version in production: 0.2.0 was aborted, users are on 0.1.0')
+    expect(aborted).toContain('- **Done:** aborted by alice')
+    expect(aborted.join('\n')).not.toContain('it rests')
+    const obeyed = { kind: 'failed' as const, code: 'aborted', message: 'aborted by alice' }
+    const lines = verdict(view({ record: record({ phase: 'aborted', failure: obeyed, timeline: [by] }) }))
+    expect(lines.filter((line) => line.includes('alice'))).toEqual(['- **Done:** aborted by alice'])
+  })
+
+  it('say that the run is dead where another process tells for it', () => {
+    const dead = (change: Partial<RolloutRecord>) => verdict(view({ cutShort: true, record: record(change) }))
+    expect(dead({ step: 1 })[0]).toBe(
+      '### ⚠️ echo-version in production: 0.2.0 is half-way in, its run was killed, step 2 of 4 (`wait 1m`)',
+    )
+    expect(dead({ step: 1 }).at(-1)).toMatch(/^- \*\*Next:\*\* go on, if the run has died, or go back to 0\.1\.0/)
+    expect(dead({ phase: 'aborting' })[0]).toContain(
+      'the run that undid 0.2.0 was killed, back to 0.1.0 is not finished',
+    )
+    expect(dead({ phase: 'paused', step: 3 })[0]).toContain('waits for approval')
+    const gone = verdict(
+      view({ cutShort: true, result: result({ outcome: 'refused', phase: 'none', message: 'no cluster' }) }),
+    )
+    expect(gone.slice(0, 2)).toEqual([
+      '### ❔ echo-version in production: the run was killed, and the cluster does not say how far it came',
+      '- **Users:** not known',
+    ])
+  })
+
+  it('leave a plan alone with what a rollout before it was promoted by', () => {
+    const by = { at: at(1), kind: 'approved', text: 'promoted by alice' } as const
+    const planned = view({
+      record: record({ phase: 'succeeded', timeline: [by] }),
+      result: result({ outcome: 'planned' }),
+    })
+    expect(verdict(planned).join()).not.toContain('alice')
+  })
+
+  it('name a tag that is a commit as people name commits', () => {
+    const sha = '0123456789abcdef0123456789abcdef01234567'
+    const workloads = record().workloads.map((workload) => ({ ...workload, newVersion: sha }))
+    expect(headline(view({ record: record({ phase: 'succeeded', workloads }) }))).toBe(
+      'echo-version in production: 0123456 is live',
+    )
   })
 
   it('tell the downtime of a recreate', () => {
@@ -129,7 +194,7 @@ describe('the first five lines', () => {
 
   it('name a pause that is not an approval, and an app not yet known', () => {
     expect(headline(view({ record: record({ phase: 'paused', step: 1 }) }))).toContain(
-      '0.2.0 rests, step 2 of 5 (`wait 1m`)',
+      '0.2.0 rests, step 2 of 4 (`wait 1m`)',
     )
     expect(headline(view({ app: '', environment: '', result: result({ outcome: 'refused' }) }))).toBe(
       'Headgate: refused, nothing was touched',

@@ -137,15 +137,34 @@ describe('stepRows', () => {
 
 describe('ways', () => {
   it.each([
-    ['progressing', ['Go on, if the run has died', 'Go back to the version before']],
-    ['paused', ['Go on', 'Go back to the version before']],
-    ['stopped', ['Retry the step', 'Go on past every gate', 'Go back to the version before']],
+    ['progressing', ['Go on, if the run has died', 'Go back to 0.1.0']],
+    ['paused', ['Go on', 'Go back to 0.1.0']],
+    ['stopped', ['Retry the step', 'Go on past every gate', 'Go back to 0.1.0']],
     ['aborting', ['Finish the way back']],
     ['failed', ['Finish the way back']],
     ['aborted', []],
     ['succeeded', ['Bring the release before back']],
   ] as const)('%s', (phase, texts) => {
     expect(waysOf(record({ phase })).map(({ text }) => text)).toEqual(texts)
+  })
+
+  it('calls an approval one', () => {
+    expect(waysOf(record({ phase: 'paused', step: 3 }))[0]?.text).toBe('Approve')
+  })
+
+  it('fills in what the form is known to have, and has no command for what it lacks', () => {
+    const ways = (workflowInputs: string[], phase: 'paused' | 'stopped' = 'paused') =>
+      waysOf(
+        record({ phase, environment: 'staging', source: source({ workflowInputs, serverUrl: 'https://github.com' }) }),
+      )
+    expect(ways(['command', 'rollout'])[0]?.gh).toBe(
+      'gh workflow run deploy.yml -R acme/shop -f command=promote -f rollout=7',
+    )
+    expect(ways(['app', 'command', 'environment', 'full', 'namespace', 'rollout'])[0]?.gh).toBe(
+      'gh workflow run deploy.yml -R acme/shop -f command=promote -f rollout=7 -f app=echo-version -f namespace=shop -f environment=staging',
+    )
+    expect(ways(['command', 'rollout'], 'stopped').map(({ gh }) => gh !== undefined)).toEqual([true, false, true])
+    expect(ways(['command', 'full', 'rollout'], 'stopped')[1]?.gh).toContain('-f full=true')
   })
 
   it('offers no rollback where nothing is known to go back to', () => {
@@ -162,9 +181,9 @@ describe('ways', () => {
 
   it('names the next command with GitHub where there is one, else with the command line', () => {
     expect(nextCommand(record({ phase: 'paused' }))).toBe(
-      'gh workflow run deploy.yml -R acme/shop -f command=promote -f rollout=7',
+      'gh workflow run deploy.yml -R github.example/acme/shop -f command=promote -f rollout=7',
     )
-    expect(nextCommand(record({ phase: 'stopped' }))).toBe('gh run rerun 4711 -R acme/shop')
+    expect(nextCommand(record({ phase: 'stopped' }))).toBe('gh run rerun 4711 -R github.example/acme/shop')
     const outside = source({ repository: '', serverUrl: '', workflow: '', runId: '', runUrl: '' })
     const alone = record({ phase: 'paused', source: outside, lastRun: outside })
     expect(nextCommand(alone)).toBe('node dist/cli.js promote --app echo-version --namespace shop --rollout 7')
@@ -197,8 +216,8 @@ describe('ways', () => {
   it('offers no deploy after a rollback: no file has its release', () => {
     const texts = (phase: 'stopped' | 'progressing') =>
       waysOf(record({ phase, command: 'rollback' })).map(({ text }) => text)
-    expect(texts('stopped')).toEqual(['Go on past every gate', 'Go back to the version before'])
-    expect(texts('progressing')).toEqual(['Go back to the version before'])
+    expect(texts('stopped')).toEqual(['Go on past every gate', 'Go back to 0.1.0'])
+    expect(texts('progressing')).toEqual(['Go back to 0.1.0'])
   })
 
   it('has no command for a workflow without a form, which GitHub would refuse, and says so', () => {
