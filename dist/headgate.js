@@ -16983,13 +16983,11 @@ function changes$1(view) {
 	].join("\n"));
 }
 // src/runner.ts
-function tell$1(what, write) {
-	const complain = (error) => warning(`The ${what} was not written: ${error instanceof Error ? error.message : String(error)}`);
+async function tell$1(what, write) {
 	try {
-		const written = write();
-		if (written instanceof Promise) return written.then(() => void 0, complain);
+		await write();
 	} catch (error) {
-		complain(error);
+		warning(`The ${what} was not written: ${error instanceof Error ? error.message : String(error)}`);
 	}
 }
 function leave() {
@@ -35192,7 +35190,11 @@ async function abortFirst(session, record, map, because) {
 		kind: "line",
 		text: because
 	});
-	const book = new Book(deps, record, await readPayload(deps.client, record, record.rollout), map);
+	const payload = await readPayload(deps.client, record, record.rollout);
+	const book = new Book(deps, {
+		...record,
+		lastRun: deps.source
+	}, payload, map);
 	const rested = record.phase === "paused" || record.phase === "stopped";
 	const engine = await engineFor(session, book, rested);
 	if (!rested) await engine.mark();
@@ -35959,7 +35961,7 @@ var Outbox = class {
 	async #sent(key, told) {
 		const { send, clock } = this.#options;
 		if (send === void 0) {
-			this.#give("no token, or no address of the API", false);
+			this.#give("no token", false);
 			return false;
 		}
 		try {
@@ -41378,7 +41380,7 @@ function githubReporters(options) {
 	const { settings, source, apiUrl, githubToken: token, view, clock, completes, say, known } = options;
 	const log = (text) => say(text, "debug");
 	const notice = (text) => say(text, "info");
-	const github = token === void 0 || !URL.canParse(apiUrl) ? void 0 : openGitHub({
+	const github = token === void 0 ? void 0 : openGitHub({
 		token,
 		apiUrl,
 		log
@@ -52310,7 +52312,8 @@ async function start(context, host) {
 	});
 	for (const each of github.reporters) reporter.add(each);
 	reporter.add(remembering(host));
-	return done(await commanded(context, host, read, reporter, github), await github.flush(host.cancel.aborted ? 2e3 : 2e4), github.commentUrl());
+	const result = await commanded(context, host, read, reporter, github);
+	return done(result, await github.flush(host.cancel.aborted ? 2e3 : 2e4) && result.failure?.code !== "lease-lost", github.commentUrl());
 }
 function remembering({ remember }) {
 	let known = "";

@@ -4,7 +4,7 @@ const cancel = new AbortController();
 for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, () => cancel.abort(new Error(`${signal} received`)));
 try {
 	const context = await readAction(process.env);
-	const remember = (name, value) => tell("state", () => saveState(name, value));
+	const remember = (name, value) => void tell("state", () => saveState(name, value));
 	remember("started", "true");
 	const { result, view, outputs, told } = await start(context, {
 		write: (text) => process.stdout.write(text),
@@ -15,11 +15,11 @@ try {
 		remember
 	});
 	process.exitCode = result.outcome === "paused" ? 0 : result.exitCode;
-	for (const [name, value] of Object.entries(outputs)) tell(`output ${name}`, () => setOutput(name, value));
+	for (const [name, value] of Object.entries(outputs)) await tell(`output ${name}`, () => setOutput(name, value));
 	await tell("job summary", () => summary.addRaw(renderSummary(view), true).write());
 	remember("finished", told ? "true" : "untold");
 } catch (error) {
-	tell("output outcome", () => setOutput("outcome", "failed"));
+	await tell("output outcome", () => setOutput("outcome", "failed"));
 	setFailed(error instanceof Error ? error : String(error));
 }
 leave();

@@ -10,7 +10,7 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const)
 
 try {
   const context = await readAction(process.env)
-  const remember = (name: string, value: string): void => tell('state', () => core.saveState(name, value))
+  const remember = (name: string, value: string): void => void tell('state', () => core.saveState(name, value))
   remember('started', 'true')
   const { result, view, outputs, told } = await start(context, {
     write: (text) => process.stdout.write(text),
@@ -22,12 +22,12 @@ try {
   })
   // A pause is the end of this job and no failure: going on is another run's work.
   process.exitCode = result.outcome === 'paused' ? 0 : result.exitCode
-  for (const [name, value] of Object.entries(outputs)) tell(`output ${name}`, () => core.setOutput(name, value))
+  for (const [name, value] of Object.entries(outputs)) await tell(`output ${name}`, () => core.setOutput(name, value))
   await tell('job summary', () => core.summary.addRaw(renderSummary(view), true).write())
   // What GitHub has not taken the post step says.
   remember('finished', told ? 'true' : 'untold')
 } catch (error) {
-  tell('output outcome', () => core.setOutput('outcome', 'failed'))
+  await tell('output outcome', () => core.setOutput('outcome', 'failed'))
   core.setFailed(error instanceof Error ? error : String(error))
 }
 leave()

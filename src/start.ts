@@ -87,7 +87,8 @@ export async function start(context: RunContext, host: Host): Promise<Done> {
   const result = await commanded(context, host, read, reporter, github)
   // A cancelled run has seconds to live; what it could not say, the post step says.
   const told = await github.flush(host.cancel.aborted ? 2_000 : 20_000)
-  return done(result, told, github.commentUrl())
+  // Who has lost the lease does not know how things stand by now: the post step looks.
+  return done(result, told && result.failure?.code !== 'lease-lost', github.commentUrl())
 }
 
 /** The post step has to find the app again, which the manifests may have named. */

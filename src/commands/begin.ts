@@ -110,7 +110,7 @@ async function abortFirst(
   const { deps } = session
   deps.reporter.emit({ kind: 'line', text: because })
   const payload = await readPayload(deps.client, record, record.rollout)
-  const book = new Book(deps, record, payload, map)
+  const book = new Book(deps, { ...record, lastRun: deps.source }, payload, map)
   const rested = record.phase === 'paused' || record.phase === 'stopped'
   const engine = await engineFor(session, book, rested)
   if (!rested) await engine.mark()

@@ -2,7 +2,7 @@ import type { Clock } from '../shared/clock.ts'
 import { mayPass, reasonOf } from './trouble.ts'
 
 export interface OutboxOptions<T> {
-  /** tells GitHub; rejects as the API does. Undefined when nobody can be told */
+  /** tells GitHub; rejects as the API does. Undefined when there is no token */
   send: ((told: T, key: number) => Promise<void>) | undefined
   /** what it is written to, as a noun with its article, and the permission that it needs */
   place: string
@@ -92,7 +92,7 @@ export class Outbox<T> {
   async #sent(key: number, told: T): Promise<boolean> {
     const { send, clock } = this.#options
     if (send === undefined) {
-      this.#give('no token, or no address of the API', false)
+      this.#give('no token', false)
       return false
     }
     try {

@@ -41,7 +41,7 @@ export function githubReporters(options: GitHubReportersOptions): GitHubReporter
   const { settings, source, apiUrl, githubToken: token, view, clock, completes, say, known } = options
   const log = (text: string): void => say(text, 'debug')
   const notice = (text: string): void => say(text, 'info')
-  const github = token === undefined || !URL.canParse(apiUrl) ? undefined : openGitHub({ token, apiUrl, log })
+  const github = token === undefined ? undefined : openGitHub({ token, apiUrl, log })
   const common = { github, source, clock, completes }
   // A look tells nothing, unless it is for a run that could not.
   const looks = !completes && ['plan', 'status'].includes(settings.command)

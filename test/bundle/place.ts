@@ -68,10 +68,10 @@ export class Place {
     return { event: { pull_request: { number: PULL_REQUEST } }, env: { GITHUB_API_URL: this.github.url } }
   }
 
-  deploy(namespace: string, version: string, inputs: Inputs = {}) {
+  deploy(namespace: string, version: string, inputs: Inputs = {}, env: Record<string, string> = {}) {
     this.workspace.write(`${namespace}/app.yaml`, manifests(version))
     const all = { command: 'deploy', namespace, manifests: namespace, 'github-token': 'gh-token', ...inputs }
-    return this.workspace.action(all, this.options)
+    return this.workspace.action(all, { ...this.options, env: { ...this.options.env, ...env } })
   }
 
   async given(namespace: string): Promise<void> {

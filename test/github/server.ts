@@ -37,6 +37,8 @@ export interface Fault {
   after?: boolean
   /** cut the connection instead of answering */
   drop?: boolean
+  /** take the request and never answer */
+  hang?: boolean
 }
 
 export interface FakeGitHub {
@@ -113,6 +115,7 @@ async function serve(
   const sent: Answer = fault === undefined ? (own ?? { status: 500 }) : faultAnswer(fault)
   requests.push({ method, path, status: sent.status, body, at: Date.now() })
   if (fault?.drop === true) return void response.destroy()
+  if (fault?.hang === true) return
   response.writeHead(sent.status, { 'content-type': 'application/json; charset=utf-8', ...sent.headers })
   response.end(sent.body === undefined ? '' : JSON.stringify(sent.body))
 }

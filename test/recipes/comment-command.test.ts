@@ -55,6 +55,36 @@ describe('a command in a comment', () => {
   })
 })
 
+describe('a command after a newer release has taken the place', () => {
+  let place: Place
+  beforeEach(async () => {
+    place = await new Place().open()
+    place.decisions['production'] = 'wait'
+    await place.push('deliver-by-reusable.yml').jobs
+    await place.push('deliver-by-reusable.yml', 'newer').jobs
+    expect([place.phase, place.pods('newer')]).toEqual(['paused', 1])
+  }, 60_000)
+  afterEach(() => place.close())
+  const titles = (number: number): string[] =>
+    place.github.comments(number).map(({ body }) => body.split('\n')[1] ?? '')
+
+  it('is obeyed on the pull request of the newer one, and each has its own comment', async () => {
+    expect(titles(PULL_REQUEST)).toEqual([expect.stringContaining('merged was superseded')])
+    expect(titles(PULL_REQUEST + 1)).toEqual([expect.stringContaining('newer waits for approval')])
+    const run = said(place, '/promote', { number: PULL_REQUEST + 1 })
+    expect(await run.job('act'), run.log).toMatchObject({ result: 'success' })
+    expect([place.phase, place.pods('newer')]).toEqual(['succeeded', 4])
+    expect(titles(PULL_REQUEST + 1)).toEqual([expect.stringContaining('newer is live')])
+  })
+
+  it('does nothing on that of the older one, nor on any other, and writes nothing there', async () => {
+    for (const number of [PULL_REQUEST, 99]) await said(place, '/promote', { number }).jobs
+    expect([place.phase, place.pods('newer')]).toEqual(['paused', 1])
+    expect(titles(PULL_REQUEST)).toEqual([expect.stringContaining('merged was superseded')])
+    expect(titles(99)).toEqual([])
+  })
+})
+
 describe('a comment that is no command', () => {
   let place: Place
   let folder = ''

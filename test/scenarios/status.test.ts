@@ -22,7 +22,9 @@ describe('status', () => {
     )
     expect(lines).toContain('no run is at work')
     expect(lines).toContain('reason: waits for an approval')
-    expect(lines).toContain('go back to 0.1.0: gh workflow run deploy.yml -R github.test/octo/shop -f command=abort -f rollout=1')
+    expect(lines).toContain(
+      'go back to 0.1.0: gh workflow run deploy.yml -R github.test/octo/shop -f command=abort -f rollout=1',
+    )
   })
 
   it('prints commands for the command line, told its cluster as this one', async () => {

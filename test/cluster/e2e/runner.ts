@@ -3,7 +3,7 @@
  * and real signals. Also the command line, from the same bundle.
  */
 import { type ChildProcess, spawn } from 'node:child_process'
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import type { Manifest } from './world.ts'
@@ -187,7 +187,9 @@ export class Run {
       child.once('error', reject)
       child.once('close', (exitCode, signal) => {
         clearTimeout(timer)
-        const read = (file: string | undefined): string => (file === undefined ? '' : readFileSync(file, 'utf8'))
+        // A test may name a file that is none.
+        const read = (file = ''): string =>
+          statSync(file, { throwIfNoEntry: false })?.isFile() === true ? readFileSync(file, 'utf8') : ''
         resolve({
           exitCode,
           signal,

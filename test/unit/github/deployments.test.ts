@@ -201,7 +201,7 @@ describe('the deployment on GitHub', () => {
   })
 
   it('is not made twice when the answer is lost', async () => {
-    const { github, say, reporter } = setUp()
+    const { github, say } = setUp()
     let lost = false
     github.lose = (call) => call.startsWith('create') && !lost && (lost = true)
     await say({}, { phase: 'succeeded' })
@@ -350,7 +350,7 @@ describe('a deployment that cannot be written', () => {
   it('is given up without a token', async () => {
     const { say, reporter } = setUp({ github: undefined })
     await say({}, { phase: 'succeeded' })
-    expect(reporter.trouble).toBe('no token, or no address of the API')
+    expect(reporter.trouble).toBe('no token')
   })
 
   it.each([
