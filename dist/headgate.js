@@ -16377,15 +16377,31 @@ function withoutHeadgate(view, record) {
 }
 function footer(view, record) {
 	const { source, lastRun, release } = record;
-	return `<sub>${[
+	return sub([
 		`rollout ${record.rollout}`,
 		`release <code>${html(shortDigest(release.digest))}</code>`,
 		record.strategy,
 		commit(release.sha ?? source.sha, source.repository, source.serverUrl),
 		run(lastRun.runUrl === "" ? source.runUrl : lastRun.runUrl, lastRun.runNumber, lastRun.attempt),
 		`${md(view.cluster, 100)} / ${md(record.namespace)}`,
-		record.updatedAt.replace("T", " ").replace(/(\.\d+)?Z$/, " UTC")
-	].filter((part) => part !== "").join(" · ")}</sub>`;
+		timeText(record.updatedAt)
+	]);
+}
+function runFooter({ sha, repository, serverUrl, runUrl, runNumber, attempt }, cluster, namespace, now) {
+	const where = `${md(cluster, 100)} / ${md(namespace)}`;
+	const at = timeText(new Date(now).toISOString());
+	return sub([
+		commit(sha, repository, serverUrl),
+		run(runUrl, runNumber, attempt),
+		where,
+		at
+	]);
+}
+function sub(parts) {
+	return `<sub>${parts.filter((part) => part !== "").join(" · ")}</sub>`;
+}
+function timeText(iso) {
+	return iso.replace("T", " ").replace(/(\.\d+)?Z$/, " UTC");
 }
 function commit(sha, repository, serverUrl) {
 	if (!/^[0-9a-f]{7,64}$/.test(sha)) return "";
@@ -32164,7 +32180,7 @@ async function readRights({ client, release, settings, command, routes }) {
 	const objects = release.objects.map(({ object }) => object);
 	const { strategy, pods, prune } = settings;
 	const resourceOf = namesOf(client);
-	const needs = neededRights({
+	const input = {
 		commands: [command],
 		app: release.app,
 		namespace: release.namespace,
@@ -32180,15 +32196,20 @@ async function readRights({ client, release, settings, command, routes }) {
 			keeps: settings.traffic.keep !== void 0
 		},
 		resourceOf
-	});
+	};
+	const needs = neededRights(input);
 	const { missing, ask } = compareRights(needs, await reviewsOf(client, [...new Set(needs.map(({ namespace }) => namespace ?? release.namespace))]));
 	const denied = [];
 	await eachLimited(ask, AT_ONCE, async (need) => {
 		if (!await mayI(client, need)) denied.push(need);
 	});
+	const rollout = command === "plan" ? neededRights({
+		...input,
+		commands: ["deploy"]
+	}) : needs;
 	return {
 		missing: [...missing, ...denied],
-		needs
+		needs: rollout
 	};
 }
 async function reviewsOf(client, namespaces) {
@@ -35854,9 +35875,19 @@ function renderComment(view) {
 }
 function planned(view) {
 	const failure = evidence(failureOfView(view));
-	if (view.plan === void 0) return [failure, findingTable(view.findings)];
+	const { run, cluster, namespace, now } = view;
+	const from = run === void 0 ? "" : runFooter(run, cluster, namespace, now);
+	if (view.plan === void 0) return [
+		failure,
+		findingTable(view.findings),
+		from
+	];
 	const plan = renderPlan(view.plan);
-	return [failure, stateOf(view) === "refused" ? folded("Plan", plan) : plan];
+	return [
+		failure,
+		stateOf(view) === "refused" ? folded("Plan", plan) : plan,
+		from
+	];
 }
 function rollout(view, record) {
 	const worth = view.findings.filter((finding) => finding.severity !== "info");
@@ -51683,13 +51714,15 @@ function tell(sink, event) {
 function keep(view, event, now) {
 	switch (event.kind) {
 		case "target": {
-			const { cluster, app, namespace, environment } = event;
+			const { cluster, app, namespace, environment, run } = event;
+			const rest = run === void 0 ? {} : { run };
 			return {
 				...view,
 				cluster,
 				app,
 				namespace,
-				environment: environment ?? view.environment
+				environment: environment ?? view.environment,
+				...rest
 			};
 		}
 		case "record": return withRecord(view, event);
@@ -52374,7 +52407,7 @@ async function commanded(context, host, read, reporter, github) {
 		return endedBy(error, settings, reporter);
 	}
 }
-async function connected({ env }, host, { settings, kubeconfig, context }, reporter) {
+async function connected({ env, source }, host, { settings, kubeconfig, context }, reporter) {
 	const connection = await connect({
 		env: pick(env),
 		onSecret: host.mask,
@@ -52387,7 +52420,8 @@ async function connected({ env }, host, { settings, kubeconfig, context }, repor
 		cluster: connection.contextName || connection.clusterName,
 		app: app ?? "",
 		namespace,
-		...environment === void 0 ? {} : { environment }
+		...environment === void 0 ? {} : { environment },
+		run: source
 	});
 	host.remember("target", JSON.stringify({
 		app,

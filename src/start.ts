@@ -157,7 +157,7 @@ async function commanded(
 
 /** The cluster that inputs and environment name; told to the log, and to the post step of this job. */
 async function connected(
-  { env }: RunContext,
+  { env, source }: RunContext,
   host: Host,
   { settings, kubeconfig, context }: SettingsRead,
   reporter: Reporter,
@@ -175,6 +175,7 @@ async function connected(
     app: app ?? '',
     namespace,
     ...(environment === undefined ? {} : { environment }),
+    run: source,
   })
   host.remember('target', JSON.stringify({ app, namespace }))
   return connection

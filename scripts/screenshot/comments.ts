@@ -62,5 +62,5 @@ export function normalised(markdown: string): string {
     .replaceAll(/\becho-version-[0-9a-f]{6,10}-[0-9a-z]{5}\b/g, 'POD')
     .replaceAll(/<code>[0-9a-f]{10}<\/code>/g, 'DIGEST')
     .replaceAll(/restarted \w+( times)?/g, 'restarted')
-    .replaceAll(/(?<=\nevents\n)(`{3,})\n[\s\S]*?\n\1(?=\n)/g, 'EVENTS')
+    .replaceAll(/(?<=\n_events_\n)(`{3,})\n[\s\S]*?\n\1(?=\n)/g, 'EVENTS')
 }

@@ -49,8 +49,9 @@ function tell(sink: Reporter, event: ReportEvent): void {
 function keep(view: ReportView, event: ReportEvent, now: number): ReportView {
   switch (event.kind) {
     case 'target': {
-      const { cluster, app, namespace, environment } = event
-      return { ...view, cluster, app, namespace, environment: environment ?? view.environment }
+      const { cluster, app, namespace, environment, run } = event
+      const rest = run === undefined ? {} : { run }
+      return { ...view, cluster, app, namespace, environment: environment ?? view.environment, ...rest }
     }
     case 'record':
       return withRecord(view, event)

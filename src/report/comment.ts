@@ -1,6 +1,15 @@
 import type { RolloutRecord } from '../rollout/record.ts'
 import { renderPlan } from './plan.ts'
-import { evidence, findingTable, footer, stepTable, versionTable, wayOn, withoutHeadgate } from './sections.ts'
+import {
+  evidence,
+  findingTable,
+  footer,
+  runFooter,
+  stepTable,
+  versionTable,
+  wayOn,
+  withoutHeadgate,
+} from './sections.ts'
 import { stateOf } from './status.ts'
 import { count, folded, limited } from './text.ts'
 import { failureOfView, verdict } from './verdict.ts'
@@ -37,9 +46,11 @@ export function renderComment(view: CommentView): string {
 
 function planned(view: CommentView): string[] {
   const failure = evidence(failureOfView(view))
-  if (view.plan === undefined) return [failure, findingTable(view.findings)]
+  const { run, cluster, namespace, now } = view
+  const from = run === undefined ? '' : runFooter(run, cluster, namespace, now)
+  if (view.plan === undefined) return [failure, findingTable(view.findings), from]
   const plan = renderPlan(view.plan)
-  return [failure, stateOf(view) === 'refused' ? folded('Plan', plan) : plan]
+  return [failure, stateOf(view) === 'refused' ? folded('Plan', plan) : plan, from]
 }
 
 function rollout(view: CommentView, record: RolloutRecord): string[] {

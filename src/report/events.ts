@@ -1,6 +1,6 @@
 import type { Finding } from '../preflight/finding.ts'
 import type { Outcome, Phase, RolloutRecord } from '../rollout/record.ts'
-import type { Command } from '../rollout/settings.ts'
+import type { Command, RunSource } from '../rollout/settings.ts'
 import type { Failure } from '../shared/errors.ts'
 import type { Measurement } from './measurements.ts'
 import type { Plan } from './plan.ts'
@@ -16,8 +16,8 @@ export interface VersionMix {
 
 /** What happens during a command, in order. Reporters turn these into log, comment, summary and JSON. */
 export type ReportEvent =
-  /** which cluster and app this is about, once they are known; the comment's marker needs both */
-  | { kind: 'target'; cluster: string; app: string; namespace: string; environment?: string }
+  /** which cluster and app this is about, once they are known, and what run; the comment's marker needs the first two */
+  | { kind: 'target'; cluster: string; app: string; namespace: string; environment?: string; run?: RunSource }
   /** a numbered heading, folded on GitHub */
   | { kind: 'phase'; title: string }
   /** one line of fact, printed at once */

@@ -1,5 +1,6 @@
 import type { Finding } from '../preflight/finding.ts'
 import type { RolloutRecord } from '../rollout/record.ts'
+import type { RunSource } from '../rollout/settings.ts'
 import { formatDuration } from '../shared/duration.ts'
 import type { Evidence, Failure } from '../shared/errors.ts'
 import { nameOf } from '../shared/objects.ts'
@@ -166,9 +167,29 @@ export function footer(view: ReportView, record: RolloutRecord): string {
     commit(release.sha ?? source.sha, source.repository, source.serverUrl),
     run(lastRun.runUrl === '' ? source.runUrl : lastRun.runUrl, lastRun.runNumber, lastRun.attempt),
     `${md(view.cluster, 100)} / ${md(record.namespace)}`,
-    record.updatedAt.replace('T', ' ').replace(/(\.\d+)?Z$/, ' UTC'),
+    timeText(record.updatedAt),
   ]
+  return sub(parts)
+}
+
+/** The same for what is said of a run alone, at `now` in ms since 1970. */
+export function runFooter(
+  { sha, repository, serverUrl, runUrl, runNumber, attempt }: RunSource,
+  cluster: string,
+  namespace: string,
+  now: number,
+): string {
+  const where = `${md(cluster, 100)} / ${md(namespace)}`
+  const at = timeText(new Date(now).toISOString())
+  return sub([commit(sha, repository, serverUrl), run(runUrl, runNumber, attempt), where, at])
+}
+
+function sub(parts: readonly string[]): string {
   return `<sub>${parts.filter((part) => part !== '').join(' · ')}</sub>`
+}
+
+function timeText(iso: string): string {
+  return iso.replace('T', ' ').replace(/(\.\d+)?Z$/, ' UTC')
 }
 
 function commit(sha: string, repository: string, serverUrl: string): string {

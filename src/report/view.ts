@@ -1,5 +1,6 @@
 import type { Finding } from '../preflight/finding.ts'
 import type { RolloutRecord } from '../rollout/record.ts'
+import type { RunSource } from '../rollout/settings.ts'
 import type { Failure } from '../shared/errors.ts'
 import type { Result, VersionMix } from './events.ts'
 import type { Measurement } from './measurements.ts'
@@ -15,6 +16,8 @@ export interface ReportView {
   cluster: string
   /** milliseconds since 1970 */
   now: number
+  /** the run that tells this */
+  run?: RunSource
   record?: RolloutRecord
   result?: Result
   failure?: Failure

@@ -4,6 +4,7 @@ import { ApiError } from '../kubernetes/errors.ts'
 import { isDeployment, isService } from '../manifests/workload.ts'
 import type { DryRunResult, LiveLists } from '../preflight/input.ts'
 import type { Need, ResourceName } from '../preflight/needs.ts'
+import type { NeedsInput } from '../preflight/needs.ts'
 import { compareRights, neededRights, type RulesReview } from '../preflight/rights.ts'
 import type { JsonMap } from '../shared/objects.ts'
 import { type Deployment, keyOf, type KubeObject, refOf, type ReplicaSet } from '../shared/objects.ts'
@@ -212,7 +213,7 @@ function namesOf({
   }
 }
 
-/** Which rights the command needs for this release, and which of them the credentials lack. Asks for nothing else. */
+/** Which rights of the command the credentials lack, and which the rollout needs. Asks for nothing else. */
 export async function readRights({
   client,
   release,
@@ -226,7 +227,7 @@ export async function readRights({
   const objects = release.objects.map(({ object }) => object)
   const { strategy, pods, prune } = settings
   const resourceOf = namesOf(client)
-  const needs = neededRights({
+  const input: NeedsInput = {
     commands: [command],
     app: release.app,
     namespace: release.namespace,
@@ -239,7 +240,8 @@ export async function readRights({
     polls: asksService(settings),
     ...(routes?.found[0] === undefined ? {} : { routing: routes.found[0], keeps: settings.traffic.keep !== undefined }),
     resourceOf,
-  })
+  }
+  const needs = neededRights(input)
   const asked = new Set(needs.map(({ namespace }) => namespace ?? release.namespace))
   const reviews = await reviewsOf(client, [...asked])
   const { missing, ask } = compareRights(needs, reviews)
@@ -247,7 +249,9 @@ export async function readRights({
   await eachLimited(ask, AT_ONCE, async (need) => {
     if (!(await mayI(client, need))) denied.push(need)
   })
-  return { missing: [...missing, ...denied], needs }
+  // A plan needs less than what it plans; its Role is for that.
+  const rollout = command === 'plan' ? neededRights({ ...input, commands: ['deploy'] }) : needs
+  return { missing: [...missing, ...denied], needs: rollout }
 }
 
 /** What these credentials may do, by namespace; under '' what they may do without one. */

@@ -113,6 +113,8 @@ class Parser {
         return true
       case 'startsWith':
         return textOf(first).toLowerCase().startsWith(textOf(second).toLowerCase())
+      case 'format':
+        return textOf(first).replaceAll(/\{(\d)\}/g, (_, at: string) => textOf(args[Number(at) + 1] ?? null))
       default:
         throw new Error(`the function ${name} is not known here`)
     }

@@ -52,6 +52,21 @@ describe('while a canary waits for approval', () => {
   })
   afterEach(() => place.close())
 
+  it('the form takes the very command of the comment, which says of what app and where it is', async () => {
+    const [, file = '', fields = ''] = /gh workflow run (\S+) -R \S+ ((?:-f \S+ ?)+)/.exec(place.comment) ?? []
+    expect(file).toBe('operate.yml')
+    const inputs = Object.fromEntries([...fields.matchAll(/-f (\w+)=(\S+)/g)].map(([, name, value]) => [name, value]))
+    const where = { app: 'echo-version', namespace: 'default', environment: 'production' }
+    expect(inputs).toEqual({ command: 'promote', rollout: '1', ...where })
+    // The same number of the same app elsewhere is another rollout.
+    const elsewhere = place.dispatch(file, { ...inputs, namespace: 'staging' })
+    expect(await elsewhere.job('act'), elsewhere.log).toMatchObject({ result: 'failure' })
+    expect(place.phase).toBe('paused')
+    const run = place.dispatch(file, inputs)
+    expect(await run.job('act'), run.log).toMatchObject({ result: 'success' })
+    expect([place.phase, place.old]).toEqual(['succeeded', 0])
+  })
+
   it('the form looks, refuses another number, promotes and rolls back', async () => {
     const looked = place.dispatch('operate.yml', { command: 'status' })
     expect(await looked.job('act'), looked.log).toMatchObject({

@@ -24,6 +24,20 @@ describe('a plan on a pull request', () => {
       expect([before, generation(), place.pods(image)]).toEqual([1, 1, 4])
       expect(place.phase).toBe('none')
     })
+
+    it('shows the image as the deploy will have it, and makes way for the deploy', async () => {
+      place.decisions['production'] = 'wait'
+      await place.start(FILE, { event: 'pull_request', payload }).jobs
+      expect(place.comment).toMatch(/- .*echo-version:before\n.*\+ .*echo-version:head\n/)
+      await place.push('deliver-by-reusable.yml').jobs
+      expect(place.comment).toContain('merged waits for approval')
+      // While it waits, a plan of the next push must not take its commands away.
+      const again = place.start(FILE, { event: 'pull_request', payload })
+      expect(await again.job('plan'), again.log).toMatchObject({ result: 'success' })
+      expect(again.log).toContain('goes on showing rollout 1')
+      expect(place.comment).toContain('merged waits for approval')
+      expect(place.github.comments()).toHaveLength(1)
+    })
   })
 
   describe('of a fork', () => {

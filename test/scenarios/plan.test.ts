@@ -18,6 +18,15 @@ function changesOf(plan: Plan, kind: string): string[] {
 const IMAGE = '.spec.template.spec.containers[name="app"].image'
 const TO_V3 = `${IMAGE}: gihyodocker/echo-version:0.1.0 > gihyodocker/echo-version:0.3.0`
 
+describe('the Role in a plan', () => {
+  it('is what the deploy needs, not what a look needs', async () => {
+    const world = await running()
+    const [planned, done] = [await world.run('plan', canaryOf(V2)), await world.run('deploy', canaryOf(V2))]
+    expect(planIn(planned).role).toMatch(/leases[^]*create/)
+    expect(planIn(planned).role).toBe(planIn(done).role)
+  })
+})
+
 describe('a plan while a rollout rests', () => {
   it('says that a deploy takes its place, and compares with the stable version', async () => {
     const world = await pausedCanary()

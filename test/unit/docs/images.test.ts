@@ -14,7 +14,7 @@ describe.each(SHOTS)('the screenshot of a comment, %s', (shot) => {
 
   it.each(['', '-dark'])('is small enough for a README, which shows it%s', (suffix) => {
     const file = `comment-${shot}${suffix}.png`
-    expect(statSync(path.join(IMAGES, file)).size).toBeLessThan(200_000)
+    expect(statSync(path.join(IMAGES, file)).size).toBeLessThan(250_000)
     expect(readFileSync(path.join(ROOT, 'README.md'), 'utf8')).toContain(`docs/images/${file}`)
   })
 })

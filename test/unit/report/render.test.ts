@@ -24,6 +24,15 @@ describe('commentMarker', () => {
   })
 })
 
+describe('the comment of a plan', () => {
+  it('says of which commit and run it is, and when', () => {
+    const planned = view({ run: source(), plan, result: result({ command: 'plan', outcome: 'planned' }) })
+    expect(renderComment(planned).trimEnd().split('\n').at(-1)).toBe(
+      '<sub>[commit 0123456](https://github.example/acme/shop/commit/0123456789abcdef0123456789abcdef01234567) · [run 42](https://github.example/acme/shop/actions/runs/4711) · eu-1 / shop · 2026-11-22 09:00:45 UTC</sub>',
+    )
+  })
+})
+
 describe('the first five lines', () => {
   it('say what happened, whether users are affected, why, what was done and what next', () => {
     const failed = record({ phase: 'aborted', failure: pullFailure })
