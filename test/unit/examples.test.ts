@@ -46,11 +46,13 @@ function workflowsIn(folder: string): [string, string][] {
 const EXPRESSIONS: Record<string, string> = {
   'secrets.KUBECONFIG': 'KUBECONFIG',
   'github.sha': '0123456789abcdef0123456789abcdef01234567',
+  'github.event.pull_request.head.sha': '0123456789abcdef0123456789abcdef01234567',
   'needs.deploy.outputs.rollout': '7',
   'inputs.rollout': '7',
   'inputs.version': '0.2.0',
   "inputs.full && 'true' || ''": 'true',
   'inputs.app': 'echo-version',
+  'inputs.namespace': '',
   'inputs.manifests': 'k8s/',
   'inputs.images': 'gihyodocker/echo-version:0.2.0',
   'inputs.strategy': 'canary',
