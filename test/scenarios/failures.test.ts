@@ -115,7 +115,9 @@ describe('a bad release is called bad by its cause, and undone', () => {
     expect(result?.failure?.object ?? result?.failure?.message).toBeDefined()
     expect(result?.failure?.done).toMatch(/users are on the version before/)
     expect(result?.failure?.next ?? '').not.toBe('')
-    expect(result?.message).toMatch(/rollout 1 of echo-version aborted: .*; rolled back: users are on the version before/s)
+    expect(result?.message).toMatch(
+      /rollout 1 of echo-version aborted: .*; rolled back: users are on the version before/s,
+    )
     expect(world.serving()).toEqual({ [V1]: 3 })
     expectUnharmed(world)
   })
