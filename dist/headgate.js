@@ -16123,10 +16123,7 @@ function waysOf$1(record) {
 		];
 		case "progressing": return [...again$1(record, "Go on, if the run has died"), abort];
 		case "aborting":
-		case "failed": return [{
-			...abort,
-			text: "Finish the way back"
-		}];
+		case "failed": return [act$1(record, "abort", "Finish the way back")];
 		case "succeeded": return record.previous === void 0 ? [] : [act$1(record, "rollback", "Bring the release before back")];
 		case "aborted": return [];
 	}
@@ -16143,6 +16140,9 @@ function backCommand(record, cluster = {}) {
 		"progressing"
 	].includes(record.phase) ? commandOf$1(backOf(record), cluster) : "";
 }
+function phraseOf({ text, to }) {
+	return `${text.charAt(0).toLowerCase()}${text.slice(1)}${to === void 0 ? "" : ` to ${to}`}`;
+}
 function commandOf$1({ gh, cli }, { kubeconfig, context } = {}) {
 	return gh ?? [
 		cli,
@@ -16157,7 +16157,10 @@ function workflowUrl(source) {
 	return source.runUrl === "" ? void 0 : source.runUrl;
 }
 function backOf(record) {
-	return act$1(record, "abort", `Go back to ${versionsOf$1(record).stable}`);
+	return {
+		...act$1(record, "abort", "Go back"),
+		to: versionsOf$1(record).stable
+	};
 }
 function act$1(record, command, text, full = false) {
 	const { app, namespace, rollout, source } = record;
@@ -16351,7 +16354,7 @@ function placeOf$1(finding) {
 }
 function wayOn(record) {
 	const parts = waysOf$1(record).map((way) => {
-		return `**${way.url === void 0 ? md(way.text, 120) : link(md(way.text, 120), way.url)}**\n${fence([way.gh ?? way.cli], "sh", 1e400)}`;
+		return `**${way.url === void 0 ? way.text : link(way.text, way.url)}**${way.to === void 0 ? "" : ` to ${md(way.to, 80)}`}\n${fence([way.gh ?? way.cli], "sh", 1e400)}`;
 	});
 	const cli = waysOf$1(record).flatMap((way) => way.gh === void 0 ? [] : [way.cli]);
 	const shell = cli.length === 0 ? "" : folded("The same from a shell with cluster access, by dist/cli.js of Headgate", fence(cli, "sh"));
@@ -16930,7 +16933,7 @@ function next(view, failure) {
 	if (failure?.next !== void 0) return md(failure.next, LONGEST$2);
 	if (record === void 0 || state === "planned" || state === "refused") return "";
 	if (!rests(record) && record.phase !== "aborting" && state !== "cut-short") return "";
-	const ways = waysOf$1(record).map(({ text }) => md(text.charAt(0).toLowerCase() + text.slice(1), 120));
+	const ways = waysOf$1(record).map((way) => md(phraseOf(way), 120));
 	const rest = waitsForApproval(record) ? "; until then it stays as it is" : "";
 	return `${ways.join(", or ")}: commands below${rest}`;
 }
@@ -35250,9 +35253,13 @@ async function open(session, release, seen, before, map) {
 	const { clock, settings, source } = deps;
 	const command = settings.command === "rollback" ? "rollback" : "deploy";
 	const by = command === "rollback" ? await behind(deps, settings.environment) : void 0;
+	const pullRequest = settings.pullRequest ?? await deps.pullRequest();
 	const { record, payload } = draftRollout({
 		release,
-		settings,
+		settings: pullRequest === void 0 ? settings : {
+			...settings,
+			pullRequest
+		},
 		source,
 		command,
 		...by === void 0 ? {} : { by },
@@ -35587,7 +35594,7 @@ async function statusLines(client, record, now, cluster) {
 	if (!over) lines.push(...await routeLines(client, record));
 	for (const { id, until, deployments } of record.kept ?? []) lines.push(info(`version ${id} is kept until ${until.slice(0, 16)}Z: ${deployments.map((name) => `Deployment/${name}`).join(", ")}`));
 	const next = nextCommand(record);
-	for (const way of waysOf$1(record)) if (commandOf$1(way) !== next) lines.push(info(`${way.text.charAt(0).toLowerCase()}${way.text.slice(1)}: ${commandOf$1(way, cluster)}`));
+	for (const way of waysOf$1(record)) if (commandOf$1(way) !== next) lines.push(info(`${phraseOf(way)}: ${commandOf$1(way, cluster)}`));
 	if (!over) lines.push(info(`back by hand: ${undoCommand(record)}`));
 	return lines;
 }
@@ -35838,14 +35845,19 @@ function escaped(deps, error, rights) {
 		failure
 	});
 }
-// src/github/approvers.ts
+// src/github/in-time.ts
 const PATIENCE_MS$1 = 2e3;
+async function inTime(answer, clock) {
+	const timer = new AbortController();
+	const late = clock.sleep(PATIENCE_MS$1, timer.signal).then(() => void 0);
+	const first = await Promise.race([answer.catch(() => void 0), late]);
+	timer.abort();
+	return first;
+}
+// src/github/approvers.ts
 async function approversOf(github, { repository, runId }, environment, clock) {
 	if (github === void 0 || repository === "" || runId === "") return [];
-	const timer = new AbortController();
-	const late = clock.sleep(PATIENCE_MS$1, timer.signal).then(() => []);
-	const approvals = await Promise.race([github.approvals(repository, runId).catch(() => []), late]);
-	timer.abort();
+	const approvals = await inTime(github.approvals(repository, runId), clock) ?? [];
 	const here = approvals.filter(({ environments }) => environment !== void 0 && environments.includes(environment));
 	return [...new Set((here.length === 0 ? approvals : here).map(({ login }) => login))];
 }
@@ -36023,6 +36035,13 @@ async function findPullRequest(question, github) {
 	const sha = (record?.command === "rollback" ? record.source.sha : record?.release.sha) ?? source.sha;
 	if (known !== void 0 || source.repository === "" || sha === "") return known;
 	return bestOf(await github.pullRequestsOf(source.repository, sha), source.repository);
+}
+async function ownPullRequest(github, source, input, clock) {
+	if (github === void 0 || source.repository === "") return input ?? source.pullRequest;
+	return inTime(findPullRequest({
+		source,
+		...input === void 0 ? {} : { input }
+	}, github), clock);
 }
 function bestOf(pulls, repository) {
 	const own = pulls.filter(({ merged, from }) => merged || from === repository);
@@ -41457,6 +41476,7 @@ function githubReporters(options) {
 		},
 		known: () => knownOf(comment, deployment),
 		commentUrl,
+		pullRequest: () => ownPullRequest(github, source, settings.pullRequest, clock),
 		approvers: (environment) => approversOf(github, source, environment, clock)
 	};
 }
@@ -52399,6 +52419,7 @@ async function commanded(context, host, read, reporter, github) {
 			runCommand: processRunner(context.childEnv, workspace),
 			settleMs: SETTLE_MS,
 			onGitHub: github.known,
+			pullRequest: github.pullRequest,
 			approvers: github.approvers
 		});
 		await connection.close();

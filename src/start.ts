@@ -146,6 +146,7 @@ async function commanded(
       runCommand: processRunner(context.childEnv, workspace),
       settleMs: SETTLE_MS,
       onGitHub: github.known,
+      pullRequest: github.pullRequest,
       approvers: github.approvers,
     })
     await connection.close()

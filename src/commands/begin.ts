@@ -162,9 +162,10 @@ async function open(
   const { clock, settings, source } = deps
   const command = settings.command === 'rollback' ? 'rollback' : 'deploy'
   const by = command === 'rollback' ? await behind(deps, settings.environment) : undefined
+  const pullRequest = settings.pullRequest ?? (await deps.pullRequest())
   const { record, payload } = draftRollout({
     release,
-    settings,
+    settings: pullRequest === undefined ? settings : { ...settings, pullRequest },
     source,
     command,
     ...(by === undefined ? {} : { by }),

@@ -1,7 +1,9 @@
 import { supersededBy } from '../report/status.ts'
 import type { RolloutRecord } from '../rollout/record.ts'
 import type { RunSource } from '../rollout/settings.ts'
+import type { Clock } from '../shared/clock.ts'
 import type { CommentApi, PullRequest } from './api.ts'
+import { inTime } from './in-time.ts'
 
 export interface PullRequestQuestion {
   /** input `pull-request`: what a person says counts first */
@@ -30,6 +32,20 @@ export async function findPullRequest(question: PullRequestQuestion, github: Com
   const sha = (record?.command === 'rollback' ? record.source.sha : record?.release.sha) ?? source.sha
   if (known !== undefined || source.repository === '' || sha === '') return known
   return bestOf(await github.pullRequestsOf(source.repository, sha), source.repository)
+}
+
+/**
+ * The pull request of a rollout that this run begins, so that its record has the number from the start: whoever asks for
+ * it there, such as a command in a comment, must not depend on how quickly a comment was written. Never rejects.
+ */
+export async function ownPullRequest(
+  github: CommentApi | undefined,
+  source: RunSource,
+  input: number | undefined,
+  clock: Clock,
+): Promise<number | undefined> {
+  if (github === undefined || source.repository === '') return input ?? source.pullRequest
+  return inTime(findPullRequest({ source, ...(input === undefined ? {} : { input }) }, github), clock)
 }
 
 /**

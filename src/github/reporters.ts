@@ -8,6 +8,7 @@ import { CommentReporter } from './comment.ts'
 import { CommitStatusReporter } from './commit-status.ts'
 import { DeploymentReporter } from './deployments.ts'
 import { openGitHub } from './github.ts'
+import { ownPullRequest } from './pull-request.ts'
 import { troubleText } from './trouble.ts'
 
 export interface GitHubReportersOptions {
@@ -33,6 +34,7 @@ export interface GitHubReporters {
   flush: (withinMs: number) => Promise<boolean>
   known: () => OnGitHub
   commentUrl: () => string | undefined
+  pullRequest: Deps['pullRequest']
   approvers: Deps['approvers']
 }
 
@@ -73,6 +75,7 @@ export function githubReporters(options: GitHubReportersOptions): GitHubReporter
     },
     known: () => knownOf(comment, deployment),
     commentUrl,
+    pullRequest: () => ownPullRequest(github, source, settings.pullRequest, clock),
     approvers: (environment) => approversOf(github, source, environment, clock),
   }
 }

@@ -126,8 +126,9 @@ function placeOf(finding: Finding): string {
 /** What a person can do next, each with the command that does it. */
 export function wayOn(record: RolloutRecord): string {
   const parts = waysOf(record).map((way) => {
-    const title = way.url === undefined ? md(way.text, 120) : link(md(way.text, 120), way.url)
-    return `**${title}**\n${fence([way.gh ?? way.cli], 'sh', Infinity)}`
+    const title = way.url === undefined ? way.text : link(way.text, way.url)
+    const to = way.to === undefined ? '' : ` to ${md(way.to, 80)}`
+    return `**${title}**${to}\n${fence([way.gh ?? way.cli], 'sh', Infinity)}`
   })
   const cli = waysOf(record).flatMap((way) => (way.gh === undefined ? [] : [way.cli]))
   const shell =

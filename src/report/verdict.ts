@@ -6,7 +6,7 @@ import { reasonOf, type ReportState, rests, stateOf, stepName, supersededBy, ver
 import { code, count, md } from './text.ts'
 import { users } from './users.ts'
 import type { ReportView } from './view.ts'
-import { waysOf } from './way.ts'
+import { phraseOf, waysOf } from './way.ts'
 
 const ICONS: Record<ReportState, string> = {
   planned: '📋',
@@ -160,7 +160,7 @@ function next(view: ReportView, failure: Failure | undefined): string {
   if (failure?.next !== undefined) return md(failure.next, LONGEST)
   if (record === undefined || state === 'planned' || state === 'refused') return ''
   if (!rests(record) && record.phase !== 'aborting' && state !== 'cut-short') return ''
-  const ways = waysOf(record).map(({ text }) => md(text.charAt(0).toLowerCase() + text.slice(1), 120))
+  const ways = waysOf(record).map((way) => md(phraseOf(way), 120))
   const rest = waitsForApproval(record) ? '; until then it stays as it is' : ''
   return `${ways.join(', or ')}: commands below${rest}`
 }

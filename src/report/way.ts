@@ -10,6 +10,8 @@ export const CLI = 'node dist/cli.js'
 export interface Way {
   /** what it does, as a short sentence */
   text: string
+  /** the version that it leads to, where the sentence goes on with it; foreign text, so never part of a link */
+  to?: string
   /** with the GitHub command line; absent outside of GitHub */
   gh?: string
   /** with Headgate's own command line */
@@ -31,7 +33,7 @@ export function waysOf(record: RolloutRecord): Way[] {
       return [...again(record, 'Go on, if the run has died'), abort]
     case 'aborting':
     case 'failed':
-      return [{ ...abort, text: 'Finish the way back' }]
+      return [act(record, 'abort', 'Finish the way back')]
     case 'succeeded':
       return record.previous === undefined ? [] : [act(record, 'rollback', 'Bring the release before back')]
     case 'aborted':
@@ -57,6 +59,11 @@ export function backCommand(record: RolloutRecord, cluster: ClusterFlags = {}): 
 /** How the command line was told its cluster. */
 export type ClusterFlags = NonNullable<Settings['cluster']>
 
+/** One way as the second half of a sentence: `go back to 0.1.0`. */
+export function phraseOf({ text, to }: Way): string {
+  return `${text.charAt(0).toLowerCase()}${text.slice(1)}${to === undefined ? '' : ` to ${to}`}`
+}
+
 /** One way as the command that a person copies. */
 export function commandOf({ gh, cli }: Way, { kubeconfig, context }: ClusterFlags = {}): string {
   return gh ?? [cli, ...flag('kubeconfig', kubeconfig), ...flag('context', context)].join(' ')
@@ -72,7 +79,7 @@ export function workflowUrl(source: RunSource): string | undefined {
 }
 
 function backOf(record: RolloutRecord): Way {
-  return act(record, 'abort', `Go back to ${versionsOf(record).stable}`)
+  return { ...act(record, 'abort', 'Go back'), to: versionsOf(record).stable }
 }
 
 function act(record: RolloutRecord, command: string, text: string, full = false): Way {

@@ -31,6 +31,8 @@ export interface Deps {
   runCommand: RunCommand
   /** what is known of GitHub by now */
   onGitHub: () => OnGitHub
+  /** number of the pull request that a new rollout belongs to; undefined where that cannot be told. Never rejects */
+  pullRequest: () => Promise<number | undefined>
   /** login names of those who approved this run's job; none where that cannot be told. Never rejects */
   approvers: (environment: string | undefined) => Promise<string[]>
   /** ms that a Service change needs to reach every proxy; 3 s unless a test says otherwise */

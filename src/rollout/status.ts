@@ -3,7 +3,7 @@ import type { Client } from '../kubernetes/client.ts'
 import { templateEquals } from '../manifests/workload.ts'
 import { isServing } from '../health/pods.ts'
 import { reasonOf, stepName } from '../report/status.ts'
-import { type ClusterFlags, commandOf, nextCommand, waysOf } from '../report/way.ts'
+import { type ClusterFlags, commandOf, nextCommand, phraseOf, waysOf } from '../report/way.ts'
 import { formatDuration } from '../shared/duration.ts'
 import { isAsWanted, type Route } from '../routers/router.ts'
 import {
@@ -78,8 +78,7 @@ export async function statusLines(
     )
   const next = nextCommand(record)
   for (const way of waysOf(record))
-    if (commandOf(way) !== next)
-      lines.push(info(`${way.text.charAt(0).toLowerCase()}${way.text.slice(1)}: ${commandOf(way, cluster)}`))
+    if (commandOf(way) !== next) lines.push(info(`${phraseOf(way)}: ${commandOf(way, cluster)}`))
   if (!over) lines.push(info(`back by hand: ${undoCommand(record)}`))
   return lines
 }

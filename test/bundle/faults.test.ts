@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Run } from '../cluster/e2e/runner.ts'
 import { Place, PULL_REQUEST } from './place.ts'
@@ -81,6 +82,19 @@ describe('the bundled action on a runner in trouble', () => {
     await ended(place.workspace.post({ ...inputs, kubeconfig: '' }, dead, place.options))
     expect(place.comment).toContain('its run was killed, step 2 of 2')
   })
+
+  it('the record knows the pull request from the start, however slow the comment is', async () => {
+    await place.given('known')
+    place.github.fail({ path: /comments/, status: 502 })
+    const push = { strategy: 'canary', steps: '50%, approve' }
+    const { exitCode, log } = await ended(place.deploy('known', '0.2.0', push))
+    place.github.heal()
+    expect(exitCode, log).toBe(0)
+    const looked = await place.workspace.action({ command: 'status', namespace: 'known' }, place.options).done
+    expect(JSON.parse(readFileSync(looked.outputs['report'] ?? '', 'utf8'))).toMatchObject({
+      rollout: { pullRequest: PULL_REQUEST },
+    })
+  }, 60_000)
 
   it('a look from another pull request leaves that one alone', async () => {
     await place.given('look')

@@ -205,6 +205,7 @@ export class World {
         runCommand: runProcess ?? (() => Promise.reject(new Error('no processes in a scenario'))),
         settleMs: 3_000,
         onGitHub: onGitHub ?? (() => ({})),
+        pullRequest: () => Promise.resolve(undefined),
         approvers: () => Promise.resolve(approvers ?? []),
       }),
     ])

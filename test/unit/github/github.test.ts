@@ -4,10 +4,11 @@ import { afterEach, describe, expect, it } from 'vitest'
 import { statusOf } from '../../../src/github/api.ts'
 import { CommentReporter } from '../../../src/github/comment.ts'
 import { openGitHub } from '../../../src/github/github.ts'
-import { findPullRequest } from '../../../src/github/pull-request.ts'
+import { findPullRequest, ownPullRequest } from '../../../src/github/pull-request.ts'
 import { collector } from '../../../src/report/collector.ts'
 import { commentMarker } from '../../../src/report/comment.ts'
 import { systemClock } from '../../../src/shared/clock.ts'
+import { VirtualClock } from '../../emulator/clock.ts'
 import { type FakeGitHub, type StartOptions, startGitHub } from '../../github/server.ts'
 import { at, record, source, timeline, view } from '../report/views.ts'
 
@@ -290,6 +291,22 @@ describe('which pull request', () => {
   ] as const)('of a commit is %s', async (_name, pulls, number) => {
     const { github } = await setUp({ pullsOfCommit: { abc: [...pulls] } })
     expect(await findPullRequest({ source: source({ sha: 'abc' }) }, github)).toBe(number)
+  })
+
+  it('is known before the rollout begins, within two seconds or not at all', async () => {
+    const { github } = await setUp({ pullsOfCommit: { abc: [{ number: 8, state: 'closed', merged: true }] } })
+    const clock = new VirtualClock()
+    const pushed = source({ sha: 'abc' })
+    expect(await ownPullRequest(github, pushed, undefined, systemClock)).toBe(8)
+    expect(await ownPullRequest(github, pushed, 4, systemClock)).toBe(4)
+    expect(await ownPullRequest(undefined, ofEvent, undefined, clock)).toBe(2)
+    expect(await ownPullRequest(undefined, pushed, undefined, clock)).toBeUndefined()
+    const silent = { ...github, pullRequestsOf: () => new Promise<never>(() => undefined) }
+    const started = clock.now()
+    expect(await clock.run(ownPullRequest(silent, pushed, undefined, clock))).toBeUndefined()
+    expect(clock.now() - started).toBe(2_000)
+    const failing = { ...github, pullRequestsOf: () => Promise.reject(new Error('no')) }
+    expect(await clock.run(ownPullRequest(failing, pushed, undefined, clock))).toBeUndefined()
   })
 
   it('is asked for by the commit of the release only when nobody knows', async () => {

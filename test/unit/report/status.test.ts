@@ -145,7 +145,8 @@ describe('ways', () => {
     ['aborted', []],
     ['succeeded', ['Bring the release before back']],
   ] as const)('%s', (phase, texts) => {
-    expect(waysOf(record({ phase })).map(({ text }) => text)).toEqual(texts)
+    const short = waysOf(record({ phase })).map(({ text, to }) => (to === undefined ? text : `${text} to ${to}`))
+    expect(short).toEqual(texts)
   })
 
   it('calls an approval one', () => {
@@ -215,14 +216,16 @@ describe('ways', () => {
 
   it('offers no deploy after a rollback: no file has its release', () => {
     const texts = (phase: 'stopped' | 'progressing') =>
-      waysOf(record({ phase, command: 'rollback' })).map(({ text }) => text)
+      waysOf(record({ phase, command: 'rollback' })).map(({ text, to }) =>
+        to === undefined ? text : `${text} to ${to}`,
+      )
     expect(texts('stopped')).toEqual(['Go on past every gate', 'Go back to 0.1.0'])
     expect(texts('progressing')).toEqual(['Go back to 0.1.0'])
   })
 
   it('has no command for a workflow without a form, which GitHub would refuse, and says so', () => {
     const paused = record({ phase: 'paused', source: source({ workflow: '' }) })
-    for (const way of waysOf(paused)) expect(Object.keys(way)).toEqual(['text', 'cli'])
+    expect(waysOf(paused).flatMap(({ gh, url }) => [gh, url])).toEqual([undefined, undefined, undefined, undefined])
     expect(wayOn(paused)).toMatch(/node dist\/cli\.js promote [^]*node dist\/cli\.js abort [^]*has no form/)
     expect(wayOn(paused)).not.toContain('<details>')
     expect(wayOn(record({ phase: 'paused' }))).not.toContain('has no form')
