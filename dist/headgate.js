@@ -17358,34 +17358,6 @@ function unknownField$1(error, subject) {
 		next: "correct the spelling of the field in the manifest"
 	};
 }
-// src/health/pods.ts
-const HASH_LABELS = ["pod-template-hash", "controller-revision-hash"];
-function hashOf$1(object) {
-	const labels = object.metadata.labels ?? {};
-	for (const label of HASH_LABELS) if (labels[label] !== void 0) return labels[label];
-}
-function conditionOf(object, type) {
-	return object.status?.conditions?.find((condition) => condition.type === type);
-}
-function isTerminating(object) {
-	return object.metadata.deletionTimestamp !== void 0;
-}
-function isEnded({ status }) {
-	return status?.phase === "Failed" || status?.phase === "Succeeded";
-}
-function servingAt(pod, minReadySeconds) {
-	if (isTerminating(pod)) return void 0;
-	const ready = conditionOf(pod, "Ready");
-	if (ready?.status !== "True") return void 0;
-	const since = Date.parse(ready.lastTransitionTime ?? "");
-	if (minReadySeconds <= 0) return Number.isNaN(since) ? 0 : since;
-	return Number.isNaN(since) ? void 0 : since + minReadySeconds * 1e3;
-}
-function isServing(pod, minReadySeconds, now) {
-	const at = servingAt(pod, minReadySeconds);
-	if (at === void 0) return false;
-	return minReadySeconds <= 0 || at <= now;
-}
 // src/strategies/annotations.ts
 const ORIGINALS = "headgate.dev/originals";
 const SENTENCE = "headgate.dev/rollout";
@@ -17441,6 +17413,34 @@ function surgeFor(pods, replicas) {
 function surgeOneShort(replicas) {
 	return replicas <= 1 ? "100%" : `${Math.floor((replicas - 1) * 100 / replicas)}%`;
 }
+// src/health/pods.ts
+const HASH_LABELS = ["pod-template-hash", "controller-revision-hash"];
+function hashOf$1(object) {
+	const labels = object.metadata.labels ?? {};
+	for (const label of HASH_LABELS) if (labels[label] !== void 0) return labels[label];
+}
+function conditionOf(object, type) {
+	return object.status?.conditions?.find((condition) => condition.type === type);
+}
+function isTerminating(object) {
+	return object.metadata.deletionTimestamp !== void 0;
+}
+function isEnded({ status }) {
+	return status?.phase === "Failed" || status?.phase === "Succeeded";
+}
+function servingAt(pod, minReadySeconds) {
+	if (isTerminating(pod)) return void 0;
+	const ready = conditionOf(pod, "Ready");
+	if (ready?.status !== "True") return void 0;
+	const since = Date.parse(ready.lastTransitionTime ?? "");
+	if (minReadySeconds <= 0) return Number.isNaN(since) ? 0 : since;
+	return Number.isNaN(since) ? void 0 : since + minReadySeconds * 1e3;
+}
+function isServing(pod, minReadySeconds, now) {
+	const at = servingAt(pod, minReadySeconds);
+	if (at === void 0) return false;
+	return minReadySeconds <= 0 || at <= now;
+}
 // src/strategies/view.ts
 const HASH = "pod-template-hash";
 function hashOf(object) {
@@ -17483,6 +17483,20 @@ function sideOf$4(view, which) {
 function otherPods(view) {
 	const known = new Set([sideOf$4(view, "stable").hash, sideOf$4(view, "next").hash]);
 	return view.pods.filter((pod) => !known.has(hashOf(pod)));
+}
+function withoutEnding(view) {
+	const { separate, pods } = view;
+	return {
+		...view,
+		pods: staying(pods),
+		...separate === void 0 ? {} : { separate: {
+			...separate,
+			pods: staying(separate.pods)
+		} }
+	};
+}
+function staying(pods) {
+	return pods.filter((pod) => pod.metadata.deletionTimestamp === void 0);
 }
 function pairNow(view) {
 	return [sideOf$4(view, "stable").wanted, sideOf$4(view, "next").wanted];
@@ -18571,7 +18585,7 @@ function drainMove(view, deployment, keep) {
 	const { versions } = view;
 	const fields = keep === "next" ? versions.nextFields : versions.stableFields;
 	const other = sideOf$4(view, keep === "next" ? "stable" : "next");
-	const gone = other.wanted === 0 && other.pods.length === 0 && other.terminating.length === 0;
+	const gone = isEmpty$1(other);
 	const commanded = holdFieldsOf(deployment.spec).minReadySeconds === fields.minReadySeconds && templateEquals(deployment.spec.template, versions[keep]);
 	if (gone && commanded) return void 0;
 	const replicas = replicasOf$1(deployment);
@@ -18591,6 +18605,9 @@ function drainMove(view, deployment, keep) {
 		annotations: { [SENTENCE]: view.sentence }
 	}, keep === "next" ? "old set away" : "new set away");
 }
+function isEmpty$1({ wanted, pods, terminating }) {
+	return wanted === 0 && pods.length === 0 && terminating.length === 0;
+}
 function backMove(view) {
 	const { deployment } = view;
 	if (deployment === void 0) return {
@@ -18607,7 +18624,7 @@ function backMove(view) {
 	if (old.hash !== void 0 && whole && (!leaving || there && pinned.length > 0) && pinned.length > 0) return backWhileWhole(view, deployment, old);
 	const [first] = pinned;
 	if (first !== void 0) return unpinMove(first, "stable");
-	return settling$1(view) ?? routesAt(view, "before") ?? dropPreviewMove(view) ?? restoreOld(view, old);
+	return (whole && isEmpty$1(sideOf$4(view, "next")) ? void 0 : settling$1(view)) ?? routesAt(view, "before") ?? dropPreviewMove(view) ?? restoreOld(view, old);
 }
 function backWhileWhole(view, deployment, old) {
 	const away = view.services.find((service) => pinOf(service) !== void 0 && !pinnedTo(service, old));
@@ -18794,7 +18811,10 @@ function separateBack(view) {
 		}, "lock");
 		return hasColor(old) || hash === void 0 ? selectMove(away, "stable", "the old version") : pinMove(away, "stable", hash);
 	}
-	return settling$1(view) ?? dropPreviewMove(view) ?? retireNew(view) ?? unlockOld(view, old);
+	return (isRetired(separate) ? void 0 : settling$1(view)) ?? dropPreviewMove(view) ?? retireNew(view) ?? unlockOld(view, old);
+}
+function isRetired({ deployment, pods }) {
+	return (deployment === void 0 || replicasOf$1(deployment) === 0) && pods.length === 0;
 }
 function retireNew({ separate }) {
 	const fresh = separate?.deployment;
@@ -18947,7 +18967,8 @@ function onOldOnly(view, share) {
 	return view.services.some(switched) ? void 0 : routesAt(view, share);
 }
 // src/strategies/strategy.ts
-function nextMove(strategy, view, goal) {
+function nextMove(strategy, seen, goal) {
+	const view = goal.kind === "back" && goal.leaveEnding === true && strategy !== "recreate" ? withoutEnding(seen) : seen;
 	switch (strategy) {
 		case "rolling": return goal.kind === "back" ? wholeMove(view, "stable") : goal.kind === "finish" ? wholeMove(view, "next") : done;
 		case "recreate":
@@ -23135,15 +23156,15 @@ function restoreOperations(live, before) {
 	});
 	return operations;
 }
-async function undo(engine, budgetMs = Number.POSITIVE_INFINITY) {
+async function undo(engine, end) {
 	const { reporter } = engine.o;
 	reporter.emit({
 		kind: "phase",
 		title: "Back to the stable version"
 	});
-	const end = engine.now + budgetMs;
+	const { timeoutMs } = engine.o.book.record;
 	await endJobs(engine, {
-		timeoutMs: Math.min(engine.o.book.record.timeoutMs, budgetMs),
+		timeoutMs: end === void 0 ? timeoutMs : Math.min(timeoutMs, end - engine.now),
 		why: "the rollout goes back",
 		obey: ["lost"]
 	});
@@ -23164,19 +23185,27 @@ async function undo(engine, budgetMs = Number.POSITIVE_INFINITY) {
 		text: `the stable version serves alone again`
 	});
 }
+const PATIENCE_MS$4 = 6e4;
 async function goBack$1(engine, end) {
 	const { timeoutMs } = engine.o.book.record;
+	if (end !== void 0) return engine.reach({
+		kind: "back",
+		leaveEnding: true
+	}, Math.max(0, end - engine.now), ["lost"], end);
 	try {
-		await engine.reach({ kind: "back" }, Math.min(timeoutMs, 6e4, end - engine.now), ["lost"]);
-		return;
+		return await engine.reach({ kind: "back" }, Math.min(timeoutMs, PATIENCE_MS$4), ["lost"]);
 	} catch (error) {
-		if (!(error instanceof HeadgateError) || error.failure.kind !== "timeout" || engine.now >= end) throw error;
+		if (!(error instanceof HeadgateError) || error.failure.kind !== "timeout") throw error;
 	}
 	for (const workload of engine.workloads) {
-		const move = roomForAbort(engine.view(workload));
+		const view = engine.view(workload);
+		const move = view.deployment !== void 0 && sideOf$4(view, "stable").serving >= replicasOf$1(view.deployment) ? void 0 : roomForAbort(view);
 		if (move?.kind === "write") await engine.send(move.write, move.text);
 	}
-	await engine.reach({ kind: "back" }, Math.min(timeoutMs, end - engine.now), ["lost"]);
+	await engine.reach({
+		kind: "back",
+		leaveEnding: true
+	}, timeoutMs, ["lost"]);
 }
 async function giveBack(engine, object) {
 	const before = engine.o.book.payload.before[keyOf$2(refOf$1(object))];
@@ -26312,8 +26341,51 @@ async function decided$3(engine, asked, verdict, approved, again) {
 			}, await again(), approved, again);
 	}
 }
+// src/rollout/served.ts
+function backText(engine) {
+	const { gone } = engine.routes;
+	const lost = gone.length === 0 ? "" : `, but ${gone.join(", ")} is gone: nobody comes that way until it is applied again`;
+	const ending = engine.workloads.flatMap((workload) => endingIn(engine.view(workload))).length;
+	return `rolled back: users are on the version before, ${ending === 0 ? "the new pods are removed" : `${plural(ending, "new pod")} ${ending === 1 ? "is" : "are"} still ending, and ${ending === 1 ? "gets" : "get"} no requests`}${lost}`;
+}
+function endingIn(view) {
+	const { hash } = sideOf$4(view, "stable");
+	return [...view.pods, ...view.separate?.pods ?? []].filter((pod) => isTerminating(pod) && pod.metadata.labels?.["pod-template-hash"] !== hash);
+}
+function restingSentence(engine) {
+	if (engine.workloads.length === 0) return "nothing was deleted; it rests as it is";
+	if (engine.o.book.record.downSince !== void 0) return "it rests DOWN, with no pods: nothing serves until it is deployed again or aborted";
+	const silent = engine.workloads.filter((workload) => readyIn(engine.view(workload)) === 0);
+	if (silent.length === 0) return "it rests where it is, locked; users are served";
+	return `it rests where it is, locked; no pod of ${silent.map(({ name }) => `Deployment/${name}`).join(", ")} is ready, so nothing of it serves until it is deployed again or aborted`;
+}
+function readyIn(view) {
+	const others = otherPods(view).filter((pod) => isServing(pod, 0, view.now));
+	return sideOf$4(view, "stable").serving + sideOf$4(view, "next").serving + others.length;
+}
+function countSentence(engine) {
+	const { workloads } = engine;
+	return workloads.map((workload) => {
+		return `${workloads.length === 1 ? "" : `Deployment/${workload.name}: `}${counted(engine.view(workload))}`;
+	}).join("; ");
+}
+function counted(view) {
+	if (readyIn(view) === 0) return "no pod is ready, so nothing serves";
+	const [old, fresh] = [sideOf$4(view, "stable").serving, sideOf$4(view, "next").serving];
+	const where = view.services.some((service) => isOnNew(view, service)) ? ", users are still on the new version" : "";
+	return `${plural(old, "old pod")} and ${plural(fresh, "new pod")} are ready${where}`;
+}
+function isOnNew(view, service) {
+	const { separate } = view;
+	if (separate !== void 0) return service.live?.spec.selector?.[COLOR] === separate.color;
+	const pin = pinOf(service);
+	return pin !== void 0 && pin === sideOf$4(view, "next").hash;
+}
+function plural(count, what) {
+	return `${count} ${what}${count === 1 ? "" : "s"}`;
+}
 // src/rollout/carry.ts
-const CANCEL_BUDGET_MS = 6e3;
+const CANCEL_BUDGET_MS = 5e3;
 async function carry(engine, passes, around) {
 	const { book } = engine.o;
 	try {
@@ -26395,11 +26467,7 @@ async function failed$1(engine, failure) {
 	if (record.onFailure === "stop" || staysDown || noWayBack) return stopped(engine, failure);
 	return goBack(engine, { failure });
 }
-function backText({ routes }) {
-	const { gone } = routes;
-	return `rolled back: users are on the version before, the new pods are removed${gone.length === 0 ? "" : `, but ${gone.join(", ")} is gone: nobody comes that way until it is applied again`}`;
-}
-async function goBack(engine, { failure, why, superseded, budgetMs }) {
+async function goBack(engine, { failure, why, superseded, end }) {
 	const { book, reporter } = engine.o;
 	const because = failure === void 0 ? {} : { failure };
 	try {
@@ -26411,14 +26479,12 @@ async function goBack(engine, { failure, why, superseded, budgetMs }) {
 			kind: superseded === void 0 ? "aborting" : "superseded",
 			text
 		});
-		await undo(engine, budgetMs);
+		await undo(engine, end);
 		const done = backText(engine);
+		const cause = failure ?? book.record.failure;
 		await book.save({
 			phase: "aborted",
-			...failure === void 0 ? {} : { failure: {
-				...failure,
-				done
-			} }
+			...cause === void 0 ? {} : { failure: undone(cause, done) }
 		}, {
 			kind: "aborted",
 			text: done
@@ -26436,6 +26502,7 @@ async function goBack(engine, { failure, why, superseded, budgetMs }) {
 			failure: lostFailure(engine)
 		};
 		const second = asFailure(error);
+		if (end !== void 0 && failure !== void 0 && second.kind === "timeout") return unfinished(engine, failure, second);
 		reporter.emit({
 			kind: "failure",
 			failure: second
@@ -26443,11 +26510,41 @@ async function goBack(engine, { failure, why, superseded, budgetMs }) {
 		return stuck(engine, failure, second);
 	}
 }
+function undone(cause, done) {
+	const { next, ...rest } = cause;
+	return {
+		...rest,
+		done,
+		...cause.kind === "cancelled" || next === void 0 ? {} : { next }
+	};
+}
+async function unfinished(engine, first, late) {
+	const { book, reporter } = engine.o;
+	const done = `the way back has begun, and its time was up (${late.message}); ${countSentence(engine)}`;
+	const next = "run it again, abort, or deploy another release: each finishes the way back first";
+	const failure = {
+		...first,
+		done,
+		next
+	};
+	reporter.emit({
+		kind: "line",
+		level: "warning",
+		text: done
+	});
+	try {
+		await book.save({ failure });
+	} catch {}
+	return {
+		outcome: "stopped",
+		failure
+	};
+}
 async function stuck(engine, first, second) {
 	const failure = {
 		...first ?? second,
 		message: first === void 0 ? second.message : `${first.message}; going back did not end: ${second.message}`,
-		next: first?.kind === "cancelled" ? "abort, or deploy again: what is left of going back is done first" : second.next ?? "abort again once the cause is gone"
+		next: second.next ?? "abort again once the cause is gone"
 	};
 	try {
 		await engine.o.book.save({
@@ -26473,7 +26570,7 @@ async function cancelled(engine) {
 	if (book.record.onCancel === "abort" && engine.workloads.length > 0) return {
 		...await goBack(engine, {
 			failure,
-			budgetMs: CANCEL_BUDGET_MS
+			end: engine.now + CANCEL_BUDGET_MS
 		}),
 		cancelled: true
 	};
@@ -26481,17 +26578,6 @@ async function cancelled(engine) {
 		...await stopped(engine, failure),
 		cancelled: true
 	};
-}
-function restingSentence(engine) {
-	if (engine.workloads.length === 0) return "nothing was deleted; it rests as it is";
-	if (engine.o.book.record.downSince !== void 0) return "it rests DOWN, with no pods: nothing serves until it is deployed again or aborted";
-	const silent = engine.workloads.filter((workload) => !serves(engine.view(workload)));
-	if (silent.length === 0) return "it rests where it is, locked; users are served";
-	return `it rests where it is, locked; no pod of ${silent.map(({ name }) => `Deployment/${name}`).join(", ")} is ready, so nothing of it serves until it is deployed again or aborted`;
-}
-function serves(view) {
-	const others = otherPods(view).filter((pod) => isServing(pod, 0, view.now));
-	return sideOf$4(view, "stable").serving + sideOf$4(view, "next").serving + others.length > 0;
 }
 async function stopped(engine, failure) {
 	const { book, reporter } = engine.o;
@@ -28788,8 +28874,8 @@ var Engine = class {
 		}, { fieldManager: MOVER$2 });
 		this.o.world.put(marked);
 	}
-	async reach(goal, limitMs, obey) {
-		let deadline = this.now + limitMs;
+	async reach(goal, limitMs, obey, end = Number.POSITIVE_INFINITY) {
+		let deadline = Math.min(end, this.now + limitMs);
 		for (;;) {
 			this.stops.checkpoint(obey);
 			const moves = this.routes.moved(this.workloads.map((workload) => this.#next(workload, goal))).map((move) => this.#possible(move));
@@ -28801,13 +28887,13 @@ var Engine = class {
 			const moved = goal.kind === "back" ? void 0 : movedImage(this);
 			if (moved !== void 0) throw new HeadgateError(moved);
 			if (waits.length === 0) return;
-			deadline = Math.max(deadline, ...waits.map((move) => (move.wakeAt ?? 0) + limitMs));
+			deadline = Math.min(end, Math.max(deadline, ...waits.map((move) => (move.wakeAt ?? 0) + limitMs)));
 			const vain = waits.find((move) => this.now >= (move.giveUpAt ?? Number.POSITIVE_INFINITY));
 			if (vain !== void 0) throw await this.#judge.inVain(vain.text, diagnosis);
 			if (this.now >= deadline) throw await this.#judge.timeout(waits[0]?.text ?? "", limitMs, diagnosis);
 			this.#teller.waiting(waits.map((move) => move.text), diagnosis);
-			const end = Math.min(deadline, ...waits.map((move) => move.giveUpAt ?? deadline));
-			await this.stops.sleep(this.#judge.wakeAt(end, waits, diagnosis));
+			const wakeBy = Math.min(deadline, ...waits.map((move) => move.giveUpAt ?? deadline));
+			await this.stops.sleep(this.#judge.wakeAt(wakeBy, waits, diagnosis));
 		}
 	}
 	async watchFor(goal, ms) {

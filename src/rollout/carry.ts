@@ -1,14 +1,13 @@
-import { isServing } from '../health/pods.ts'
 import { ApiError, explain } from '../kubernetes/errors.ts'
 import { type Failure, failureOf, messageOf } from '../shared/errors.ts'
 import { stopMove } from '../strategies/strategy.ts'
-import { otherPods, sideOf, type WorkloadView } from '../strategies/view.ts'
 import type { Engine } from './engine.ts'
 import { finish, succeed } from './finish.ts'
 import { Interrupted } from './interrupt.ts'
 import { type ExpiryTools, expireKept, freshOf } from './kept.ts'
 import type { Outcome } from './record.ts'
 import { type Passes, runSteps } from './steps.ts'
+import { backText, countSentence, restingSentence } from './served.ts'
 import { undo } from './undo.ts'
 
 /** How a command that acted has ended. */
@@ -27,8 +26,11 @@ export interface Around {
   after: () => Promise<void>
 }
 
-/** Longest time in ms that a cancelled run may spend on going back: the runner kills it 7.5 s after its first signal. */
-const CANCEL_BUDGET_MS = 6_000
+/**
+ * Longest time in ms that a cancelled run may spend on going back. The runner asks it again 7.5 s after its first signal and
+ * kills it 2.5 s later; the record, the lease and GitHub take up to 2.5 s of that.
+ */
+const CANCEL_BUDGET_MS = 5_000
 
 /** Carries the rollout on from where its record stands until it ends or rests. Never throws. */
 export async function carry(engine: Engine, passes: Passes, around: Around): Promise<Ended> {
@@ -100,24 +102,21 @@ async function failed(engine: Engine, failure: Failure): Promise<Ended> {
   return goBack(engine, { failure })
 }
 
-function backText({ routes }: Engine): string {
-  const { gone } = routes
-  const lost =
-    gone.length === 0 ? '' : `, but ${gone.join(', ')} is gone: nobody comes that way until it is applied again`
-  return `rolled back: users are on the version before, the new pods are removed${lost}`
-}
-
 interface WayBack {
   failure?: Failure
   /** who wants it, where nothing failed */
   why?: string
   /** by what, where another rollout takes its place */
   superseded?: string
-  budgetMs?: number
+  /** ms since 1970 when this run has to be over */
+  end?: number
 }
 
-/** Back to stable. `failed` is left only where that did not work: then the next run finishes it first. */
-export async function goBack(engine: Engine, { failure, why, superseded, budgetMs }: WayBack): Promise<Ended> {
+/**
+ * Back to stable. `failed` is left only where that did not work, `aborting` where there was no time: either way the next run
+ * finishes it first.
+ */
+export async function goBack(engine: Engine, { failure, why, superseded, end }: WayBack): Promise<Ended> {
   const { book, reporter } = engine.o
   const because = failure === undefined ? {} : { failure }
   try {
@@ -126,29 +125,50 @@ export async function goBack(engine: Engine, { failure, why, superseded, budgetM
       { phase: 'aborting', ...because },
       { kind: superseded === undefined ? 'aborting' : 'superseded', text },
     )
-    await undo(engine, budgetMs)
+    await undo(engine, end)
     const done = backText(engine)
+    const cause = failure ?? book.record.failure
     await book.save(
-      { phase: 'aborted', ...(failure === undefined ? {} : { failure: { ...failure, done } }) },
+      { phase: 'aborted', ...(cause === undefined ? {} : { failure: undone(cause, done) }) },
       { kind: 'aborted', text: done },
     )
     return { outcome: 'aborted', ...(failure === undefined ? {} : { failure: { ...failure, done } }) }
   } catch (error) {
     if (error instanceof Interrupted) return { outcome: 'failed', failure: lostFailure(engine) }
     const second = asFailure(error)
+    if (end !== undefined && failure !== undefined && second.kind === 'timeout')
+      return unfinished(engine, failure, second)
     reporter.emit({ kind: 'failure', failure: second })
     return stuck(engine, failure, second)
   }
+}
+
+/** Why it went back, once it has: what a run before said of where it rests, and of what is left, is over. */
+function undone(cause: Failure, done: string): Failure {
+  const { next, ...rest } = cause
+  return { ...rest, done, ...(cause.kind === 'cancelled' || next === undefined ? {} : { next }) }
+}
+
+/** The time that a cancel leaves is up, though nothing is wrong: the record stays `aborting`, as if the run had died. */
+async function unfinished(engine: Engine, first: Failure, late: Failure): Promise<Ended> {
+  const { book, reporter } = engine.o
+  const done = `the way back has begun, and its time was up (${late.message}); ${countSentence(engine)}`
+  const next = 'run it again, abort, or deploy another release: each finishes the way back first'
+  const failure = { ...first, done, next }
+  reporter.emit({ kind: 'line', level: 'warning', text: done })
+  try {
+    await book.save({ failure })
+  } catch {
+    // It says `aborting` already.
+  }
+  return { outcome: 'stopped', failure }
 }
 
 async function stuck(engine: Engine, first: Failure | undefined, second: Failure): Promise<Ended> {
   const failure: Failure = {
     ...(first ?? second),
     message: first === undefined ? second.message : `${first.message}; going back did not end: ${second.message}`,
-    next:
-      first?.kind === 'cancelled'
-        ? 'abort, or deploy again: what is left of going back is done first'
-        : (second.next ?? 'abort again once the cause is gone'),
+    next: second.next ?? 'abort again once the cause is gone',
   }
   try {
     await engine.o.book.save({ phase: 'failed', failure }, { kind: 'failed', text: second.message })
@@ -162,23 +182,8 @@ async function cancelled(engine: Engine): Promise<Ended> {
   const { book } = engine.o
   const failure: Failure = { kind: 'cancelled', code: 'cancelled', message: 'the run was cancelled' }
   if (book.record.onCancel === 'abort' && engine.workloads.length > 0)
-    return { ...(await goBack(engine, { failure, budgetMs: CANCEL_BUDGET_MS })), cancelled: true }
+    return { ...(await goBack(engine, { failure, end: engine.now + CANCEL_BUDGET_MS })), cancelled: true }
   return { ...(await stopped(engine, failure)), cancelled: true }
-}
-
-function restingSentence(engine: Engine): string {
-  if (engine.workloads.length === 0) return 'nothing was deleted; it rests as it is'
-  if (engine.o.book.record.downSince !== undefined)
-    return 'it rests DOWN, with no pods: nothing serves until it is deployed again or aborted'
-  const silent = engine.workloads.filter((workload) => !serves(engine.view(workload)))
-  if (silent.length === 0) return 'it rests where it is, locked; users are served'
-  const names = silent.map(({ name }) => `Deployment/${name}`).join(', ')
-  return `it rests where it is, locked; no pod of ${names} is ready, so nothing of it serves until it is deployed again or aborted`
-}
-
-function serves(view: WorkloadView): boolean {
-  const others = otherPods(view).filter((pod) => isServing(pod, 0, view.now))
-  return sideOf(view, 'stable').serving + sideOf(view, 'next').serving + others.length > 0
 }
 
 /** Rests where it is: what is held gets its lock, in one write each. */

@@ -179,10 +179,17 @@ export class Engine {
 
   /**
    * Moves all workloads until the goal is reached.
+   * @param limitMs how long a wait may last, from now or from when it can end at the earliest
+   * @param end ms since 1970 after which nothing is waited for, whatever the limit says
    * Throws HeadgateError: a release that is called bad, drift, or a timeout; Interrupted: see checkpoint.
    */
-  async reach(goal: Goal, limitMs: number, obey?: Interruption['kind'][]): Promise<void> {
-    let deadline = this.now + limitMs
+  async reach(
+    goal: Goal,
+    limitMs: number,
+    obey?: Interruption['kind'][],
+    end = Number.POSITIVE_INFINITY,
+  ): Promise<void> {
+    let deadline = Math.min(end, this.now + limitMs)
     for (;;) {
       this.stops.checkpoint(obey)
       const moves = this.routes
@@ -198,7 +205,7 @@ export class Engine {
       const moved = goal.kind === 'back' ? undefined : movedImage(this)
       if (moved !== undefined) throw new HeadgateError(moved)
       if (waits.length === 0) return
-      deadline = Math.max(deadline, ...waits.map((move) => (move.wakeAt ?? 0) + limitMs))
+      deadline = Math.min(end, Math.max(deadline, ...waits.map((move) => (move.wakeAt ?? 0) + limitMs)))
       const vain = waits.find((move) => this.now >= (move.giveUpAt ?? Number.POSITIVE_INFINITY))
       if (vain !== undefined) throw await this.#judge.inVain(vain.text, diagnosis)
       if (this.now >= deadline) throw await this.#judge.timeout(waits[0]?.text ?? '', limitMs, diagnosis)
@@ -206,8 +213,8 @@ export class Engine {
         waits.map((move) => move.text),
         diagnosis,
       )
-      const end = Math.min(deadline, ...waits.map((move) => move.giveUpAt ?? deadline))
-      await this.stops.sleep(this.#judge.wakeAt(end, waits, diagnosis))
+      const wakeBy = Math.min(deadline, ...waits.map((move) => move.giveUpAt ?? deadline))
+      await this.stops.sleep(this.#judge.wakeAt(wakeBy, waits, diagnosis))
     }
   }
 

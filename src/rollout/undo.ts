@@ -5,6 +5,7 @@ import { jsonEquals } from '../shared/json.ts'
 import { type JsonPatchOperation, pointer } from '../shared/json-patch.ts'
 import { keyOf, type KubeObject, nameOf, refOf } from '../shared/objects.ts'
 import { roomForAbort } from '../strategies/in-place.ts'
+import { replicasOf, sideOf } from '../strategies/view.ts'
 import type { Engine } from './engine.ts'
 import { keepNothing } from './kept.ts'
 import { clean, withOwnershipOf } from './ownership.ts'
@@ -26,13 +27,14 @@ export function restoreOperations(live: KubeObject, before: KubeObject): JsonPat
 /**
  * Back to the stable version: pods and traffic first, then shared configuration and ownership as they were. Idempotent:
  * a run that died in the middle is followed by one that does the same.
+ * @param end ms since 1970 when this run has to be over, if it has to: then pods that are ending are left to end
  */
-export async function undo(engine: Engine, budgetMs = Number.POSITIVE_INFINITY): Promise<void> {
+export async function undo(engine: Engine, end?: number): Promise<void> {
   const { reporter } = engine.o
   reporter.emit({ kind: 'phase', title: 'Back to the stable version' })
-  const end = engine.now + budgetMs
+  const { timeoutMs } = engine.o.book.record
   await endJobs(engine, {
-    timeoutMs: Math.min(engine.o.book.record.timeoutMs, budgetMs),
+    timeoutMs: end === undefined ? timeoutMs : Math.min(timeoutMs, end - engine.now),
     why: 'the rollout goes back',
     obey: ['lost'],
   })
@@ -48,20 +50,27 @@ export async function undo(engine: Engine, budgetMs = Number.POSITIVE_INFINITY):
   reporter.emit({ kind: 'line', text: `the stable version serves alone again` })
 }
 
-async function goBack(engine: Engine, end: number): Promise<void> {
+/** ms without an end after which it is tried with less: without a pod, and without awaiting those that are ending. */
+const PATIENCE_MS = 60_000
+
+async function goBack(engine: Engine, end: number | undefined): Promise<void> {
   const { timeoutMs } = engine.o.book.record
+  if (end !== undefined)
+    return engine.reach({ kind: 'back', leaveEnding: true }, Math.max(0, end - engine.now), ['lost'], end)
   try {
-    await engine.reach({ kind: 'back' }, Math.min(timeoutMs, 60_000, end - engine.now), ['lost'])
-    return
+    return await engine.reach({ kind: 'back' }, Math.min(timeoutMs, PATIENCE_MS), ['lost'])
   } catch (error) {
-    if (!(error instanceof HeadgateError) || error.failure.kind !== 'timeout' || engine.now >= end) throw error
+    if (!(error instanceof HeadgateError) || error.failure.kind !== 'timeout') throw error
   }
   // No progress: most often a quota that the new pods fill. One old pod less makes room, never more than one.
   for (const workload of engine.workloads) {
-    const move = roomForAbort(engine.view(workload))
+    const view = engine.view(workload)
+    const whole = view.deployment !== undefined && sideOf(view, 'stable').serving >= replicasOf(view.deployment)
+    const move = whole ? undefined : roomForAbort(view)
     if (move?.kind === 'write') await engine.send(move.write, move.text)
   }
-  await engine.reach({ kind: 'back' }, Math.min(timeoutMs, end - engine.now), ['lost'])
+  // A pod that takes long to end does no harm: nobody is sent to it.
+  await engine.reach({ kind: 'back', leaveEnding: true }, timeoutMs, ['lost'])
 }
 
 async function giveBack(engine: Engine, object: KubeObject): Promise<void> {

@@ -188,7 +188,7 @@ function drainMove(view: WorkloadView, deployment: Deployment, keep: 'stable' | 
   const { versions } = view
   const fields = keep === 'next' ? versions.nextFields : versions.stableFields
   const other = sideOf(view, keep === 'next' ? 'stable' : 'next')
-  const gone = other.wanted === 0 && other.pods.length === 0 && other.terminating.length === 0
+  const gone = isEmpty(other)
   const right = holdFieldsOf(deployment.spec).minReadySeconds === fields.minReadySeconds
   const commanded = right && templateEquals(deployment.spec.template, versions[keep])
   if (gone && commanded) return undefined
@@ -214,6 +214,10 @@ function drainMove(view: WorkloadView, deployment: Deployment, keep: 'stable' | 
   return writeDeployment(deployment, change, keep === 'next' ? 'old set away' : 'new set away')
 }
 
+function isEmpty({ wanted, pods, terminating }: Side): boolean {
+  return wanted === 0 && pods.length === 0 && terminating.length === 0
+}
+
 /**
  * Back to the old version. While its set is whole: users first, then the new pods. Once it was emptied: unpin first, since
  * a Service pinned to an emptied side refuses every request, then the old version by a native update.
@@ -235,7 +239,9 @@ export function backMove(view: WorkloadView): Move {
   if (intact && pinned.length > 0) return backWhileWhole(view, deployment, old)
   const [first] = pinned
   if (first !== undefined) return unpinMove(first, 'stable')
-  return settling(view) ?? routesAt(view, 'before') ?? dropPreviewMove(view) ?? restoreOld(view, old)
+  // Without a pod of the new version there is none that a proxy may still send to, and none that is about to move.
+  const settle = whole && isEmpty(sideOf(view, 'next')) ? undefined : settling(view)
+  return settle ?? routesAt(view, 'before') ?? dropPreviewMove(view) ?? restoreOld(view, old)
 }
 
 function backWhileWhole(view: WorkloadView, deployment: Deployment, old: Side): Move {

@@ -7,7 +7,7 @@ import { COLOR } from './color.ts'
 import { isLocked, writeDeployment } from './hold.ts'
 import { done, type Move, wait } from './move.ts'
 import { dropPreviewMove, pinMove, pinOf, previewMove, selectMove, settling, unpinMove } from './services.ts'
-import { observed, replicasOf, type ServiceView, sideOf, type WorkloadView } from './view.ts'
+import { observed, replicasOf, type SeparateView, type ServiceView, sideOf, type WorkloadView } from './view.ts'
 
 /** The new set as a Deployment of its own beside the old one, reachable through the preview Service. */
 export function separatePreview(view: WorkloadView): Move {
@@ -116,7 +116,13 @@ export function separateBack(view: WorkloadView): Move {
       ? selectMove(away, 'stable', 'the old version')
       : pinMove(away, 'stable', hash)
   }
-  return settling(view) ?? dropPreviewMove(view) ?? retireNew(view) ?? unlockOld(view, old)
+  // Once the new set is gone there is nothing left that a proxy may still send to.
+  const settle = isRetired(separate) ? undefined : settling(view)
+  return settle ?? dropPreviewMove(view) ?? retireNew(view) ?? unlockOld(view, old)
+}
+
+function isRetired({ deployment, pods }: SeparateView): boolean {
+  return (deployment === undefined || replicasOf(deployment) === 0) && pods.length === 0
 }
 
 function retireNew({ separate }: WorkloadView): Move | undefined {

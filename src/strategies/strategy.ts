@@ -8,19 +8,24 @@ import { surgeFor } from './pods.ts'
 import { downMove, returnMove, upMove } from './recreate.ts'
 import { separateBack, separateFinish, separatePreview, separateSwitch } from './separate.ts'
 import type { Step, Strategy } from './step.ts'
-import { replicasOf, type Share, sideOf, type WorkloadView } from './view.ts'
+import { replicasOf, type Share, sideOf, withoutEnding, type WorkloadView } from './view.ts'
 import { weightedFinish, weightedStep } from './weighted.ts'
 
 /**
  * What a rollout wants of its workloads at one moment:
  * - `step`: the state in which the given step is taken (a check looks at the state that the steps before it made)
  * - `finish`: only the new version, everything as the release has it
- * - `back`: only the old version, everything as it was
+ * - `back`: only the old version, everything as it was; with `leaveEnding` as far as users are concerned, so that pods
+ *   that are on their way out, and get no requests any more, are left to end by themselves
  */
-export type Goal = { kind: 'step'; steps: Step[]; index: number } | { kind: 'finish' } | { kind: 'back' }
+export type Goal = { kind: 'step'; steps: Step[]; index: number } | { kind: 'finish' } | Back
+type Back = { kind: 'back'; leaveEnding?: boolean }
 
 /** The next move of one workload towards a goal. The only place that knows which strategy does what. */
-export function nextMove(strategy: Strategy, view: WorkloadView, goal: Goal): Move {
+export function nextMove(strategy: Strategy, seen: WorkloadView, goal: Goal): Move {
+  // Recreate is for two versions that must never run at once: there a pod that is ending counts.
+  const left = goal.kind === 'back' && goal.leaveEnding === true && strategy !== 'recreate'
+  const view = left ? withoutEnding(seen) : seen
   switch (strategy) {
     case 'rolling':
       return goal.kind === 'back' ? wholeMove(view, 'stable') : goal.kind === 'finish' ? wholeMove(view, 'next') : done

@@ -163,6 +163,20 @@ export function otherPods(view: WorkloadView): Pod[] {
   return view.pods.filter((pod) => !known.has(hashOf(pod)))
 }
 
+/** As if the pods that are on their way out were gone: none of them is an endpoint that requests are sent to. */
+export function withoutEnding(view: WorkloadView): WorkloadView {
+  const { separate, pods } = view
+  return {
+    ...view,
+    pods: staying(pods),
+    ...(separate === undefined ? {} : { separate: { ...separate, pods: staying(separate.pods) } }),
+  }
+}
+
+function staying(pods: Pod[]): Pod[] {
+  return pods.filter((pod) => pod.metadata.deletionTimestamp === undefined)
+}
+
 /** Pods asked for on each side now. */
 export function pairNow(view: WorkloadView): Pair {
   return [sideOf(view, 'stable').wanted, sideOf(view, 'next').wanted]
