@@ -1,5 +1,4 @@
 import { checked } from '../checks/update-checker.ts'
-import { templateEquals } from '../manifests/workload.ts'
 import type { Result } from '../report/events.ts'
 import { aroundOf } from '../rollout/around.ts'
 import { Book, readPayload, readRecord } from '../rollout/book.ts'
@@ -12,7 +11,7 @@ import { releaseOf } from '../rollout/release.ts'
 import { engineFor, openSession, type Session } from '../rollout/session.ts'
 import { type Failure, refuse } from '../shared/errors.ts'
 import { type ConfigMap, nameOf, refOf } from '../shared/objects.ts'
-import { isHeld, templateDrift } from '../strategies/hold.ts'
+import { isUndone, templateDrift } from '../strategies/hold.ts'
 import type { Move } from '../strategies/move.ts'
 import { pinOf } from '../strategies/services.ts'
 import { weightAt } from '../strategies/strategy.ts'
@@ -171,8 +170,7 @@ function undoneByHand({ deployment, versions, separate }: WorkloadView, record: 
     return gone ? { kind: 'drift', object: refOf(fresh), text: 'it was scaled to 0 by hand' } : undefined
   }
   if (record.strategy !== 'blue-green' && record.strategy !== 'canary') return undefined
-  // An apply of the old file alone moves no pod while it is held and locked; only without the hold the pods are gone.
-  if (isHeld(deployment) || !templateEquals(deployment.spec.template, versions.stable)) return undefined
+  if (!isUndone(deployment, versions.stable)) return undefined
   return { kind: 'drift', object: refOf(deployment), text: 'the old version was put back by hand' }
 }
 

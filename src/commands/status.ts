@@ -19,8 +19,10 @@ export async function status(deps: Deps): Promise<Result> {
     })
   }
   deps.reporter.emit({ kind: 'record', record })
-  for (const { text, level } of await statusLines(deps.client, record, deps.clock.now(), deps.settings.cluster))
-    deps.reporter.emit({ kind: 'line', text, level })
+  const lines = await statusLines(deps.client, record, deps.clock.now(), deps.settings.cluster)
+  for (const { text, level } of lines) deps.reporter.emit({ kind: 'line', text, level })
   const message = `rollout ${record.rollout} of ${record.app} is ${record.phase}`
-  return resultOf(deps, { outcome: 'unchanged', message, record })
+  const result = resultOf(deps, { outcome: 'unchanged', message, record })
+  // Where a promote would be refused, the way on is the way back.
+  return lines.some(({ drift }) => drift) ? { ...result, next: result.back } : result
 }

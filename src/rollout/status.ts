@@ -2,7 +2,7 @@ import { type Acting, actingRun } from '../kubernetes/acting.ts'
 import type { Client } from '../kubernetes/client.ts'
 import { templateEquals } from '../manifests/workload.ts'
 import { isServing } from '../health/pods.ts'
-import { reasonOf, stepName } from '../report/status.ts'
+import { reasonOf, stepName, weightOf } from '../report/status.ts'
 import { type ClusterFlags, commandOf, nextCommand, phraseOf, waysOf } from '../report/way.ts'
 import { formatDuration } from '../shared/duration.ts'
 import { isAsWanted, type Route } from '../routers/router.ts'
@@ -18,7 +18,7 @@ import {
   type Service,
 } from '../shared/objects.ts'
 import { COLOR } from '../strategies/color.ts'
-import { isHeld, isLocked, lastWriter } from '../strategies/hold.ts'
+import { isHeld, isLocked, isUndone, lastWriter } from '../strategies/hold.ts'
 import { shareOf } from '../strategies/route-writes.ts'
 import { hashOf } from '../strategies/view.ts'
 import { jsonEquals } from '../shared/json.ts'
@@ -32,6 +32,8 @@ import { selectorText } from './world.ts'
 export interface StatusLine {
   text: string
   level: 'info' | 'warning'
+  /** somebody else changed what rests: a promote would be refused */
+  drift?: true
 }
 
 const OVER = ['succeeded', 'aborted']
@@ -227,6 +229,11 @@ function scaledToZero({ stableName }: WorkloadRecord): string {
   return stableName === undefined ? 'scaled to 0, nothing serves' : 'scaled to 0'
 }
 
+/** New pods stand there by now. */
+function hasBegun(record: RolloutRecord): boolean {
+  return record.strategy === 'blue-green' || weightOf(record) > 0
+}
+
 /** While a rollout rests nothing else may apply its Deployment; when somebody did, this says who. */
 async function driftLine(
   client: Client,
@@ -239,9 +246,12 @@ async function driftLine(
   const versions = payload?.versions[`${workload.namespace}/${workload.name}`]
   if (versions === undefined) return undefined
   const { template } = deployment.spec
-  if (templateEquals(template, versions.next) || templateEquals(template, versions.stable)) return undefined
+  const undone = record.phase === 'paused' && isUndone(deployment, versions.stable) && hasBegun(record)
+  if (!undone && (templateEquals(template, versions.next) || templateEquals(template, versions.stable)))
+    return undefined
   return {
     level: 'warning',
+    drift: true,
     text: `DRIFT: Deployment/${workload.name} was changed by ${lastWriter(deployment)} while rollout ${record.rollout} rests. abort puts the stable version back`,
   }
 }

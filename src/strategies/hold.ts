@@ -113,6 +113,14 @@ export function isResting(deployment: Deployment): boolean {
   return deployment.metadata.annotations?.[ORIGINALS] !== undefined && (isHeld(deployment) || isLocked(deployment))
 }
 
+/**
+ * The old template is back, and nothing keeps the new pods any more. Under hold and lock an apply of the old file moves no
+ * pod; once somebody has resumed it, the controller goes back as far as the hold lets it.
+ */
+export function isUndone(deployment: Deployment, stable: PodTemplate): boolean {
+  return !(isHeld(deployment) && isLocked(deployment)) && templateEquals(deployment.spec.template, stable)
+}
+
 export function isLocked(deployment: Deployment): boolean {
   return deployment.spec.paused === true
 }

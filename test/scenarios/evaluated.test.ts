@@ -66,6 +66,32 @@ it('refuses to promote what was put back by hand', async () => {
   expect(world.serving()).toEqual({ '0.1.0': 3 })
 })
 
+it.each([
+  ['canary', '25%, approve, 50%, approve'],
+  ['canary', '50%, approve'],
+  ['blue-green', 'approve, switch'],
+] as const)(
+  'refuses to promote %s %s that was resumed and undone with kubectl, and says so before',
+  async (strategy, plan) => {
+    const world = new World()
+    await world.given({ version: '0.1.0' })
+    const { template } = world.deployment().spec
+    await world.run('deploy', { strategy, plan, objects: NEW })
+    world.emulator.patch('deployments', NAMESPACE, APP, { spec: { paused: false } }, 'kubectl-rollout')
+    world.emulator.patch('deployments', NAMESPACE, APP, { spec: { template } }, 'kubectl-rollout')
+    await world.clock.advance(20_000)
+    const looked = await world.run('status', {})
+    const said = looked.events.flatMap((event) => (event.kind === 'line' ? [event.text] : [])).join('\n')
+    expect(said).toMatch(/DRIFT: Deployment\/.* was changed by kubectl-rollout/)
+    expect(looked.result?.next).toContain('abort')
+    const { result, writes } = await world.run('promote', { rollout: 1 })
+    expect(result).toMatchObject({ outcome: 'refused', failure: { code: 'drift' } })
+    expect(writes.filter((write) => !write.includes('/leases'))).toEqual([])
+    expect((await world.run('abort', {})).result?.outcome).toBe('aborted')
+    expect(world.serving()).toEqual({ '0.1.0': 3 })
+  },
+)
+
 it('stands a whole new set beside the old one where no Service leads to it', async () => {
   const world = new World()
   await world.given({ version: '0.1.0' })
