@@ -17620,6 +17620,9 @@ function isHeld(deployment) {
 function isResting(deployment) {
 	return deployment.metadata.annotations?.["headgate.dev/originals"] !== void 0 && (isHeld(deployment) || isLocked(deployment));
 }
+function isUndone(deployment, stable) {
+	return !(isHeld(deployment) && isLocked(deployment)) && templateEquals(deployment.spec.template, stable);
+}
 function isLocked(deployment) {
 	return deployment.spec.paused === true;
 }
@@ -26456,6 +26459,10 @@ function lostFailure({ o: { lease, book } }) {
 	};
 }
 async function failed$1(engine, failure) {
+	if (engine.o.lease.lost.aborted) return {
+		outcome: "failed",
+		failure: lostFailure(engine)
+	};
 	const { book, reporter } = engine.o;
 	reporter.emit({
 		kind: "failure",
@@ -26497,7 +26504,7 @@ async function goBack(engine, { failure, why, superseded, end }) {
 			} }
 		};
 	} catch (error) {
-		if (error instanceof Interrupted) return {
+		if (error instanceof Interrupted || engine.o.lease.lost.aborted) return {
 			outcome: "failed",
 			failure: lostFailure(engine)
 		};
@@ -26605,6 +26612,10 @@ async function stopped(engine, failure) {
 			failure: told
 		};
 	} catch (error) {
+		if (engine.o.lease.lost.aborted) return {
+			outcome: "failed",
+			failure: lostFailure(engine)
+		};
 		const second = asFailure(error);
 		reporter.emit({
 			kind: "failure",
@@ -29161,7 +29172,10 @@ async function openSession(deps, app, namespace, waitMs, expired) {
 	const world = new World(client, wake, stop.signal);
 	let autoscaled;
 	return {
-		deps,
+		deps: {
+			...deps,
+			client: client.writingUntil(lease.lost)
+		},
 		lease,
 		world,
 		wake,
@@ -30892,7 +30906,7 @@ function undoneByHand({ deployment, versions, separate }, record) {
 		} : void 0;
 	}
 	if (record.strategy !== "blue-green" && record.strategy !== "canary") return void 0;
-	if (isHeld(deployment) || !templateEquals(deployment.spec.template, versions.stable)) return void 0;
+	if (!isUndone(deployment, versions.stable)) return void 0;
 	return {
 		kind: "drift",
 		object: refOf$1(deployment),
@@ -35591,7 +35605,7 @@ async function rollback(deps) {
 		return await begin({
 			...session,
 			deps: {
-				...deps,
+				...session.deps,
 				settings
 			}
 		}, {
@@ -35830,14 +35844,18 @@ async function workloadLines(client, record, workload, now) {
 function scaledToZero({ stableName }) {
 	return stableName === void 0 ? "scaled to 0, nothing serves" : "scaled to 0";
 }
+function hasBegun(record) {
+	return record.strategy === "blue-green" || weightOf$3(record) > 0;
+}
 async function driftLine(client, record, workload, deployment) {
 	if (OVER.includes(record.phase) || workload.mode !== "steps") return void 0;
 	const versions = (await readPayload(client, record, record.rollout).catch(() => void 0))?.versions[`${workload.namespace}/${workload.name}`];
 	if (versions === void 0) return void 0;
 	const { template } = deployment.spec;
-	if (templateEquals(template, versions.next) || templateEquals(template, versions.stable)) return void 0;
+	if (!(record.phase === "paused" && isUndone(deployment, versions.stable) && hasBegun(record)) && (templateEquals(template, versions.next) || templateEquals(template, versions.stable))) return void 0;
 	return {
 		level: "warning",
+		drift: true,
 		text: `DRIFT: Deployment/${workload.name} was changed by ${lastWriter(deployment)} while rollout ${record.rollout} rests. abort puts the stable version back`
 	};
 }
@@ -35864,16 +35882,21 @@ async function status(deps) {
 		kind: "record",
 		record
 	});
-	for (const { text, level } of await statusLines(deps.client, record, deps.clock.now(), deps.settings.cluster)) deps.reporter.emit({
+	const lines = await statusLines(deps.client, record, deps.clock.now(), deps.settings.cluster);
+	for (const { text, level } of lines) deps.reporter.emit({
 		kind: "line",
 		text,
 		level
 	});
-	return resultOf$1(deps, {
+	const result = resultOf$1(deps, {
 		outcome: "unchanged",
 		message: `rollout ${record.rollout} of ${record.app} is ${record.phase}`,
 		record
 	});
+	return lines.some(({ drift }) => drift) ? {
+		...result,
+		next: result.back
+	} : result;
 }
 // src/commands/run.ts
 const COMMANDS = {
@@ -51253,21 +51276,29 @@ const CONTENT_TYPES = {
 	merge: "application/merge-patch+json",
 	strategic: "application/strategic-merge-patch+json"
 };
-var Client = class {
+var Client = class Client {
 	discovery;
 	clock;
 	#transport;
 	#options;
 	#reached = false;
-	constructor(transport, clock, options = {}) {
+	constructor(transport, clock, options = {}, discovery) {
 		this.#transport = transport;
 		this.#options = options;
 		this.clock = clock;
-		this.discovery = new Discovery((path, accept) => this.json({
+		this.discovery = discovery ?? new Discovery((path, accept) => this.json({
 			method: "GET",
 			path,
 			accept
 		}));
+	}
+	writingUntil(signal) {
+		const client = new Client(this.#transport, this.clock, {
+			...this.#options,
+			writesUntil: signal
+		}, this.discovery);
+		client.#reached = this.#reached;
+		return client;
 	}
 	async get(ref) {
 		try {
@@ -51468,14 +51499,15 @@ var Client = class {
 		return this.#answered(request, async (response) => parseJson(await response.text()));
 	}
 	#answered(request, read) {
-		const sent = wireForm(request);
+		const sent = wireForm(this.#bounded(request));
 		const policy = {
 			clock: this.clock,
 			idempotent: request.idempotent ?? request.method === "GET",
 			reached: () => this.#reached,
-			...request.signal === void 0 ? {} : { signal: request.signal }
+			...sent.signal === void 0 ? {} : { signal: sent.signal }
 		};
 		const attempt = async () => {
+			sent.signal?.throwIfAborted();
 			const response = await this.#send(sent);
 			try {
 				if (response.status >= 200 && response.status < 300) return await read(response);
@@ -51489,6 +51521,15 @@ var Client = class {
 			}
 		};
 		return request.once === true ? attempt() : withRetries(policy, attempt);
+	}
+	#bounded(request) {
+		const { writesUntil } = this.#options;
+		if (writesUntil === void 0 || request.method === "GET") return request;
+		const signals = [writesUntil, ...request.signal === void 0 ? [] : [request.signal]];
+		return {
+			...request,
+			signal: AbortSignal.any(signals)
+		};
 	}
 	async #path(ref) {
 		return objectPath(await this.discovery.resourceOf(ref.apiVersion, ref.kind), ref.namespace, ref.name);

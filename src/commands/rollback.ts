@@ -42,7 +42,7 @@ export async function rollback(deps: Deps): Promise<Result> {
     const payload = await readPayload(deps.client, found.record, previous.rollout)
     const settings = settingsFor(deps.settings, found.record, deps.source)
     requireVariables(deps, settings)
-    const own: Session = { ...session, deps: { ...deps, settings } }
+    const own: Session = { ...session, deps: { ...session.deps, settings } }
     // The payload holds the objects as they were painted; the digest is that of what the repository has.
     const release = { ...releaseFrom(payload, app, namespace, settings), digest: previous.digest }
     return await begin(own, release, decision, found.record, found.map)

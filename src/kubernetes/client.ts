@@ -33,6 +33,8 @@ export interface ClientOptions {
   server?: string
   /** called once per try, with the time until the status line in milliseconds; status 0 when no answer came */
   onRequest?: (request: { method: string; path: string; status: number; ms: number }) => void
+  /** ends every request that is no GET, with its reason; one under way is given up, and none is sent again */
+  writesUntil?: AbortSignal
   /** text of each `Warning` header, e.g. that an API version is deprecated */
   onWarning?: (text: string, request: { method: string; path: string }) => void
 }
@@ -71,11 +73,21 @@ export class Client {
   readonly #options: ClientOptions
   #reached = false
 
-  constructor(transport: Transport, clock: Clock, options: ClientOptions = {}) {
+  constructor(transport: Transport, clock: Clock, options: ClientOptions = {}, discovery?: Discovery) {
     this.#transport = transport
     this.#options = options
     this.clock = clock
-    this.discovery = new Discovery((path, accept) => this.json({ method: 'GET', path, accept }))
+    this.discovery = discovery ?? new Discovery((path, accept) => this.json({ method: 'GET', path, accept }))
+  }
+
+  /**
+   * The same client for as long as it may write: a write that was sent before the signal could otherwise arrive long
+   * after it, once a broken network is whole again.
+   */
+  writingUntil(signal: AbortSignal): Client {
+    const client = new Client(this.#transport, this.clock, { ...this.#options, writesUntil: signal }, this.discovery)
+    client.#reached = this.#reached
+    return client
   }
 
   /** undefined when the object does not exist. */
@@ -255,14 +267,15 @@ export class Client {
   }
 
   #answered<T>(request: RawRequest, read: (response: HttpResponse) => Promise<T>): Promise<T> {
-    const sent = wireForm(request)
+    const sent = wireForm(this.#bounded(request))
     const policy = {
       clock: this.clock,
       idempotent: request.idempotent ?? request.method === 'GET',
       reached: () => this.#reached,
-      ...(request.signal === undefined ? {} : { signal: request.signal }),
+      ...(sent.signal === undefined ? {} : { signal: sent.signal }),
     }
     const attempt = async (): Promise<T> => {
+      sent.signal?.throwIfAborted()
       const response = await this.#send(sent)
       try {
         if (response.status >= 200 && response.status < 300) return await read(response)
@@ -272,6 +285,13 @@ export class Client {
       }
     }
     return request.once === true ? attempt() : withRetries(policy, attempt)
+  }
+
+  #bounded(request: RawRequest): RawRequest {
+    const { writesUntil } = this.#options
+    if (writesUntil === undefined || request.method === 'GET') return request
+    const signals = [writesUntil, ...(request.signal === undefined ? [] : [request.signal])]
+    return { ...request, signal: AbortSignal.any(signals) }
   }
 
   async #path(ref: ObjectRef): Promise<string> {

@@ -92,6 +92,8 @@ function lostFailure({ o: { lease, book } }: Engine): Failure {
 }
 
 async function failed(engine: Engine, failure: Failure): Promise<Ended> {
+  // Whatever failed, who may not write any more says so, and leaves the record to the next run.
+  if (engine.o.lease.lost.aborted) return { outcome: 'failed', failure: lostFailure(engine) }
   const { book, reporter } = engine.o
   reporter.emit({ kind: 'failure', failure })
   const { record } = book
@@ -134,7 +136,8 @@ export async function goBack(engine: Engine, { failure, why, superseded, end }: 
     )
     return { outcome: 'aborted', ...(failure === undefined ? {} : { failure: { ...failure, done } }) }
   } catch (error) {
-    if (error instanceof Interrupted) return { outcome: 'failed', failure: lostFailure(engine) }
+    if (error instanceof Interrupted || engine.o.lease.lost.aborted)
+      return { outcome: 'failed', failure: lostFailure(engine) }
     const second = asFailure(error)
     if (end !== undefined && failure !== undefined && second.kind === 'timeout')
       return unfinished(engine, failure, second)
@@ -204,6 +207,7 @@ async function stopped(engine: Engine, failure: Failure): Promise<Ended> {
     )
     return { outcome: 'stopped', failure: told }
   } catch (error) {
+    if (engine.o.lease.lost.aborted) return { outcome: 'failed', failure: lostFailure(engine) }
     const second = asFailure(error)
     reporter.emit({ kind: 'failure', failure: second })
     return { outcome: 'failed', failure: second }

@@ -68,7 +68,7 @@ export async function openSession(
   const world = new World(client, wake, stop.signal)
   let autoscaled: Promise<ReadonlySet<string>> | undefined
   return {
-    deps,
+    deps: { ...deps, client: client.writingUntil(lease.lost) },
     lease,
     world,
     wake,

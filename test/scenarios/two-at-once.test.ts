@@ -35,7 +35,9 @@ function freezer(at: (request: HttpRequest) => boolean): {
       // A frozen process asks nothing, hears nothing, renews nothing.
       if (!frozen) return inner(request)
       await thawed.promise
-      const answer = await inner(request)
+      // It is on its way: that nobody waits for the answer any more does not stop it.
+      const { signal: _, ...sent } = request
+      const answer = await inner(sent)
       if (request.method !== 'GET' && !request.path.includes('/leases/')) answers.push(answer.status)
       return answer
     }
@@ -361,6 +363,36 @@ describe('a lost lease', () => {
     expect(world.deployment().spec.paused).toBe(true)
     const { result: resumed } = await world.run('deploy', canaryOf(V2, { plan: '50%, wait 1s' }))
     expect(resumed?.exitCode).toBe(0)
+    expectUnharmed(world)
+  })
+})
+
+describe('an API server that is away for longer than the lease lasts', () => {
+  it.each([
+    ['in a wait that ends meanwhile', '50%, wait 20s, 100%', 15_000],
+    ['before the next share is written', '50%, wait 20s, 100%', 19_900],
+    ['while pods are awaited', '50%, wait 1s, 100%', 1_500],
+  ])('%s: nothing is written once it is back, and the next run goes on', async (_when, plan, after) => {
+    const world = await running()
+    let away = { from: Number.POSITIVE_INFINITY, until: 0 }
+    const cut = world.emulator.onRequest({
+      before: () => {
+        const now = world.clock.now()
+        return now >= away.from && now < away.until ? { kind: 'answer', status: 503 } : undefined
+      },
+    })
+    const run = world.start('deploy', canaryOf(V2, { plan }))
+    await until(world, () => world.record?.step === 1)
+    away = { from: world.clock.now() + after, until: world.clock.now() + after + 70_000 }
+    const { result, events } = await world.clock.run(run)
+    cut()
+    expect(result).toMatchObject({ outcome: 'failed', failure: { code: 'lease-lost' } })
+    const late = world.emulator.log.filter(({ method, at }) => method !== 'GET' && at >= away.until)
+    expect(late.map(({ method, path }) => `${method} ${path}`)).toEqual([])
+    expect(world.record?.phase).toBe('progressing')
+    expect(JSON.stringify(events)).not.toContain('Back to the stable version')
+    const again = await world.run('deploy', canaryOf(V2, { plan }))
+    expect(again.result?.outcome).toBe('succeeded')
     expectUnharmed(world)
   })
 })
