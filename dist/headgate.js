@@ -16045,8 +16045,8 @@ function lastAt(record, index) {
 	return index === record.steps.length && record.phase === "succeeded" ? Date.parse(record.updatedAt) : void 0;
 }
 // src/report/escape.ts
-function byHandOf(record, byHand) {
-	if (!rests(record) || byHand === void 0 || byHand.trim() === "") return [];
+function byHandOf(record, byHand, cutShort = false) {
+	if (!(rests(record) || cutShort) || byHand === void 0 || byHand.trim() === "") return [];
 	return cleanLines(byHand.trim(), 1e400);
 }
 // src/manifests/references.ts
@@ -16374,7 +16374,7 @@ function formless({ source }) {
 	].join(" ");
 }
 function withoutHeadgate(view, record) {
-	const commands = byHandOf(record, view.byHand);
+	const commands = byHandOf(record, view.byHand, stateOf(view) === "cut-short");
 	if (commands.length === 0) return "";
 	return folded(`Without Headgate: back to ${html(versionsOf$1(record).stable, 80)} with kubectl`, fence(commands, "sh", 1e400));
 }
@@ -35880,7 +35880,8 @@ async function status(deps) {
 	}
 	deps.reporter.emit({
 		kind: "record",
-		record
+		record,
+		...isOver$1(record) ? {} : { byHand: undoCommand(record) }
 	});
 	const lines = await statusLines(deps.client, record, deps.clock.now(), deps.settings.cluster);
 	for (const { text, level } of lines) deps.reporter.emit({
@@ -36194,21 +36195,24 @@ var CommentReporter = class {
 	}
 	emit(event) {
 		const view = this.#options.view();
-		if (!this.#isWorthIt(event, view)) return;
-		const state = stateOf(view);
-		this.#now = view.record === void 0 || state === "planned" || state === "refused" ? OWN$1 : view.record.rollout;
-		this.#outbox.put(this.#now, view);
+		const about = this.#about(event, view);
+		if (about === void 0) return;
+		this.#now = about;
+		this.#outbox.put(about, view);
 	}
 	flush(withinMs = 2e4) {
 		return this.#outbox.flush(withinMs);
 	}
-	#isWorthIt(event, view) {
+	#about(event, view) {
 		const { source, completes, looks } = this.#options;
-		const moves = !looks && view.record !== void 0 && isSameRun(view.record.lastRun, source);
+		const { record } = view;
+		const moved = !looks && record !== void 0 && isSameRun(record.lastRun, source) ? record.rollout : void 0;
 		switch (event.kind) {
 			case "record":
-			case "failure": return moves;
-			case "result": return isMove(event.result) ? moves : !completes && resultCounts(event.result, view);
+			case "failure": return moved;
+			case "result":
+				if (isMove(event.result)) return moved;
+				return !completes && resultCounts(event.result, view) ? OWN$1 : void 0;
 			case "mix":
 			case "measured":
 			case "updates":
@@ -36218,7 +36222,7 @@ var CommentReporter = class {
 			case "waiting":
 			case "finding":
 			case "plan":
-			case "target": return false;
+			case "target": return;
 		}
 	}
 	async #draw(github, then, key) {

@@ -1,6 +1,8 @@
 import { actingRun } from '../kubernetes/acting.ts'
 import type { Result } from '../report/events.ts'
 import type { Deps } from '../rollout/deps.ts'
+import { undoCommand } from '../rollout/by-hand.ts'
+import { isOver } from '../rollout/record.ts'
 import { actingLine, statusLines } from '../rollout/status.ts'
 import { findApp } from './find-app.ts'
 import { resultOf } from './result.ts'
@@ -18,7 +20,7 @@ export async function status(deps: Deps): Promise<Result> {
       namespace,
     })
   }
-  deps.reporter.emit({ kind: 'record', record })
+  deps.reporter.emit({ kind: 'record', record, ...(isOver(record) ? {} : { byHand: undoCommand(record) }) })
   const lines = await statusLines(deps.client, record, deps.clock.now(), deps.settings.cluster)
   for (const { text, level } of lines) deps.reporter.emit({ kind: 'line', text, level })
   const message = `rollout ${record.rollout} of ${record.app} is ${record.phase}`

@@ -1,6 +1,5 @@
 import { commentMarker, renderComment } from '../report/comment.ts'
 import type { ReportEvent, Reporter, Result } from '../report/events.ts'
-import { stateOf } from '../report/status.ts'
 import type { ReportView } from '../report/view.ts'
 import { isOver, type RolloutRecord } from '../rollout/record.ts'
 import { isSameRun, type RunSource } from '../rollout/settings.ts'
@@ -43,7 +42,7 @@ const GAP_MS = 10_000
 const NO_RIGHT =
   '`pull-requests: write` (a pull request from a fork cannot have it, and a locked one takes no comments)'
 
-/** What is said of this run, not of a rollout: a plan, or a refusal. */
+/** What is said of this run, not of a rollout: a plan, a refusal, or that there is nothing to do. */
 const OWN = 0
 
 /**
@@ -95,10 +94,10 @@ export class CommentReporter implements Reporter {
 
   emit(event: ReportEvent): void {
     const view = this.#options.view()
-    if (!this.#isWorthIt(event, view)) return
-    const state = stateOf(view)
-    this.#now = view.record === undefined || state === 'planned' || state === 'refused' ? OWN : view.record.rollout
-    this.#outbox.put(this.#now, view)
+    const about = this.#about(event, view)
+    if (about === undefined) return
+    this.#now = about
+    this.#outbox.put(about, view)
   }
 
   /** See {@link Outbox.flush}. */
@@ -106,16 +105,21 @@ export class CommentReporter implements Reporter {
     return this.#outbox.flush(withinMs)
   }
 
-  /** Only what changes the picture, and only of a rollout that this run moves. */
-  #isWorthIt(event: ReportEvent, view: ReportView): boolean {
+  /**
+   * The rollout that the event changes the picture of, and that this run moves; {@link OWN} for what is said of this run
+   * alone, on its own pull request; undefined where nothing is to be written.
+   */
+  #about(event: ReportEvent, view: ReportView): number | undefined {
     const { source, completes, looks } = this.#options
-    const moves = !looks && view.record !== undefined && isSameRun(view.record.lastRun, source)
+    const { record } = view
+    const moved = !looks && record !== undefined && isSameRun(record.lastRun, source) ? record.rollout : undefined
     switch (event.kind) {
       case 'record':
       case 'failure':
-        return moves
+        return moved
       case 'result':
-        return isMove(event.result) ? moves : !completes && resultCounts(event.result, view)
+        if (isMove(event.result)) return moved
+        return !completes && resultCounts(event.result, view) ? OWN : undefined
       case 'mix':
       case 'measured':
       case 'updates':
@@ -126,7 +130,7 @@ export class CommentReporter implements Reporter {
       case 'finding':
       case 'plan':
       case 'target':
-        return false
+        return undefined
     }
   }
 

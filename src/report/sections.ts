@@ -5,7 +5,7 @@ import { formatDuration } from '../shared/duration.ts'
 import type { Evidence, Failure } from '../shared/errors.ts'
 import { nameOf } from '../shared/objects.ts'
 import { byHandOf } from './escape.ts'
-import { type StepMark, shortDigest, stepRows, versionsOf, weightOf } from './status.ts'
+import { type StepMark, shortDigest, stateOf, stepRows, versionsOf, weightOf } from './status.ts'
 import { imagePage } from './image-page.ts'
 import { code, fence, folded, html, link, md } from './text.ts'
 import type { ReportView } from './view.ts'
@@ -152,7 +152,7 @@ function formless({ source }: RolloutRecord): string {
 
 /** The way back without Headgate, while the rollout rests. */
 export function withoutHeadgate(view: ReportView, record: RolloutRecord): string {
-  const commands = byHandOf(record, view.byHand)
+  const commands = byHandOf(record, view.byHand, stateOf(view) === 'cut-short')
   if (commands.length === 0) return ''
   const title = `Without Headgate: back to ${html(versionsOf(record).stable, 80)} with kubectl`
   return folded(title, fence(commands, 'sh', Infinity))

@@ -81,6 +81,7 @@ describe('the bundled action on a runner in trouble', () => {
     // With the cluster there it says what is true.
     await ended(place.workspace.post({ ...inputs, kubeconfig: '' }, dead, place.options))
     expect(place.comment).toContain('its run was killed, step 2 of 2')
+    expect(place.comment).toMatch(/Without Headgate: back to 0\.1\.0 with kubectl[^]*kubectl -n half get configmap/)
   })
 
   it('the record knows the pull request from the start, however slow the comment is', async () => {

@@ -368,6 +368,16 @@ describe('whose rollout it is', () => {
     }
   })
 
+  it('is left where it was told of by a deploy from another pull request that finds nothing to do', async () => {
+    const { all, flush, github, reporter } = setUp({ source: source({ runId: '99', pullRequest: 6 }) })
+    const live = record({ phase: 'succeeded', pullRequest: 5 })
+    all.emit({ kind: 'result', result: result({ outcome: 'unchanged', record: live }) })
+    await flush()
+    expect(github.calls).toEqual(['list', 'own 0', 'create 6'])
+    expect(github.list[0]?.body).toContain('0.2.0 is live')
+    expect(reporter.url).toBe('https://github.example/c/1')
+  })
+
   it('keeps its comment and its commands when a plan comes on the same pull request', async () => {
     const { all, flush, github, notices } = setUp({ source: source({ runId: '99', pullRequest: 5 }) })
     all.emit({ kind: 'plan', plan })

@@ -253,6 +253,7 @@ describe('byHandOf', () => {
   it('speaks only while the rollout rests', () => {
     expect(byHandOf(record({ phase: 'paused' }), ' a\nb \n')).toEqual(['a', 'b'])
     expect(byHandOf(record({ phase: 'progressing' }), 'a')).toEqual([])
+    expect(byHandOf(record({ phase: 'progressing' }), 'a', true)).toEqual(['a'])
     expect(byHandOf(record({ phase: 'paused' }), undefined)).toEqual([])
     expect(byHandOf(record({ phase: 'paused' }), ' ')).toEqual([])
   })
