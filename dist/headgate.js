@@ -31010,7 +31010,7 @@ async function abort(deps) {
 	if (record !== void 0) return act(deps, app, namespace, record);
 	const asked = app === "" ? void 0 : await askBeginningRun(deps, app, namespace);
 	if (asked !== void 0) return asked;
-	await requireNothingHeld(deps, namespace);
+	await requireNothingHeld(deps, app, namespace);
 	return resultOf$1(deps, {
 		outcome: "unchanged",
 		message: "nothing is under way",
@@ -31018,7 +31018,7 @@ async function abort(deps) {
 		namespace
 	});
 }
-async function requireNothingHeld({ client }, namespace) {
+async function requireNothingHeld({ client }, app, namespace) {
 	const { items } = await client.list({
 		apiVersion: "apps/v1",
 		kind: "Deployment"
@@ -31039,7 +31039,7 @@ async function requireNothingHeld({ client }, namespace) {
 	throw refuse("record-lost", `${nameOf$2(object)} rests in a rollout of Headgate, and the record of that is gone`, {
 		object,
 		done: "nothing was touched: it rests as it did, and users are served",
-		next: "bring the ConfigMap headgate-<app> back, or go back by hand: docs/recovery.md, \"The record is lost\""
+		next: `bring the ConfigMap ${app === "" ? "of its app" : `headgate-${app}`} back, or go back by hand: docs/recovery.md, "The record is lost"`
 	});
 }
 // src/preflight/subject.ts
@@ -34164,6 +34164,20 @@ function ownerOf(pod, setOwners) {
 	const hash = pod.metadata.labels?.["pod-template-hash"];
 	return hash !== void 0 && name.endsWith(`-${hash}`) ? `Deployment/${name.slice(0, -hash.length - 1)}` : nameOf$2(owner);
 }
+// src/kubernetes/secrets.ts
+function asStored(object) {
+	const { stringData, ...rest } = object;
+	if (object.kind !== "Secret" || !isMap(stringData)) return object;
+	const data = { ...isMap(rest["data"]) ? rest["data"] : {} };
+	for (const [key, value] of Object.entries(stringData)) data[key] = encoded(value);
+	return {
+		...rest,
+		data
+	};
+}
+function encoded(value) {
+	return Buffer.from(typeof value === "string" ? value : "", "utf8").toString("base64");
+}
 // src/preflight/sharing.ts
 function sharingRules(input) {
 	const workloads = workloadsOf$1(input).filter(({ live }) => live !== void 0 && replicasOf(live) > 0);
@@ -34202,11 +34216,10 @@ function changedKeys(input, object) {
 	return [...new Set([...Object.keys(before), ...Object.keys(after)])].filter((name) => !jsonEquals(before[name], after[name])).toSorted();
 }
 function contentOf(object) {
-	const plain = Object.entries(mapOf(object["stringData"]) ?? {}).map(([key, value]) => [key, Buffer.from(typeof value === "string" ? value : "", "utf8").toString("base64")]);
+	const stored = asStored(object);
 	return {
-		...mapOf(object["binaryData"]),
-		...mapOf(object["data"]),
-		...Object.fromEntries(plain)
+		...mapOf(stored["binaryData"]),
+		...mapOf(stored["data"])
 	};
 }
 // src/preflight/state.ts
@@ -34794,7 +34807,7 @@ async function actingRun(client, at, now) {
 // src/kubernetes/after-abort.ts
 function afterAbort(dry, before, manifest) {
 	const { metadata, status: _, ...rest } = dry;
-	const { metadata: meta, status: __, ...named } = manifest;
+	const { metadata: meta, status: __, ...named } = asStored(manifest);
 	const { metadata: old, status: ___, ...was } = before;
 	const content = merged$1(rest, was, named);
 	const annotations = merged$1(metadata.annotations ?? {}, old.annotations ?? {}, meta.annotations ?? {});

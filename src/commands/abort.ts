@@ -16,12 +16,12 @@ export async function abort(deps: Deps): Promise<Result> {
   if (record !== undefined) return act(deps, app, namespace, record)
   const asked = app === '' ? undefined : await askBeginningRun(deps, app, namespace)
   if (asked !== undefined) return asked
-  await requireNothingHeld(deps, namespace)
+  await requireNothingHeld(deps, app, namespace)
   return resultOf(deps, { outcome: 'unchanged', message: 'nothing is under way', app, namespace })
 }
 
 /** Without its record nobody knows the way back of a rollout that rests; "nothing is under way" would be a lie. */
-async function requireNothingHeld({ client }: Deps, namespace: string): Promise<void> {
+async function requireNothingHeld({ client }: Deps, app: string, namespace: string): Promise<void> {
   const { items } = await client
     .list<Deployment>({ apiVersion: 'apps/v1', kind: 'Deployment' }, namespace)
     .catch((error: unknown) => {
@@ -41,6 +41,6 @@ async function requireNothingHeld({ client }: Deps, namespace: string): Promise<
   throw refuse('record-lost', `${nameOf(object)} rests in a rollout of Headgate, and the record of that is gone`, {
     object,
     done: 'nothing was touched: it rests as it did, and users are served',
-    next: 'bring the ConfigMap headgate-<app> back, or go back by hand: docs/recovery.md, "The record is lost"',
+    next: `bring the ConfigMap ${app === '' ? 'of its app' : `headgate-${app}`} back, or go back by hand: docs/recovery.md, "The record is lost"`,
   })
 }

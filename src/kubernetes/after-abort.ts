@@ -1,5 +1,6 @@
 import type { Json, JsonMap, KubeObject } from '../shared/objects.ts'
 import { isMap } from './diff.ts'
+import { asStored } from './secrets.ts'
 
 /**
  * What an apply will make of an object that has gone back to `before`, from a dry run that met it in the middle of a
@@ -8,7 +9,7 @@ import { isMap } from './diff.ts'
  */
 export function afterAbort(dry: KubeObject, before: KubeObject, manifest: KubeObject): KubeObject {
   const { metadata, status: _, ...rest } = dry
-  const { metadata: meta, status: __, ...named } = manifest
+  const { metadata: meta, status: __, ...named } = asStored(manifest)
   const { metadata: old, status: ___, ...was } = before
   const content = merged(rest, was, named) as JsonMap
   const annotations = merged(metadata.annotations ?? {}, old.annotations ?? {}, meta.annotations ?? {})

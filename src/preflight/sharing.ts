@@ -1,6 +1,7 @@
+import { asStored } from '../kubernetes/secrets.ts'
 import { configRefs } from '../manifests/pod-names.ts'
 import { mapOf } from '../manifests/workload.ts'
-import { type Json, type JsonMap, keyOf, type KubeObject, refOf } from '../shared/objects.ts'
+import { type JsonMap, keyOf, type KubeObject, refOf } from '../shared/objects.ts'
 import { jsonEquals } from '../shared/json.ts'
 import type { Finding } from './finding.ts'
 import type { PreflightInput, ReleaseObject } from './input.ts'
@@ -55,11 +56,8 @@ function changedKeys(input: PreflightInput, object: KubeObject): string[] {
     .toSorted()
 }
 
-/** All data by key; a Secret's stringData as the API server stores it, in base64. */
+/** All data by key, as the API server stores it. */
 function contentOf(object: KubeObject): JsonMap {
-  const plain = Object.entries(mapOf(object['stringData']) ?? {}).map(([key, value]): [string, Json] => [
-    key,
-    Buffer.from(typeof value === 'string' ? value : '', 'utf8').toString('base64'),
-  ])
-  return { ...mapOf(object['binaryData']), ...mapOf(object['data']), ...Object.fromEntries(plain) }
+  const stored = asStored(object)
+  return { ...mapOf(stored['binaryData']), ...mapOf(stored['data']) }
 }

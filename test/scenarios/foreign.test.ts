@@ -274,6 +274,7 @@ it('the record deleted: abort and deploy say so, touch nothing, and users stay s
   for (const app of [{ app: APP }, {}]) {
     const { result, writes } = await world.run('abort', app)
     expect(result).toMatchObject({ outcome: 'refused', exitCode: 2, failure: { code: 'record-lost' } })
+    expect(result?.failure?.next).toContain(`bring the ConfigMap headgate-${APP} back`)
     expect(result?.message).toContain(`Deployment/${APP} rests in a rollout`)
     expect(writes).toEqual([])
   }

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import type { Plan } from '../../src/report/plan.ts'
-import { blueGreenOf, canaryOf, expectUnharmed, pausedCanary, running, setImage, V2, V3 } from './given.ts'
-import { APP, type Ran } from './world.ts'
+import type { Deployment, KubeObject } from '../../src/shared/objects.ts'
+import { blueGreenOf, canaryOf, expectUnharmed, pausedCanary, running, setImage, V1, V2, V3 } from './given.ts'
+import { APP, manifestsOf, type Ran, World } from './world.ts'
 
 function planIn({ events }: Ran): Plan {
   const found = events.find((event) => event.kind === 'plan')
@@ -82,6 +83,57 @@ describe('a plan while a rollout rests', () => {
     expect(plan.services.taking).toEqual([APP])
     expect(changesOf(plan, 'Service')).toEqual([])
     expect(changesOf(plan, 'Deployment')).toEqual([TO_V3])
+  })
+})
+
+describe('a plan of a Secret by stringData while a rollout rests', () => {
+  const PLAIN = { old: 'hunter2-old', resting: 'hunter2-rests', next: 'hunter2-next' }
+
+  function releaseOf(version: string, token: string): KubeObject[] {
+    const secret: KubeObject = {
+      apiVersion: 'v1',
+      kind: 'Secret',
+      metadata: { name: 'login' },
+      data: { user: 'YW5u' },
+      stringData: { token },
+    }
+    const named: KubeObject[] = manifestsOf({ version, more: [secret] })
+    return named.map((object) => {
+      if (object.kind !== 'Deployment') return object
+      const { template, ...spec } = (object as Deployment).spec
+      const envFrom = [{ secretRef: { name: 'login' } }]
+      const containers = template.spec.containers.map((container) => ({ ...container, envFrom }))
+      return { ...object, spec: { ...spec, template: { ...template, spec: { ...template.spec, containers } } } }
+    })
+  }
+
+  async function resting(): Promise<World> {
+    const world = new World()
+    await world.run('deploy', { objects: releaseOf(V1, PLAIN.old) })
+    const objects = releaseOf(V2, PLAIN.resting)
+    const { result } = await world.run('deploy', canaryOf(V2, { objects, accept: ['shared-config-changed'] }))
+    expect(result?.outcome).toBe('paused')
+    return world
+  }
+
+  it('tells of what changes against the stable version, and of no value', async () => {
+    const world = await resting()
+    const ran = await world.run('plan', canaryOf(V3, { objects: releaseOf(V3, PLAIN.next) }))
+    const { changes = [] } = planIn(ran).objects.find(({ ref }) => ref.kind === 'Secret') ?? {}
+    expect(changes.map(({ path }) => path)).toEqual(['.data.token'])
+    const found = ran.result?.findings.find(({ id }) => id === 'shared-config-changed')
+    expect(found?.reason).toContain('(token)')
+    for (const value of Object.values(PLAIN)) {
+      expect(JSON.stringify(ran)).not.toContain(value)
+      expect(JSON.stringify(ran)).not.toContain(Buffer.from(value).toString('base64'))
+    }
+  })
+
+  it('tells of nothing where the release has what the stable version has', async () => {
+    const world = await resting()
+    const ran = await world.run('plan', canaryOf(V3, { objects: releaseOf(V3, PLAIN.old) }))
+    expect(planIn(ran).objects.find(({ ref }) => ref.kind === 'Secret')?.changes ?? []).toEqual([])
+    expect(ran.result?.findings.map(({ id }) => id)).not.toContain('shared-config-changed')
   })
 })
 
