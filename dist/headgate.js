@@ -36403,7 +36403,10 @@ var Stages = class {
 	#over({ failure }) {
 		const record = this.#last;
 		if (record === void 0 || !underWay(record) || failure?.code === TAKEN_OVER) return void 0;
-		return this.#told(record, "stuck", failure === void 0 ? cutShort(record) : `no safe state: ${failure.message}`);
+		if (failure === void 0) return this.#told(record, "stuck", cutShort(record));
+		const { kind, message, done } = failure;
+		const text = kind === "cancelled" && done !== void 0 ? `${message}: ${done}` : `no safe state: ${message}`;
+		return this.#told(record, "stuck", text);
 	}
 	#told(record, stage, text) {
 		const before = this.#stages.get(record.rollout);

@@ -60,7 +60,11 @@ export class Stages {
   #over({ failure }: Result): Told | undefined {
     const record = this.#last
     if (record === undefined || !underWay(record) || failure?.code === TAKEN_OVER) return undefined
-    return this.#told(record, 'stuck', failure === undefined ? cutShort(record) : `no safe state: ${failure.message}`)
+    if (failure === undefined) return this.#told(record, 'stuck', cutShort(record))
+    // A cancel that left no time for the way back says how things stand; else nobody knows.
+    const { kind, message, done } = failure
+    const text = kind === 'cancelled' && done !== undefined ? `${message}: ${done}` : `no safe state: ${message}`
+    return this.#told(record, 'stuck', text)
   }
 
   #told(record: RolloutRecord, stage: Stage | undefined, text?: string): Told | undefined {

@@ -144,6 +144,23 @@ describe('the deployment on GitHub', () => {
     expect(github.list[0]?.statuses[0]?.description).toContain('no safe state: the image')
   })
 
+  it('says how things stand where a cancel left no time for the way back', async () => {
+    const { github, all, say, flush } = setUp()
+    await say({ phase: 'aborting' })
+    const failure = {
+      kind: 'cancelled',
+      code: 'cancelled',
+      message: 'the run was cancelled',
+      done: 'half of it',
+    } as const
+    all.emit({ kind: 'result', result: result({ outcome: 'stopped', phase: 'aborting', failure }) })
+    await flush()
+    expect(github.list.at(-1)?.statuses.at(-1)).toMatchObject({
+      state: 'error',
+      description: 'the run was cancelled: half of it',
+    })
+  })
+
   it('is left to the run that has taken the rollout over', async () => {
     const { github, all, say, flush } = setUp()
     await say({})
