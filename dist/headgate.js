@@ -12588,6 +12588,9 @@ function jsonEquals(a, b) {
 	const right = new Map(Object.entries(b).filter(([, value]) => value !== void 0));
 	return left.length === right.size && left.every(([key, value]) => right.has(key) && jsonEquals(value, right.get(key)));
 }
+function isMap(value) {
+	return typeof value === "object" && value !== null && !Array.isArray(value);
+}
 // src/shared/nearest.ts
 function distance(a, b) {
 	const rows = [Array.from({ length: b.length + 1 }, (_, j) => j)];
@@ -12645,7 +12648,7 @@ function messageOf(error) {
 }
 // src/manifests/workload.ts
 function mapOf(value) {
-	return typeof value === "object" && value !== null && !Array.isArray(value) ? value : void 0;
+	return isMap(value) ? value : void 0;
 }
 function listOf$1(value) {
 	return Array.isArray(value) ? value : [];
@@ -17891,22 +17894,19 @@ function allObjects(router, route, split) {
 function covers(live, wanted) {
 	if (wanted === void 0) return true;
 	if (Array.isArray(wanted)) return Array.isArray(live) && live.length === wanted.length && wanted.every((item, at) => covers(live[at], item));
-	if (isMap$1(wanted)) return isMap$1(live) && Object.entries(wanted).every(([key, value]) => covers(live[key], value));
+	if (isMap(wanted)) return isMap(live) && Object.entries(wanted).every(([key, value]) => covers(live[key], value));
 	return jsonEquals(live, wanted);
-}
-function isMap$1(value) {
-	return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 function mapAt(value, ...path) {
 	let at = value;
-	for (const key of path) at = isMap$1(at) ? at[key] : void 0;
-	return isMap$1(at) ? at : {};
+	for (const key of path) at = isMap(at) ? at[key] : void 0;
+	return isMap(at) ? at : {};
 }
 function textOf$1(value, otherwise = "") {
 	return typeof value === "string" ? value : otherwise;
 }
 function mapsIn(value) {
-	return Array.isArray(value) ? value.filter((item) => isMap$1(item)) : [];
+	return Array.isArray(value) ? value.filter((item) => isMap(item)) : [];
 }
 const OWN$2 = "headgate.dev/";
 function isAsWanted(live, wanted) {
@@ -21239,7 +21239,7 @@ function field(map, name) {
 }
 function mapField(map, name) {
 	const value = field(map, name);
-	return isMap$1(value) ? value : {};
+	return isMap(value) ? value : {};
 }
 function actionsOf(object) {
 	const used = new Set(backendsOf$1(object));
@@ -21256,7 +21256,7 @@ function actionsOf(object) {
 function read$3(text) {
 	try {
 		const value = parseJson(text);
-		return isMap$1(value) ? value : void 0;
+		return isMap(value) ? value : void 0;
 	} catch {
 		return;
 	}
@@ -21775,7 +21775,7 @@ function routeStatus(live) {
 		text: "a parent: its parentRefs are empty, so that nobody reads it"
 	};
 	for (const parent of parents) {
-		const own = statuses.filter(({ parentRef }) => isSame$1(parent, isMap$1(parentRef) ? parentRef : {}));
+		const own = statuses.filter(({ parentRef }) => isSame$1(parent, isMap(parentRef) ? parentRef : {}));
 		if (own.length === 0) return {
 			kind: "waiting",
 			text: `${parentName(parent)} to take the route`
@@ -21882,7 +21882,7 @@ const generic = {
 function withValue(value, [key, ...rest], to) {
 	if (key === void 0) return to;
 	if (typeof key === "number") return (Array.isArray(value) ? value : []).map((item, index) => index === key ? withValue(item, rest, to) : item);
-	const map = isMap$1(value) ? value : {};
+	const map = isMap(value) ? value : {};
 	return {
 		...map,
 		[key]: withValue(map[key], rest, to)
@@ -27128,9 +27128,6 @@ function withheld(change) {
 		kind: change.kind,
 		secret: true
 	};
-}
-function isMap(value) {
-	return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 function compare(path, before, after, changes) {
 	if (same(before, after)) return;
@@ -34164,7 +34161,7 @@ function ownerOf(pod, setOwners) {
 	const hash = pod.metadata.labels?.["pod-template-hash"];
 	return hash !== void 0 && name.endsWith(`-${hash}`) ? `Deployment/${name.slice(0, -hash.length - 1)}` : nameOf$2(owner);
 }
-// src/kubernetes/secrets.ts
+// src/shared/secrets.ts
 function asStored(object) {
 	const { stringData, ...rest } = object;
 	if (object.kind !== "Secret" || !isMap(stringData)) return object;

@@ -1,6 +1,6 @@
 import type { Json, JsonMap, KubeObject } from '../shared/objects.ts'
-import { isMap } from './diff.ts'
-import { asStored } from './secrets.ts'
+import { isMap } from '../shared/json.ts'
+import { asStored } from '../shared/secrets.ts'
 
 /**
  * What an apply will make of an object that has gone back to `before`, from a dry run that met it in the middle of a

@@ -1,7 +1,8 @@
+import { isMap } from '../shared/json.ts'
 import { type KubeObject, refOf } from '../shared/objects.ts'
 import { MANAGER, migratedManagers, migrateOwnership } from './adopt.ts'
 import type { Client } from './client.ts'
-import { isMap, sameContent } from './diff.ts'
+import { sameContent } from './diff.ts'
 import { ApiError } from './errors.ts'
 import { withoutDropped } from './dropped.ts'
 

@@ -1,3 +1,4 @@
+import { isMap } from '../shared/json.ts'
 import type { Json, JsonMap, KubeObject } from '../shared/objects.ts'
 
 /** One difference between what lives and what will. Values of Secrets are never part of it. */
@@ -62,10 +63,6 @@ export function diff(live: KubeObject | undefined, dry: KubeObject): FieldChange
 function withheld(change: FieldChange): FieldChange {
   if (!/^\.(data|stringData)\b/.test(change.path)) return change
   return { path: change.path, kind: change.kind, secret: true }
-}
-
-export function isMap(value: Json | undefined): value is JsonMap {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
 function compare(path: string, before: Json | undefined, after: Json | undefined, changes: FieldChange[]): void {

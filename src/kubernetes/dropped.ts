@@ -1,5 +1,5 @@
 import type { Json, JsonMap, KubeObject } from '../shared/objects.ts'
-import { isMap } from './diff.ts'
+import { isMap } from '../shared/json.ts'
 import { type FieldSet, hasField } from './field-set.ts'
 
 const LAST_APPLIED = 'kubectl.kubernetes.io/last-applied-configuration'

@@ -1,4 +1,5 @@
 import { refuse } from '../shared/errors.ts'
+import { isMap } from '../shared/json.ts'
 import type {
   Container,
   ContainerPort,
@@ -15,7 +16,7 @@ import type {
 
 /** Value as a JSON object, or undefined when it is anything else. Manifests are unchecked until the server's dry run. */
 export function mapOf(value: Json | undefined): JsonMap | undefined {
-  return typeof value === 'object' && value !== null && !Array.isArray(value) ? value : undefined
+  return isMap(value) ? value : undefined
 }
 
 export function listOf(value: Json | undefined): Json[] {

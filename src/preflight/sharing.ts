@@ -1,4 +1,4 @@
-import { asStored } from '../kubernetes/secrets.ts'
+import { asStored } from '../shared/secrets.ts'
 import { configRefs } from '../manifests/pod-names.ts'
 import { mapOf } from '../manifests/workload.ts'
 import { type JsonMap, keyOf, type KubeObject, refOf } from '../shared/objects.ts'

@@ -1,8 +1,8 @@
-import { parseJson, stringifyJson } from '../shared/json.ts'
+import { isMap, parseJson, stringifyJson } from '../shared/json.ts'
 import type { Json, JsonMap, KubeObject } from '../shared/objects.ts'
 import { targetProblems } from './alb-services.ts'
 import { alreadyThere } from './problems.ts'
-import { isMap, mapAt, mapsIn, type Problem, type Route, type Router, type Side, type Split, textOf } from './router.ts'
+import { mapAt, mapsIn, type Problem, type Route, type Router, type Side, type Split, textOf } from './router.ts'
 
 const PREFIX = 'alb.ingress.kubernetes.io/'
 const ACTIONS = `${PREFIX}actions.`

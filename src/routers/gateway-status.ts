@@ -1,5 +1,6 @@
+import { isMap } from '../shared/json.ts'
 import type { Condition, Json, JsonMap, KubeObject } from '../shared/objects.ts'
-import { isMap, mapAt, mapsIn, type Verdict, textOf } from './router.ts'
+import { mapAt, mapsIn, type Verdict, textOf } from './router.ts'
 
 /** The status of every parent at the generation that was written; a parent that is gone leaves an old one behind. */
 export function routeStatus(live: KubeObject): Verdict {

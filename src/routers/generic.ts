@@ -1,6 +1,7 @@
 import { keysOf, valueAtPath } from '../shared/json-path.ts'
+import { isMap } from '../shared/json.ts'
 import type { Condition, Json, JsonMap, KubeObject } from '../shared/objects.ts'
-import { isMap, mapAt, mapsIn, type Problem, type Route, type Router, type Split, type Verdict } from './router.ts'
+import { mapAt, mapsIn, type Problem, type Route, type Router, type Split, type Verdict } from './router.ts'
 
 /** Conditions by which kinds say that what is written is in force. */
 const READY = ['Accepted', 'Ready', 'Valid', 'Programmed', 'ResolvedRefs']

@@ -1,6 +1,6 @@
 import type { JsonPatchOperation } from '../shared/json-patch.ts'
 import { pointer } from '../shared/json-patch.ts'
-import { jsonEquals } from '../shared/json.ts'
+import { isMap, jsonEquals } from '../shared/json.ts'
 import { type Json, type JsonMap, keyOf, type KubeObject, refOf } from '../shared/objects.ts'
 
 export const ROUTERS = ['gateway-api', 'nginx', 'istio', 'traefik', 'alb', 'generic'] as const
@@ -157,10 +157,6 @@ export function covers(live: Json | undefined, wanted: Json | undefined): boolea
     return Array.isArray(live) && live.length === wanted.length && wanted.every((item, at) => covers(live[at], item))
   if (isMap(wanted)) return isMap(live) && Object.entries(wanted).every(([key, value]) => covers(live[key], value))
   return jsonEquals(live, wanted)
-}
-
-export function isMap(value: Json | undefined): value is JsonMap {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
 export function mapAt(value: Json | undefined, ...path: string[]): JsonMap {

@@ -1,4 +1,4 @@
-import type { Json } from './objects.ts'
+import type { Json, JsonMap } from './objects.ts'
 
 // Neither is typed by TypeScript 7.0: the reviver's third parameter and JSON.rawJSON (both in Node 22 and later).
 declare global {
@@ -41,4 +41,8 @@ export function jsonEquals(a: unknown, b: unknown): boolean {
   const left = Object.entries(a).filter(([, value]) => value !== undefined)
   const right = new Map(Object.entries(b).filter(([, value]) => value !== undefined))
   return left.length === right.size && left.every(([key, value]) => right.has(key) && jsonEquals(value, right.get(key)))
+}
+
+export function isMap(value: Json | undefined): value is JsonMap {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { asStored } from '../../../src/kubernetes/secrets.ts'
+import { asStored } from '../../../src/shared/secrets.ts'
 import type { JsonMap, KubeObject } from '../../../src/shared/objects.ts'
 
 function object(kind: string, content: JsonMap): KubeObject {

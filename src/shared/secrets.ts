@@ -1,5 +1,5 @@
-import type { Json, JsonMap, KubeObject } from '../shared/objects.ts'
-import { isMap } from './diff.ts'
+import type { Json, JsonMap, KubeObject } from './objects.ts'
+import { isMap } from './json.ts'
 
 /**
  * A Secret of a manifest as the API server stores it: `stringData` is only a way in, and wins over `data` key by key. Any
