@@ -32,9 +32,13 @@ async function up(): Promise<number> {
     return 1
   }
   if (existsSync(join(folder, 'cluster.json'))) {
-    openCluster(folder)
-    console.log(`already up in ${folder}`)
-    return 0
+    const cluster = openCluster(folder)
+    if (cluster.pid('apiserver') !== undefined) {
+      console.log(`already up in ${folder}`)
+      return 0
+    }
+    console.log(`its API server has ended: starting anew in ${folder}`)
+    await cluster.stop()
   }
   const version = process.env['LAB_EMULATED']
   const noTraefik = trafficIsMissing()
