@@ -16795,10 +16795,10 @@ function users(view) {
 			if (record.downtimeSeconds !== void 0) return `**were not served for ${record.downtimeSeconds} s**, and are again: by ${before}${seen}`;
 			return `${backSentence(view, record, after, before)}${seen}`;
 		case "failed": return `**perhaps affected**${seen === "" ? ": look at the pods" : seen}`;
+		case "aborting": return `${wayBackSentence(record, after, before)}${seen}`;
 		case "progressing":
 		case "paused":
-		case "stopped":
-		case "aborting": return `${shareSentence(record, mix, after, before)}${seen}`;
+		case "stopped": return `${shareSentence(record, mix, after, before)}${seen}`;
 	}
 }
 function untouched(record) {
@@ -16814,8 +16814,15 @@ function shareSentence(record, mix, after, before) {
 	if (weight === 0) return `served by ${before}${isByPods(record) ? `, and by ${after} as its pods become ready` : ""}`;
 	return weight === 100 ? `served by ${after}` : `about ${weight} % served by ${after}, the others by ${before}`;
 }
-function isByPods({ phase, plan, step, traffic }) {
-	return traffic === void 0 && phase !== "aborting" && plan[step]?.kind === "weight";
+function isByPods({ plan, step, traffic }) {
+	return traffic === void 0 && plan[step]?.kind === "weight";
+}
+function wayBackSentence(record, after, before) {
+	if (record.strategy === "recreate") return `perhaps not served until ${before} is up again`;
+	if (record.strategy === "rolling") return `served by ready pods of ${before} and ${after}`;
+	const weight = weightOf$3(record);
+	if (weight === 0) return `served by ${before}, perhaps some by ${after} still`;
+	return `being led back to ${before}; ${weight === 100 ? "all" : `about ${weight} %`} were served by ${after}`;
 }
 function backSentence({ mixes }, record, after, before) {
 	const met = record.strategy === "rolling" ? 0 : weightAfter(record, record.step);
@@ -16938,6 +16945,7 @@ function next(view, failure) {
 	if (!rests(record) && record.phase !== "aborting" && state !== "cut-short") return "";
 	const ways = waysOf$1(record).map((way) => md(phraseOf(way), 120));
 	const rest = waitsForApproval(record) ? "; until then it stays as it is" : "";
+	if (state === "aborting" && view.result === void 0) return `nothing, while the run is at work; if it has died, ${ways.join(", or ")}: commands below`;
 	return `${ways.join(", or ")}: commands below${rest}`;
 }
 function waitsForApproval(record) {
@@ -35718,7 +35726,7 @@ function actingLine({ phase }, acting) {
 	if (acting === void 0) {
 		const moving = phase === "progressing" || phase === "aborting";
 		return {
-			text: `no run is at work${moving ? ": the one that was has died" : ""}`,
+			text: `no run is at work${moving ? ": the one that was ended before it was done" : ""}`,
 			level: moving ? "warning" : "info"
 		};
 	}
@@ -36397,13 +36405,22 @@ var Stages = class {
 		if (!underWay(record)) return this.#told(record, stageOf(record));
 		return this.#told(record, "stuck", cutShort(record));
 	}
-	#over({ failure }) {
+	#over({ failure, record: found }) {
 		const record = this.#last;
+		if (record === void 0 && found !== void 0 && this.#repeats(found)) return this.#told(found, stageOf(found));
 		if (record === void 0 || !underWay(record) || failure?.code === TAKEN_OVER) return void 0;
 		if (failure === void 0) return this.#told(record, "stuck", cutShort(record));
 		const { kind, message, done } = failure;
 		const text = kind === "cancelled" && done !== void 0 ? `${message}: ${done}` : `no safe state: ${message}`;
 		return this.#told(record, "stuck", text);
+	}
+	#repeats(record) {
+		const { attempt, runId } = this.#source;
+		const { lastRun } = record;
+		return runId !== "" && !underWay(record) && attempt > lastRun.attempt && isSameRun({
+			...lastRun,
+			attempt
+		}, this.#source);
 	}
 	#told(record, stage, text) {
 		const before = this.#stages.get(record.rollout);
@@ -36443,6 +36460,7 @@ function textOf(stage, record) {
 	}
 }
 function cutShort(record) {
+	if (record.phase === "aborting") return `the run ended on the way back to ${versionsOf$1(record).stable}: abort again to finish it`;
 	return `the run ended in the middle, at step ${stepLabel(record)}: deploy again to go on, or abort`;
 }
 function short$1(text) {

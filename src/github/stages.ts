@@ -22,7 +22,7 @@ const TAKEN_OVER = 'lease-lost'
 
 /**
  * Turns what happens in a run into the changes that GitHub is told. A rollout is told of from the moment on at which this
- * run moves it; a run that only looks, or finds nothing to do, tells nothing.
+ * run moves it; a run that only looks, or finds nothing to do, tells nothing but what an earlier attempt of it did.
  */
 export class Stages {
   readonly #stages = new Map<number, Stage | undefined>()
@@ -57,14 +57,24 @@ export class Stages {
   }
 
   /** A run that ends must not leave GitHub with a rollout that is under way. */
-  #over({ failure }: Result): Told | undefined {
+  #over({ failure, record: found }: Result): Told | undefined {
     const record = this.#last
+    if (record === undefined && found !== undefined && this.#repeats(found)) return this.#told(found, stageOf(found))
     if (record === undefined || !underWay(record) || failure?.code === TAKEN_OVER) return undefined
     if (failure === undefined) return this.#told(record, 'stuck', cutShort(record))
     // A cancel that left no time for the way back says how things stand; else nobody knows.
     const { kind, message, done } = failure
     const text = kind === 'cancelled' && done !== undefined ? `${message}: ${done}` : `no safe state: ${message}`
     return this.#told(record, 'stuck', text)
+  }
+
+  /** A re-run with nothing left to do: GitHub may have been away when the attempt before had something to tell. */
+  #repeats(record: RolloutRecord): boolean {
+    const { attempt, runId } = this.#source
+    const { lastRun } = record
+    return (
+      runId !== '' && !underWay(record) && attempt > lastRun.attempt && isSameRun({ ...lastRun, attempt }, this.#source)
+    )
   }
 
   #told(record: RolloutRecord, stage: Stage | undefined, text?: string): Told | undefined {
@@ -124,6 +134,8 @@ function textOf(stage: Stage, record: RolloutRecord): string {
 }
 
 function cutShort(record: RolloutRecord): string {
+  if (record.phase === 'aborting')
+    return `the run ended on the way back to ${versionsOf(record).stable}: abort again to finish it`
   return `the run ended in the middle, at step ${stepLabel(record)}: deploy again to go on, or abort`
 }
 

@@ -65,9 +65,15 @@ class Told {
   }
 
   /** One run with all reporters; `sha` is its own commit. */
-  async run(command: Command, options: RunOptions = {}, sha = `${this.#run}`.padEnd(40, '0')): Promise<Ran> {
+  run(command: Command, options: RunOptions = {}, sha = `${this.#run}`.padEnd(40, '0')): Promise<Ran> {
+    this.#run++
+    return this.attempt(1, command, options, sha)
+  }
+
+  /** The last run again, as its second or later attempt. */
+  async attempt(attempt: number, command: Command, options: RunOptions, sha: string): Promise<Ran> {
     const { world } = this
-    const source: RunSource = { ...SOURCE, runId: String(++this.#run), sha, pullRequest: 5 }
+    const source: RunSource = { ...SOURCE, runId: String(this.#run), attempt, sha, pullRequest: 5 }
     const common = { source, clock: world.clock, completes: false }
     const events = collector(world.clock)
     const deployment = new DeploymentReporter({
@@ -207,6 +213,19 @@ describe('what GitHub shows', () => {
     allow()
     await given.run('abort')
     expect(given.states).toEqual(['failure'])
+  })
+
+  it('is mended by a re-run where GitHub was away at the end', async () => {
+    const given = await told()
+    await given.run('deploy', bringing(V2, SHOWN), 'a'.repeat(40))
+    given.github.fail = (call) => (call.includes('success') ? new Error('away') : undefined)
+    await given.run('deploy', bringing(V3, SHOWN), 'b'.repeat(40))
+    expect(given.states).toEqual(['success', 'in_progress'])
+    given.github.fail = () => undefined
+    const again = await given.attempt(2, 'deploy', bringing(V3, SHOWN), 'b'.repeat(40))
+    expect(again.result?.outcome).toBe('unchanged')
+    expect(given.states).toEqual(['inactive', 'success'])
+    expect(given.github.commits.at(-1)).toMatchObject({ sha: 'b'.repeat(40), state: 'success' })
   })
 
   it('is untouched by refusals, looks, plans and deploys of what is live', async () => {

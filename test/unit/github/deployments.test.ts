@@ -330,6 +330,45 @@ describe('a job that has an environment', () => {
   })
 })
 
+describe('a re-run that finds nothing to do', () => {
+  const RERUN = source({ attempt: 2 })
+  const found = (change: Partial<RolloutRecord> = {}): RolloutRecord =>
+    record({ environment: 'production', githubDeployment: 1, phase: 'succeeded', ...change })
+
+  it.each<[string, Partial<RolloutRecord>, string]>([
+    ['its success', {}, 'success'],
+    ['its pause', { phase: 'paused', reason: 'waits for approval' }, 'pending'],
+    ['its way back', { phase: 'aborted', failure: pullFailure }, 'failure'],
+  ])('says what the attempt before it had to keep to itself: %s', async (_name, change, state) => {
+    const { github, all, flush } = setUp({ source: RERUN })
+    github.add({ sha: SHA, payload: PAYLOAD, state: 'in_progress' })
+    all.emit({ kind: 'result', result: result({ outcome: 'unchanged', record: found(change) }) })
+    await flush()
+    expect(github.statesOf(1)).toEqual([state])
+  })
+
+  it.each([
+    ['another run', RERUN, source({ runId: '4800' })],
+    ['itself', source(), source()],
+    ['a later attempt', source(), RERUN],
+    ['the command line', source({ runId: '', attempt: 2 }), source({ runId: '' })],
+  ])('leaves alone what %s has told', async (_name, own, lastRun) => {
+    const { github, all, flush } = setUp({ source: own })
+    github.add({ sha: SHA, payload: PAYLOAD, state: 'in_progress' })
+    all.emit({ kind: 'result', result: result({ outcome: 'unchanged', record: found({ lastRun }) }) })
+    await flush()
+    expect(github.calls).toEqual([])
+  })
+
+  it('does not speak of what is under way', async () => {
+    const { github, all, flush } = setUp({ source: RERUN })
+    const record = found({ phase: 'progressing' })
+    all.emit({ kind: 'result', result: result({ outcome: 'refused', record }) })
+    await flush()
+    expect(github.calls).toEqual([])
+  })
+})
+
 describe('the post step of a run that was killed', () => {
   it.each<[string, Partial<RolloutRecord>, string]>([
     ['in the middle', { phase: 'progressing', step: 1 }, 'error'],
@@ -344,12 +383,13 @@ describe('the post step of a run that was killed', () => {
     expect(github.statesOf(1)).toEqual([state])
   })
 
-  it('says how to go on', async () => {
+  it.each<[string, Partial<RolloutRecord>]>([
+    ['the run ended in the middle, at step 2/4 wait 1m: deploy again to go on, or abort', { step: 1 }],
+    ['the run ended on the way back to 0.1.0: abort again to finish it', { phase: 'aborting' }],
+  ])('says how to go on: %s', async (said, change) => {
     const { github, say } = setUp({ completes: true })
-    await say({ step: 1 })
-    expect(github.list[0]?.statuses[0]?.description).toBe(
-      'the run ended in the middle, at step 2/4 wait 1m: deploy again to go on, or abort',
-    )
+    await say(change)
+    expect(github.list[0]?.statuses[0]?.description).toBe(said)
   })
 
   it.each([
