@@ -27,10 +27,11 @@ export function users(view: ReportView): string {
       return `${backSentence(view, record, after, before)}${seen}`
     case 'failed':
       return `**perhaps affected**${seen === '' ? ': look at the pods' : seen}`
+    case 'aborting':
+      return `${wayBackSentence(record, after, before)}${seen}`
     case 'progressing':
     case 'paused':
     case 'stopped':
-    case 'aborting':
       return `${shareSentence(record, mix, after, before)}${seen}`
   }
 }
@@ -53,8 +54,17 @@ function shareSentence(record: RolloutRecord, mix: VersionMix | undefined, after
 }
 
 /** Whether the step under way leads users to the new pods by itself. */
-function isByPods({ phase, plan, step, traffic }: RolloutRecord): boolean {
-  return traffic === undefined && phase !== 'aborting' && plan[step]?.kind === 'weight'
+function isByPods({ plan, step, traffic }: RolloutRecord): boolean {
+  return traffic === undefined && plan[step]?.kind === 'weight'
+}
+
+/** How far the way back has come is not in the record: what is said holds from its first write to its last. */
+function wayBackSentence(record: RolloutRecord, after: string, before: string): string {
+  if (record.strategy === 'recreate') return `perhaps not served until ${before} is up again`
+  if (record.strategy === 'rolling') return `served by ready pods of ${before} and ${after}`
+  const weight = weightOf(record)
+  if (weight === 0) return `served by ${before}, perhaps some by ${after} still`
+  return `being led back to ${before}; ${weight === 100 ? 'all' : `about ${weight} %`} were served by ${after}`
 }
 
 /** Who failed late has had users: said here, because nobody else will say it. */

@@ -162,6 +162,9 @@ function next(view: ReportView, failure: Failure | undefined): string {
   if (!rests(record) && record.phase !== 'aborting' && state !== 'cut-short') return ''
   const ways = waysOf(record).map((way) => md(phraseOf(way), 120))
   const rest = waitsForApproval(record) ? '; until then it stays as it is' : ''
+  // Without a result a run is at work.
+  if (state === 'aborting' && view.result === undefined)
+    return `nothing, while the run is at work; if it has died, ${ways.join(', or ')}: commands below`
   return `${ways.join(', or ')}: commands below${rest}`
 }
 

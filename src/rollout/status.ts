@@ -94,7 +94,7 @@ export function actingLine({ phase }: Pick<RolloutRecord, 'phase'>, acting: Acti
   if (acting === undefined) {
     const moving = phase === 'progressing' || phase === 'aborting'
     return {
-      text: `no run is at work${moving ? ': the one that was has died' : ''}`,
+      text: `no run is at work${moving ? ': the one that was ended before it was done' : ''}`,
       level: moving ? 'warning' : 'info',
     }
   }

@@ -226,6 +226,9 @@ describe('cancelled with on-cancel: abort', () => {
     expect(result?.message).toContain('1 old pod and 2 new pods are ready')
     expect(result?.failure?.next).toContain('finishes the way back')
     expect(world.record).toMatchObject({ phase: 'aborting', failure: { done: result?.failure?.done } })
+    const seen = await world.run('status')
+    const lines = seen.events.flatMap((event) => (event.kind === 'line' ? [event.text] : []))
+    expect(lines).toContain('no run is at work: the one that was ended before it was done')
     expectUnharmed(world)
   })
 

@@ -135,6 +135,20 @@ describe('the first five lines', () => {
     expect(lines.filter((line) => line.includes('alice'))).toEqual(['- **Done:** aborted by alice'])
   })
 
+  it.each([
+    ['canary', 0, 'served by 0.1.0, perhaps some by 0.2.0 still'],
+    ['canary', 1, 'being led back to 0.1.0; about 25 % were served by 0.2.0'],
+    ['blue-green', 4, 'being led back to 0.1.0; about 50 % were served by 0.2.0'],
+    ['rolling', 1, 'served by ready pods of 0.1.0 and 0.2.0'],
+    ['recreate', 1, 'perhaps not served until 0.1.0 is up again'],
+  ] as const)('of a way back by %s say what holds from its first write to its last', (strategy, step, said) => {
+    const lines = verdict(view({ record: record({ phase: 'aborting', strategy, step }) }))
+    expect(lines[1]).toBe(`- **Users:** ${said}`)
+    expect(lines.at(-1)).toMatch(
+      /^- \*\*Next:\*\* nothing, while the run is at work; if it has died, finish the way back/,
+    )
+  })
+
   it('say that the run is dead where another process tells for it', () => {
     const dead = (change: Partial<RolloutRecord>) => verdict(view({ cutShort: true, record: record(change) }))
     expect(dead({ step: 1 })[0]).toBe(
@@ -144,6 +158,7 @@ describe('the first five lines', () => {
     expect(dead({ phase: 'aborting' })[0]).toContain(
       'the run that undid 0.2.0 was killed, back to 0.1.0 is not finished',
     )
+    expect(dead({ phase: 'aborting' }).at(-1)).toBe('- **Next:** finish the way back: commands below')
     expect(dead({ phase: 'paused', step: 3 })[0]).toContain('waits for approval')
     const gone = verdict(
       view({ cutShort: true, result: result({ outcome: 'refused', phase: 'none', message: 'no cluster' }) }),
