@@ -12616,6 +12616,7 @@ function nearest(word, candidates) {
 	return found;
 }
 // src/shared/errors.ts
+const TAKEN_OVER = "taken-over";
 const LAST_LINES = "last lines of";
 const NO_LINES = "(it wrote nothing)";
 var HeadgateError = class extends Error {
@@ -15916,9 +15917,9 @@ function keyOf$2(ref) {
 // src/report/status.ts
 function stateOf(view) {
 	const { record, result, cutShort } = view;
-	if (cutShort === true) {
-		if (record === void 0) return "unknown";
-		if (record.phase === "progressing" || record.phase === "aborting") return "cut-short";
+	if (cutShort === true && record === void 0) return "unknown";
+	if (cutShort === true || isLeft(result)) {
+		if (record?.phase === "progressing" || record?.phase === "aborting") return "cut-short";
 	}
 	if (result?.outcome === "planned" || result?.outcome === "refused") return result.outcome;
 	if (record === void 0) return result?.outcome === "failed" ? "failed" : "planned";
@@ -15931,6 +15932,9 @@ function stateOf(view) {
 		case "aborting":
 		case "failed": return record.phase;
 	}
+}
+function isLeft(result) {
+	return result?.outcome === "failed" && result.failure?.code !== "taken-over";
 }
 function supersededBy(record) {
 	return record.timeline.findLast((entry) => entry.kind === "superseded")?.text;
@@ -16879,7 +16883,7 @@ function headline(view) {
 	const state = stateOf(view);
 	if (state === "planned") return `${app}${at}: plan`;
 	if (state === "refused") return `${app}${at}: refused, nothing was touched`;
-	if (state === "unknown") return `${app}${at}: the run was killed, and the cluster does not say how far it came`;
+	if (state === "unknown") return `${app}${at}: the run ended early, and the cluster does not say how far it came`;
 	return `${app}${at}: ${record === void 0 ? "failed" : sentence$1(state, view, record)}`;
 }
 function sentence$1(state, view, record) {
@@ -16888,7 +16892,7 @@ function sentence$1(state, view, record) {
 	const step = stepPhrase(record);
 	switch (state) {
 		case "progressing": return `${after} is on its way, ${step}`;
-		case "cut-short": return record.phase === "aborting" ? `the run that undid ${after} was killed, back to ${before} is not finished` : `${after} is half-way in, its run was killed, ${step}`;
+		case "cut-short": return record.phase === "aborting" ? `the run that undid ${after} ended early, back to ${before} is not finished` : `${after} is half-way in, its run ended early, ${step}`;
 		case "paused": return `${after} ${stepName(record) === "approve" ? "waits for approval" : "rests"}, ${step}`;
 		case "stopped": return `${after} was stopped and rests, ${step}`;
 		case "aborting": return `${after} is being undone, back to ${before}`;
@@ -26434,10 +26438,7 @@ async function ended(engine, error) {
 	if (!(error instanceof Interrupted)) return failed$1(engine, asFailure(error));
 	const { interruption } = error;
 	switch (interruption.kind) {
-		case "lost": return {
-			outcome: "failed",
-			failure: lostFailure(engine)
-		};
+		case "lost": return cutOff(engine);
 		case "cancelled": return cancelled(engine);
 		case "promote":
 		case "abort": {
@@ -26458,19 +26459,32 @@ async function ended(engine, error) {
 function asFailure(error) {
 	return error instanceof ApiError ? explain(error) : failureOf(error);
 }
-function lostFailure({ o: { lease, book } }) {
+function isCutOff({ o: { lease } }, failure) {
+	return lease.lost.aborted || failure?.code === "unauthorized";
+}
+function cutOff(engine, failure) {
+	const { lease, book } = engine.o;
+	const why = lease.lost.aborted || failure === void 0 ? failureOf(lease.lost.reason) : failure;
+	if (why.code === "taken-over") return {
+		outcome: "failed",
+		failure: why
+	};
+	const pods = countSentence(engine);
+	const done = `nothing more is written by this run, and the rollout is left where it is${pods === "" ? "" : `; ${pods}`}`;
+	const again = book.record.phase === "aborting" ? "abort again, which finishes the way back" : "deploy again, which goes on from here, or abort";
+	const next = why.code === "unauthorized" ? `renew the login, as a re-run of the job does; ${again}` : again;
 	return {
-		kind: "failed",
-		code: "lease-lost",
-		message: `${messageOf(lease.lost.reason ?? `the lease headgate-${book.record.app} is lost`)}; this run has stopped writing`,
-		next: "look at the run that holds it; use one concurrency group per app and environment"
+		outcome: "failed",
+		failure: {
+			...why,
+			kind: "failed",
+			done,
+			next
+		}
 	};
 }
 async function failed$1(engine, failure) {
-	if (engine.o.lease.lost.aborted) return {
-		outcome: "failed",
-		failure: lostFailure(engine)
-	};
+	if (isCutOff(engine, failure)) return cutOff(engine, failure);
 	const { book, reporter } = engine.o;
 	reporter.emit({
 		kind: "failure",
@@ -26512,11 +26526,8 @@ async function goBack(engine, { failure, why, superseded, end }) {
 			} }
 		};
 	} catch (error) {
-		if (error instanceof Interrupted || engine.o.lease.lost.aborted) return {
-			outcome: "failed",
-			failure: lostFailure(engine)
-		};
 		const second = asFailure(error);
+		if (isCutOff(engine, second)) return cutOff(engine, second);
 		if (end !== void 0 && failure !== void 0 && second.kind === "timeout") return unfinished(engine, failure, second);
 		reporter.emit({
 			kind: "failure",
@@ -26620,11 +26631,8 @@ async function stopped(engine, failure) {
 			failure: told
 		};
 	} catch (error) {
-		if (engine.o.lease.lost.aborted) return {
-			outcome: "failed",
-			failure: lostFailure(engine)
-		};
 		const second = asFailure(error);
+		if (isCutOff(engine, second)) return cutOff(engine, second);
 		reporter.emit({
 			kind: "failure",
 			failure: second
@@ -28122,12 +28130,13 @@ function requestOf(lease) {
 	const text = lease?.metadata.annotations?.[REQUEST];
 	if (text === void 0) return void 0;
 	try {
-		const { command, by, at, rollout, full } = JSON.parse(text);
+		const { command, by, who, at, rollout, full } = JSON.parse(text);
 		if (command !== "abort" && command !== "promote" || typeof by !== "string" || typeof at !== "string") return void 0;
 		return {
 			command,
 			by,
 			at,
+			...typeof who === "string" ? { who } : {},
 			...typeof rollout === "number" ? { rollout } : {},
 			...full === true ? { full } : {}
 		};
@@ -28169,6 +28178,7 @@ var LeaseHolder = class {
 	#callbacks = [];
 	#seen;
 	#renewedAt;
+	#trouble;
 	constructor(client, options, list, stop, renewedAt) {
 		this.#client = client;
 		this.#options = options;
@@ -28225,7 +28235,7 @@ var LeaseHolder = class {
 	changed() {
 		const lease = this.#list.get(this.#ref.name);
 		const holder = lease?.spec?.holderIdentity;
-		if (lease !== void 0 && holder !== this.holder && !this.#stop.signal.aborted) this.#lose(`${holder ?? "nobody"} holds it now`);
+		if (lease !== void 0 && holder !== this.holder && !this.#stop.signal.aborted) this.#taken(`${holder ?? "nobody"} holds it now`);
 		const request = requestOf(lease);
 		const id = request === void 0 ? void 0 : `${request.by} ${request.at}`;
 		if (request !== void 0 && id !== this.#seen) for (const callback of this.#callbacks) callback(request);
@@ -28269,14 +28279,16 @@ var LeaseHolder = class {
 					value: microTime(began)
 				}], true);
 				if (renewed === void 0) {
-					if (!signal.aborted) this.#lose("another run has taken it");
+					if (!signal.aborted) this.#taken("another run has taken it");
 					return;
 				}
 				this.#renewedAt = began;
+				this.#trouble = void 0;
 				pause = RENEW_MS;
 				this.#list.put(renewed);
-			} catch {
+			} catch (error) {
 				pause = AGAIN_MS$1;
+				this.#trouble = error;
 			}
 		}
 	}
@@ -28286,18 +28298,38 @@ var LeaseHolder = class {
 		for (;;) {
 			await clock.sleep(this.#renewedAt + DEADLINE_MS - clock.now(), signal);
 			if (signal.aborted || this.lost.aborted) return;
-			if (clock.now() - this.#renewedAt >= DEADLINE_MS) return this.#lose(`it could not be renewed for ${DEADLINE_MS / 1e3} s`);
+			if (clock.now() - this.#renewedAt >= DEADLINE_MS) return this.#expired();
 		}
 	}
-	#lose(why) {
-		if (this.#lost.signal.aborted) return;
-		const message = `the lease ${this.#ref.name} is lost: ${why}`;
-		this.#lost.abort(new HeadgateError({
-			kind: "failed",
+	#taken(why) {
+		this.#lose({
+			code: TAKEN_OVER,
+			message: why,
+			next: "look at the run that holds it; use one concurrency group per app and environment"
+		});
+	}
+	#expired() {
+		const cause = this.#trouble instanceof ApiError ? explain(this.#trouble) : void 0;
+		const why = cause === void 0 ? "" : `: ${cause.message}`;
+		const message = `it could not be renewed for ${DEADLINE_MS / 1e3} s${why}`;
+		this.#lose(cause?.code === "unauthorized" ? {
+			...cause,
+			message
+		} : {
 			code: "lease-lost",
+			message
+		});
+	}
+	#lose(failure) {
+		if (this.#lost.signal.aborted) return;
+		const message = `the lease ${this.#ref.name} is lost: ${failure.message}`;
+		const done = "nothing more is written by this run";
+		this.#lost.abort(new HeadgateError({
+			...failure,
+			kind: "failed",
 			message,
 			object: this.#ref,
-			done: "nothing more is written by this run"
+			done
 		}));
 	}
 };
@@ -36381,7 +36413,6 @@ function isOfJob({ creator, state = "", logUrl = "" }, { runId }) {
 }
 // src/github/stages.ts
 const MOST = 140;
-const TAKEN_OVER = "lease-lost";
 var Stages = class {
 	#stages = new Map();
 	#source;
@@ -36408,10 +36439,10 @@ var Stages = class {
 	#over({ failure, record: found }) {
 		const record = this.#last;
 		if (record === void 0 && found !== void 0 && this.#repeats(found)) return this.#told(found, stageOf(found));
-		if (record === void 0 || !underWay(record) || failure?.code === TAKEN_OVER) return void 0;
+		if (record === void 0 || !underWay(record) || failure?.code === "taken-over") return void 0;
 		if (failure === void 0) return this.#told(record, "stuck", cutShort(record));
-		const { kind, message, done } = failure;
-		const text = kind === "cancelled" && done !== void 0 ? `${message}: ${done}` : `no safe state: ${message}`;
+		const { kind, code, message, done } = failure;
+		const text = (kind === "cancelled" || code === "unauthorized" || code === "lease-lost") && done !== void 0 ? `${message}: ${done}` : `no safe state: ${message}`;
 		return this.#told(record, "stuck", text);
 	}
 	#repeats(record) {
@@ -52528,7 +52559,7 @@ async function start(context, host) {
 	for (const each of github.reporters) reporter.add(each);
 	reporter.add(remembering(host));
 	const result = await commanded(context, host, read, reporter, github);
-	return done(result, await github.flush(host.cancel.aborted ? 2e3 : 2e4) && result.failure?.code !== "lease-lost", github.commentUrl());
+	return done(result, await github.flush(host.cancel.aborted ? 2e3 : 2e4) && result.failure?.code !== "taken-over", github.commentUrl());
 }
 function remembering({ remember }) {
 	let known = "";

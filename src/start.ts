@@ -23,7 +23,7 @@ import { type OutputName, outputsOf } from './report/outputs.ts'
 import type { ReportView } from './report/view.ts'
 import { COMMANDS, type Settings } from './rollout/settings.ts'
 import { systemClock } from './shared/clock.ts'
-import { failureOf } from './shared/errors.ts'
+import { failureOf, TAKEN_OVER } from './shared/errors.ts'
 import { VERSION } from './shared/version.ts'
 
 /** What differs between a GitHub runner and a command line. */
@@ -87,8 +87,8 @@ export async function start(context: RunContext, host: Host): Promise<Done> {
   const result = await commanded(context, host, read, reporter, github)
   // A cancelled run has seconds to live; what it could not say, the post step says.
   const told = await github.flush(host.cancel.aborted ? 2_000 : 20_000)
-  // Who has lost the lease does not know how things stand by now: the post step looks.
-  return done(result, told && result.failure?.code !== 'lease-lost', github.commentUrl())
+  // Whom another run has taken over from does not know how things stand by now: the post step looks.
+  return done(result, told && result.failure?.code !== TAKEN_OVER, github.commentUrl())
 }
 
 /** The post step has to find the app again, which the manifests may have named. */

@@ -3,6 +3,7 @@ import { stepLabel, supersededBy, versionsOf, wasWanted } from '../report/status
 import { oneLine } from '../report/text.ts'
 import { type RolloutRecord, successText } from '../rollout/record.ts'
 import { isSameRun, type RunSource } from '../rollout/settings.ts'
+import { TAKEN_OVER } from '../shared/errors.ts'
 
 /** Where a rollout stands, as deployments and commit statuses tell it apart. */
 export type Stage = 'running' | 'waiting' | 'live' | 'failed' | 'stuck' | 'withdrawn'
@@ -16,9 +17,6 @@ export interface Told {
 
 /** GitHub takes no longer description, neither of a deployment nor of a status. */
 const MOST = 140
-
-/** Written by another run since; that one tells how it goes on. */
-const TAKEN_OVER = 'lease-lost'
 
 /**
  * Turns what happens in a run into the changes that GitHub is told. A rollout is told of from the moment on at which this
@@ -62,9 +60,10 @@ export class Stages {
     if (record === undefined && found !== undefined && this.#repeats(found)) return this.#told(found, stageOf(found))
     if (record === undefined || !underWay(record) || failure?.code === TAKEN_OVER) return undefined
     if (failure === undefined) return this.#told(record, 'stuck', cutShort(record))
-    // A cancel that left no time for the way back says how things stand; else nobody knows.
-    const { kind, message, done } = failure
-    const text = kind === 'cancelled' && done !== undefined ? `${message}: ${done}` : `no safe state: ${message}`
+    // A run that was cut off, or cancelled without time for the way back, says how things stand; else nobody knows.
+    const { kind, code, message, done } = failure
+    const knows = kind === 'cancelled' || code === 'unauthorized' || code === 'lease-lost'
+    const text = knows && done !== undefined ? `${message}: ${done}` : `no safe state: ${message}`
     return this.#told(record, 'stuck', text)
   }
 

@@ -1,10 +1,10 @@
-import { HeadgateError } from '../shared/errors.ts'
+import { type Failure, HeadgateError, TAKEN_OVER } from '../shared/errors.ts'
 import { type JsonPatchOperation, pointer } from '../shared/json-patch.ts'
 import type { Clock } from '../shared/clock.ts'
 import type { Lease, ObjectRef } from '../shared/objects.ts'
 import type { Client } from './client.ts'
 import type { Patch } from './requests.ts'
-import { ApiError } from './errors.ts'
+import { ApiError, explain } from './errors.ts'
 import {
   ANSWER,
   FIELD_MANAGER,
@@ -52,6 +52,8 @@ export class LeaseHolder {
   readonly #callbacks: ((request: LeaseRequest) => void)[] = []
   #seen: string | undefined
   #renewedAt: number
+  /** why the last renewal failed */
+  #trouble: unknown
 
   /** For {@link acquire}, which has just written the Lease. */
   constructor(
@@ -120,7 +122,7 @@ export class LeaseHolder {
     const lease = this.#list.get(this.#ref.name)
     const holder = lease?.spec?.holderIdentity
     if (lease !== undefined && holder !== this.holder && !this.#stop.signal.aborted)
-      this.#lose(`${holder ?? 'nobody'} holds it now`)
+      this.#taken(`${holder ?? 'nobody'} holds it now`)
     const request = requestOf(lease)
     const id = request === undefined ? undefined : `${request.by} ${request.at}`
     if (request !== undefined && id !== this.#seen) for (const callback of this.#callbacks) callback(request)
@@ -149,15 +151,17 @@ export class LeaseHolder {
       try {
         const renewed = await this.#write([{ op: 'add', path: '/spec/renewTime', value: microTime(began) }], true)
         if (renewed === undefined) {
-          if (!signal.aborted) this.#lose('another run has taken it')
+          if (!signal.aborted) this.#taken('another run has taken it')
           return
         }
         this.#renewedAt = began
+        this.#trouble = undefined
         pause = RENEW_MS
         this.#list.put(renewed)
-      } catch {
+      } catch (error) {
         pause = AGAIN_MS
         // The watchdog decides how long that may go on.
+        this.#trouble = error
       }
     }
   }
@@ -168,15 +172,27 @@ export class LeaseHolder {
     for (;;) {
       await clock.sleep(this.#renewedAt + DEADLINE_MS - clock.now(), signal)
       if (signal.aborted || this.lost.aborted) return
-      if (clock.now() - this.#renewedAt >= DEADLINE_MS)
-        return this.#lose(`it could not be renewed for ${DEADLINE_MS / 1_000} s`)
+      if (clock.now() - this.#renewedAt >= DEADLINE_MS) return this.#expired()
     }
   }
 
-  #lose(why: string): void {
+  #taken(why: string): void {
+    const next = 'look at the run that holds it; use one concurrency group per app and environment'
+    this.#lose({ code: TAKEN_OVER, message: why, next })
+  }
+
+  /** A machine that slept, an API server that did not answer, or a login that has ended, which has a code of its own. */
+  #expired(): void {
+    const cause = this.#trouble instanceof ApiError ? explain(this.#trouble) : undefined
+    const why = cause === undefined ? '' : `: ${cause.message}`
+    const message = `it could not be renewed for ${DEADLINE_MS / 1_000} s${why}`
+    this.#lose(cause?.code === 'unauthorized' ? { ...cause, message } : { code: 'lease-lost', message })
+  }
+
+  #lose(failure: Omit<Failure, 'kind'>): void {
     if (this.#lost.signal.aborted) return
-    const message = `the lease ${this.#ref.name} is lost: ${why}`
+    const message = `the lease ${this.#ref.name} is lost: ${failure.message}`
     const done = 'nothing more is written by this run'
-    this.#lost.abort(new HeadgateError({ kind: 'failed', code: 'lease-lost', message, object: this.#ref, done }))
+    this.#lost.abort(new HeadgateError({ ...failure, kind: 'failed', message, object: this.#ref, done }))
   }
 }

@@ -73,10 +73,17 @@ export function requestOf(lease: Lease | undefined): LeaseRequest | undefined {
   const text = lease?.metadata.annotations?.[REQUEST]
   if (text === undefined) return undefined
   try {
-    const { command, by, at, rollout, full } = JSON.parse(text) as Partial<LeaseRequest>
+    const { command, by, who, at, rollout, full } = JSON.parse(text) as Partial<LeaseRequest>
     if ((command !== 'abort' && command !== 'promote') || typeof by !== 'string' || typeof at !== 'string')
       return undefined
-    return { command, by, at, ...(typeof rollout === 'number' ? { rollout } : {}), ...(full === true ? { full } : {}) }
+    return {
+      command,
+      by,
+      at,
+      ...(typeof who === 'string' ? { who } : {}),
+      ...(typeof rollout === 'number' ? { rollout } : {}),
+      ...(full === true ? { full } : {}),
+    }
   } catch {
     return undefined
   }

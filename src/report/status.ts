@@ -1,7 +1,7 @@
 import type { RolloutRecord } from '../rollout/record.ts'
-import type { Failure } from '../shared/errors.ts'
+import { type Failure, TAKEN_OVER } from '../shared/errors.ts'
 import type { Step } from '../strategies/step.ts'
-import type { VersionMix } from './events.ts'
+import type { Result, VersionMix } from './events.ts'
 import type { ReportView } from './view.ts'
 
 /** What a report says the rollout is, the word that icon and headline follow from. */
@@ -26,9 +26,9 @@ export type ReportState =
  */
 export function stateOf(view: Pick<ReportView, 'record' | 'result' | 'cutShort'>): ReportState {
   const { record, result, cutShort } = view
-  if (cutShort === true) {
-    if (record === undefined) return 'unknown'
-    if (record.phase === 'progressing' || record.phase === 'aborting') return 'cut-short'
+  if (cutShort === true && record === undefined) return 'unknown'
+  if (cutShort === true || isLeft(result)) {
+    if (record?.phase === 'progressing' || record?.phase === 'aborting') return 'cut-short'
   }
   if (result?.outcome === 'planned' || result?.outcome === 'refused') return result.outcome
   if (record === undefined) return result?.outcome === 'failed' ? 'failed' : 'planned'
@@ -44,6 +44,11 @@ export function stateOf(view: Pick<ReportView, 'record' | 'result' | 'cutShort'>
     case 'failed':
       return record.phase
   }
+}
+
+/** A run that ended and left the rollout where it was, with no other at work on it. */
+function isLeft(result: Result | undefined): boolean {
+  return result?.outcome === 'failed' && result.failure?.code !== TAKEN_OVER
 }
 
 /** By what the rollout was superseded, as its timeline tells. */

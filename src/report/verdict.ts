@@ -67,7 +67,7 @@ export function headline(view: ReportView): string {
   const state = stateOf(view)
   if (state === 'planned') return `${app}${at}: plan`
   if (state === 'refused') return `${app}${at}: refused, nothing was touched`
-  if (state === 'unknown') return `${app}${at}: the run was killed, and the cluster does not say how far it came`
+  if (state === 'unknown') return `${app}${at}: the run ended early, and the cluster does not say how far it came`
   return `${app}${at}: ${record === undefined ? 'failed' : sentence(state, view, record)}`
 }
 
@@ -84,8 +84,8 @@ function sentence(
       return `${after} is on its way, ${step}`
     case 'cut-short':
       return record.phase === 'aborting'
-        ? `the run that undid ${after} was killed, back to ${before} is not finished`
-        : `${after} is half-way in, its run was killed, ${step}`
+        ? `the run that undid ${after} ended early, back to ${before} is not finished`
+        : `${after} is half-way in, its run ended early, ${step}`
     case 'paused':
       return `${after} ${stepName(record) === 'approve' ? 'waits for approval' : 'rests'}, ${step}`
     case 'stopped':

@@ -1,5 +1,5 @@
 import { ApiError, explain } from '../kubernetes/errors.ts'
-import { type Failure, failureOf, messageOf } from '../shared/errors.ts'
+import { type Failure, failureOf, TAKEN_OVER } from '../shared/errors.ts'
 import { stopMove } from '../strategies/strategy.ts'
 import type { Engine } from './engine.ts'
 import { finish, succeed } from './finish.ts'
@@ -61,7 +61,7 @@ async function ended(engine: Engine, error: unknown): Promise<Ended> {
   const { interruption } = error
   switch (interruption.kind) {
     case 'lost':
-      return { outcome: 'failed', failure: lostFailure(engine) }
+      return cutOff(engine)
     case 'cancelled':
       return cancelled(engine)
     case 'promote':
@@ -80,20 +80,28 @@ export function asFailure(error: unknown): Failure {
   return error instanceof ApiError ? explain(error) : failureOf(error)
 }
 
-function lostFailure({ o: { lease, book } }: Engine): Failure {
-  // Taken by another run, or not renewed in time: a machine that slept, an API server that did not answer.
-  const why = messageOf(lease.lost.reason ?? `the lease headgate-${book.record.app} is lost`)
-  return {
-    kind: 'failed',
-    code: 'lease-lost',
-    message: `${why}; this run has stopped writing`,
-    next: 'look at the run that holds it; use one concurrency group per app and environment',
-  }
+/** The lease is lost, or the login has ended: who goes on or back now would be refused as well. */
+function isCutOff({ o: { lease } }: Engine, failure?: Failure): boolean {
+  return lease.lost.aborted || failure?.code === 'unauthorized'
+}
+
+/** Leaves the record as it is to the next run, as a run that dies does, and says how things stand. */
+function cutOff(engine: Engine, failure?: Failure): Ended {
+  const { lease, book } = engine.o
+  const why = lease.lost.aborted || failure === undefined ? failureOf(lease.lost.reason) : failure
+  if (why.code === TAKEN_OVER) return { outcome: 'failed', failure: why }
+  const pods = countSentence(engine)
+  const done = `nothing more is written by this run, and the rollout is left where it is${pods === '' ? '' : `; ${pods}`}`
+  const again =
+    book.record.phase === 'aborting'
+      ? 'abort again, which finishes the way back'
+      : 'deploy again, which goes on from here, or abort'
+  const next = why.code === 'unauthorized' ? `renew the login, as a re-run of the job does; ${again}` : again
+  return { outcome: 'failed', failure: { ...why, kind: 'failed', done, next } }
 }
 
 async function failed(engine: Engine, failure: Failure): Promise<Ended> {
-  // Whatever failed, who may not write any more says so, and leaves the record to the next run.
-  if (engine.o.lease.lost.aborted) return { outcome: 'failed', failure: lostFailure(engine) }
+  if (isCutOff(engine, failure)) return cutOff(engine, failure)
   const { book, reporter } = engine.o
   reporter.emit({ kind: 'failure', failure })
   const { record } = book
@@ -136,9 +144,8 @@ export async function goBack(engine: Engine, { failure, why, superseded, end }: 
     )
     return { outcome: 'aborted', ...(failure === undefined ? {} : { failure: { ...failure, done } }) }
   } catch (error) {
-    if (error instanceof Interrupted || engine.o.lease.lost.aborted)
-      return { outcome: 'failed', failure: lostFailure(engine) }
     const second = asFailure(error)
+    if (isCutOff(engine, second)) return cutOff(engine, second)
     if (end !== undefined && failure !== undefined && second.kind === 'timeout')
       return unfinished(engine, failure, second)
     reporter.emit({ kind: 'failure', failure: second })
@@ -207,8 +214,8 @@ async function stopped(engine: Engine, failure: Failure): Promise<Ended> {
     )
     return { outcome: 'stopped', failure: told }
   } catch (error) {
-    if (engine.o.lease.lost.aborted) return { outcome: 'failed', failure: lostFailure(engine) }
     const second = asFailure(error)
+    if (isCutOff(engine, second)) return cutOff(engine, second)
     reporter.emit({ kind: 'failure', failure: second })
     return { outcome: 'failed', failure: second }
   }

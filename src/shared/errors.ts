@@ -33,6 +33,9 @@ export interface Failure {
   next?: string
 }
 
+/** Code of a failure: another run writes from now on, and tells how it goes on. */
+export const TAKEN_OVER = 'taken-over'
+
 /** How the title of evidence begins whose lines are the end of a container's log. */
 export const LAST_LINES = 'last lines of'
 /** The one line of such evidence where the log is empty. */

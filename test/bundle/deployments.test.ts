@@ -73,7 +73,7 @@ describe('the bundled action in an environment', () => {
     const inputs = { command: 'deploy', namespace: 'killed', 'github-token': 'gh-token', ...SHOWN }
     const post = await place.workspace.post(inputs, ended, place.options).done
     expect(post.exitCode, post.log).toBe(0)
-    expect(post.summary).toContain('0.2.0 is half-way in, its run was killed, step 2 of 2')
+    expect(post.summary).toContain('0.2.0 is half-way in, its run ended early, step 2 of 2')
     expect(states('killed')).toEqual(['in_progress', 'error'])
     expect(place.github.statuses().at(-1)).toMatchObject({ state: 'error' })
   })
@@ -88,7 +88,7 @@ describe('the bundled action in an environment', () => {
     const inputs = { command: 'deploy', namespace: 'gone', 'github-token': 'gh-token', kubeconfig: 'nowhere', ...SHOWN }
     const post = await place.workspace.post(inputs, ended, place.options).done
     expect(post.exitCode, post.log).toBe(0)
-    expect(post.summary).toContain('the run was killed, and the cluster does not say how far it came')
+    expect(post.summary).toContain('the run ended early, and the cluster does not say how far it came')
     expect(post.summary).not.toContain('nothing was touched')
     expect(states('gone')).toEqual(['in_progress', 'error'])
   })

@@ -80,7 +80,7 @@ describe('the bundled action on a runner in trouble', () => {
     expect(place.github.comments()).toHaveLength(before)
     // With the cluster there it says what is true.
     await ended(place.workspace.post({ ...inputs, kubeconfig: '' }, dead, place.options))
-    expect(place.comment).toContain('its run was killed, step 2 of 2')
+    expect(place.comment).toContain('its run ended early, step 2 of 2')
     expect(place.comment).toMatch(/Without Headgate: back to 0\.1\.0 with kubectl[^]*kubectl -n half get configmap/)
   })
 

@@ -164,7 +164,7 @@ describe('the deployment on GitHub', () => {
   it('is left to the run that has taken the rollout over', async () => {
     const { github, all, say, flush } = setUp()
     await say({})
-    const lost: Failure = { kind: 'failed', code: 'lease-lost', message: 'another run took over' }
+    const lost: Failure = { kind: 'failed', code: 'taken-over', message: 'another run took over' }
     all.emit({ kind: 'result', result: result({ outcome: 'failed', phase: 'progressing', failure: lost }) })
     await flush()
     expect(github.statesOf(1)).toEqual(['in_progress'])

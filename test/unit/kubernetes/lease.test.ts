@@ -26,7 +26,7 @@ function world() {
     return taken
   }
   const waits: string[] = []
-  const request: LeaseRequest = { command: 'abort', rollout: 7, by: 'run 2', at: '2026-01-01T00:00:00Z' }
+  const request: LeaseRequest = { command: 'abort', rollout: 7, by: 'run 2', who: 'alice', at: '2026-01-01T00:00:00Z' }
   const askFor = (timeoutMs = 60_000): Promise<AskOutcome> => ask(client, { ...common, request, timeoutMs })
   return { server, clock, requests, client, take, askFor, request, waits, stop }
 }
@@ -156,7 +156,7 @@ describe('holding it', () => {
     server.write((lease) => Object.assign(lease.spec ?? {}, { holderIdentity: 'thief' }))
     await settle()
     expect(holder.lost.reason).toMatchObject({
-      failure: { code: 'lease-lost', message: expect.stringContaining('thief') },
+      failure: { code: 'taken-over', message: expect.stringContaining('thief') },
     })
   })
 
@@ -168,7 +168,20 @@ describe('holding it', () => {
     await clock.advance(24_000)
     expect(holder.lost.aborted).toBe(false)
     await clock.advance(2_000)
-    expect(holder.lost.reason).toMatchObject({ failure: { code: 'lease-lost' } })
+    expect(holder.lost.reason).toMatchObject({
+      failure: {
+        code: 'lease-lost',
+        message: expect.stringMatching(/could not be renewed for 25 s: .*cannot be reached/),
+      },
+    })
+  })
+
+  test('is lost by the name of its cause where the login has ended', async () => {
+    const { server, take, clock } = world()
+    const holder = await take('run 1')
+    server.intercept = () => status(401, 'Unauthorized', 'Unauthorized')
+    await clock.advance(26_000)
+    expect(holder.lost.reason).toMatchObject({ failure: { kind: 'failed', code: 'unauthorized' } })
   })
 
   test('a short outage is survived', async () => {

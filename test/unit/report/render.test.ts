@@ -152,11 +152,11 @@ describe('the first five lines', () => {
   it('say that the run is dead where another process tells for it', () => {
     const dead = (change: Partial<RolloutRecord>) => verdict(view({ cutShort: true, record: record(change) }))
     expect(dead({ step: 1 })[0]).toBe(
-      '### ⚠️ echo-version in production: 0.2.0 is half-way in, its run was killed, step 2 of 4 (`wait 1m`)',
+      '### ⚠️ echo-version in production: 0.2.0 is half-way in, its run ended early, step 2 of 4 (`wait 1m`)',
     )
     expect(dead({ step: 1 }).at(-1)).toMatch(/^- \*\*Next:\*\* go on, if the run has died, or go back to 0\.1\.0/)
     expect(dead({ phase: 'aborting' })[0]).toContain(
-      'the run that undid 0.2.0 was killed, back to 0.1.0 is not finished',
+      'the run that undid 0.2.0 ended early, back to 0.1.0 is not finished',
     )
     expect(dead({ phase: 'aborting' }).at(-1)).toBe('- **Next:** finish the way back: commands below')
     expect(dead({ phase: 'paused', step: 3 })[0]).toContain('waits for approval')
@@ -164,7 +164,7 @@ describe('the first five lines', () => {
       view({ cutShort: true, result: result({ outcome: 'refused', phase: 'none', message: 'no cluster' }) }),
     )
     expect(gone.slice(0, 2)).toEqual([
-      '### ❔ echo-version in production: the run was killed, and the cluster does not say how far it came',
+      '### ❔ echo-version in production: the run ended early, and the cluster does not say how far it came',
       '- **Users:** not known',
     ])
   })
