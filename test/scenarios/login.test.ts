@@ -1,0 +1,64 @@
+import { describe, expect, it } from 'vitest'
+import type { Transport } from '../../src/kubernetes/transport.ts'
+import { verdict } from '../../src/report/verdict.ts'
+import { collector } from '../../src/report/collector.ts'
+import { canaryOf, expectUnharmed, pausedCanary, running, V1, V2 } from './given.ts'
+import type { Ran, World } from './world.ts'
+
+/** From then on the cluster knows the run's token no more, as when a login of an hour has ended. */
+function loggedOutAfter(world: World, ms: number) {
+  const end = world.clock.now() + ms
+  const stranger = world.emulator.transport('')
+  return (inner: Transport): Transport =>
+    (request) =>
+      world.clock.now() < end ? inner(request) : stranger(request)
+}
+
+/** The first lines of what people read of the run. */
+function told(world: World, { events }: Ran): string[] {
+  const all = collector(world.clock)
+  for (const event of events) all.emit(event)
+  return verdict(all.view())
+}
+
+describe('a login that ends before the rollout', () => {
+  const MOMENTS: [string, number][] = [
+    ['in a wait', 30_000],
+    ['between two shares', 63_500],
+  ]
+
+  it.each(MOMENTS)('%s leaves it where it is, says so, and a re-run goes on', async (_when, ms) => {
+    const world = await running()
+    const plan = '50%, wait 1m, 75%, wait 1m'
+    const ran = await world.run('deploy', canaryOf(V2, { plan, between: loggedOutAfter(world, ms) }))
+    expect(ran.result).toMatchObject({ outcome: 'failed', phase: 'progressing', exitCode: 1 })
+    expect(ran.result?.failure).toMatchObject({
+      code: 'unauthorized',
+      message: expect.stringContaining('the cluster does not accept the credentials'),
+      done: expect.stringMatching(/the rollout is left where it is; 1 old pod and 2 new pods are ready$/),
+      next: 'renew the login, as a re-run of the job does; deploy again, which goes on from here, or abort',
+    })
+    expect(ran.events.flatMap((event) => (event.kind === 'phase' ? [event.title] : []))).not.toContain(
+      'Back to the stable version',
+    )
+    const lines = told(world, ran)
+    expect(lines[0]).toContain('0.2.0 is half-way in, its run ended early, step ')
+    expect(lines[2]).toContain('does not accept the credentials')
+    expectUnharmed(world)
+    const again = await world.run('deploy', canaryOf(V2, { plan }))
+    expect(again.result).toMatchObject({ outcome: 'succeeded', record: { rollout: 1 } })
+    expectUnharmed(world)
+  })
+
+  it('on the way back leaves the rest of it to the next abort', async () => {
+    const world = await pausedCanary()
+    world.emulator.setBehaviour(`gihyodocker/echo-version:${V1}`, { readyAfterMs: 60_000 })
+    const ran = await world.run('abort', { between: loggedOutAfter(world, 20_000) })
+    expect(ran.result).toMatchObject({ outcome: 'failed', phase: 'aborting', failure: { code: 'unauthorized' } })
+    expect(ran.result?.failure?.next).toMatch(/abort again, which finishes the way back$/)
+    expect(told(world, ran)[0]).toContain('the run that undid 0.2.0 ended early, back to 0.1.0 is not finished')
+    const again = await world.run('abort')
+    expect(again.result).toMatchObject({ outcome: 'aborted', exitCode: 0 })
+    expect(world.serving()).toEqual({ [V1]: 3 })
+  })
+})
