@@ -30,7 +30,7 @@ export interface LoadOptions {
 }
 
 export interface LoadFailure {
-  /** milliseconds since 1970 */
+  /** when it was asked, in milliseconds since 1970: how long it then takes to fail says nothing of the cluster */
   at: number
   /** `ECONNREFUSED`, `timeout`, `HTTP 500` … */
   reason: string
@@ -160,12 +160,12 @@ class Generator {
     if (turns.at(-1) !== version) turns.push(version)
   }
 
-  #fail(user: string | undefined, reason: string): void {
+  #fail(user: string | undefined, reason: string, at: number): void {
     const { result } = this
     this.#note(user, reason)
     result.failed++
     result.reasons[reason] = (result.reasons[reason] ?? 0) + 1
-    if (result.failures.length < MOST_FAILURES_KEPT) result.failures.push({ at: Date.now(), reason })
+    if (result.failures.length < MOST_FAILURES_KEPT) result.failures.push({ at, reason })
   }
 
   #succeed(user: string | undefined, headers: http.IncomingHttpHeaders, body: string, took: number): void {
@@ -200,10 +200,12 @@ class Generator {
       const request = http.request(url, { agent: this.#agent, headers: { ...headers, ...own } })
       // Counted from the start of the request: a connection that never comes is as bad as an answer that never comes.
       const timer = setTimeout(() => {
-        end(() => this.#fail(user, 'timeout'))
+        end(() => this.#fail(user, 'timeout', started))
         request.destroy()
       }, timeoutMs)
-      request.once('error', (error: NodeJS.ErrnoException) => end(() => this.#fail(user, error.code ?? error.message)))
+      request.once('error', (error: NodeJS.ErrnoException) =>
+        end(() => this.#fail(user, error.code ?? error.message, started)),
+      )
       request.once('response', (response) => {
         const status = response.statusCode ?? 0
         let body = ''
@@ -211,12 +213,12 @@ class Generator {
         response.once('end', () =>
           end(() => {
             statuses[status] = (statuses[status] ?? 0) + 1
-            if (status >= 400) this.#fail(user, `HTTP ${status}`)
+            if (status >= 400) this.#fail(user, `HTTP ${status}`, started)
             else this.#succeed(user, response.headers, body, Date.now() - started)
           }),
         )
-        response.once('error', () => end(() => this.#fail(user, 'cut off')))
-        response.once('close', () => end(() => this.#fail(user, 'cut off')))
+        response.once('error', () => end(() => this.#fail(user, 'cut off', started)))
+        response.once('close', () => end(() => this.#fail(user, 'cut off', started)))
       })
       request.end()
     })

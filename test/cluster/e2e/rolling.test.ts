@@ -86,8 +86,7 @@ describe.concurrent('recreate', () => {
       for (const { at } of fresh.failures) {
         // The pods end one by one, within the second that the proxy's rules take to follow
         expect(at).toBeGreaterThan((old?.last ?? 0) - 1_000)
-        // A connection to an address that has gone is given up after 3 s
-        expect(at).toBeLessThan((next?.first ?? 0) + 4_000)
+        expect(at).toBeLessThan((next?.first ?? 0) + 1_000)
       }
       // The update checker asked all the while, by another way than the users, and saw the same
       const { updates } = reportOf(deployed)
