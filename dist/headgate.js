@@ -16796,7 +16796,7 @@ function users(view) {
 	switch (record.phase) {
 		case "succeeded": return isScaledToZero(record) ? "nobody is served: all of it is scaled to 0" : `served by ${after}${seen}`;
 		case "aborted":
-			if (record.downtimeSeconds !== void 0) return `**were not served for ${record.downtimeSeconds} s**, and are again: by ${before}${seen}`;
+			if (record.downtimeSeconds !== void 0) return `**were not served for up to ${record.downtimeSeconds} s**, and are again: by ${before}${seen}`;
 			return `${backSentence(view, record, after, before)}${seen}`;
 		case "failed": return `**perhaps affected**${seen === "" ? ": look at the pods" : seen}`;
 		case "aborting": return `${wayBackSentence(record, after, before)}${seen}`;
@@ -16930,7 +16930,7 @@ function done$1(view, failure) {
 	const { downtimeSeconds } = record;
 	if (waitsForApproval(record)) return `${record.step} of ${count(record.steps.length, "step")}, and nothing has failed`;
 	const word = byPerson ?? (failure === void 0 ? lastWord(record) : void 0);
-	return [...downtimeSeconds === void 0 ? [] : [`not served for ${downtimeSeconds.toFixed(1)} s while it was recreated`], ...word === void 0 ? [] : [md(word, LONGEST$2)]].join("; ");
+	return [...downtimeSeconds === void 0 ? [] : [`not served for up to ${downtimeSeconds.toFixed(1)} s while it was recreated`], ...word === void 0 ? [] : [md(word, LONGEST$2)]].join("; ");
 }
 function lastWord({ timeline, command }) {
 	const kinds = [
@@ -26471,8 +26471,8 @@ function cutOff(engine, failure) {
 	};
 	const pods = countSentence(engine);
 	const done = `nothing more is written by this run, and the rollout is left where it is${pods === "" ? "" : `; ${pods}`}`;
-	const again = book.record.phase === "aborting" ? "abort again, which finishes the way back" : "deploy again, which goes on from here, or abort";
-	const next = why.code === "unauthorized" ? `renew the login, as a re-run of the job does; ${again}` : again;
+	const login = why.code === "unauthorized" ? "renew the login, as a re-run of the job does, and " : "";
+	const next = book.record.phase === "aborting" ? `${login}abort again, which finishes the way back` : `${login}deploy again, which goes on from here; or abort`;
 	return {
 		outcome: "failed",
 		failure: {
@@ -28732,7 +28732,7 @@ var Teller = class {
 		};
 		reporter.emit({
 			kind: "line",
-			text: `nothing served for ${downtimeSeconds} s`
+			text: `nothing served for up to ${downtimeSeconds} s`
 		});
 	}
 };

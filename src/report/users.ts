@@ -23,7 +23,7 @@ export function users(view: ReportView): string {
       return isScaledToZero(record) ? 'nobody is served: all of it is scaled to 0' : `served by ${after}${seen}`
     case 'aborted':
       if (record.downtimeSeconds !== undefined)
-        return `**were not served for ${record.downtimeSeconds} s**, and are again: by ${before}${seen}`
+        return `**were not served for up to ${record.downtimeSeconds} s**, and are again: by ${before}${seen}`
       return `${backSentence(view, record, after, before)}${seen}`
     case 'failed':
       return `**perhaps affected**${seen === '' ? ': look at the pods' : seen}`

@@ -142,7 +142,9 @@ function done(view: ReportView, failure: Failure | undefined): string {
   if (waitsForApproval(record)) return `${record.step} of ${count(record.steps.length, 'step')}, and nothing has failed`
   const word = byPerson ?? (failure === undefined ? lastWord(record) : undefined)
   return [
-    ...(downtimeSeconds === undefined ? [] : [`not served for ${downtimeSeconds.toFixed(1)} s while it was recreated`]),
+    ...(downtimeSeconds === undefined
+      ? []
+      : [`not served for up to ${downtimeSeconds.toFixed(1)} s while it was recreated`]),
     ...(word === undefined ? [] : [md(word, LONGEST)]),
   ].join('; ')
 }

@@ -92,11 +92,11 @@ function cutOff(engine: Engine, failure?: Failure): Ended {
   if (why.code === TAKEN_OVER) return { outcome: 'failed', failure: why }
   const pods = countSentence(engine)
   const done = `nothing more is written by this run, and the rollout is left where it is${pods === '' ? '' : `; ${pods}`}`
-  const again =
+  const login = why.code === 'unauthorized' ? 'renew the login, as a re-run of the job does, and ' : ''
+  const next =
     book.record.phase === 'aborting'
-      ? 'abort again, which finishes the way back'
-      : 'deploy again, which goes on from here, or abort'
-  const next = why.code === 'unauthorized' ? `renew the login, as a re-run of the job does; ${again}` : again
+      ? `${login}abort again, which finishes the way back`
+      : `${login}deploy again, which goes on from here; or abort`
   return { outcome: 'failed', failure: { ...why, kind: 'failed', done, next } }
 }
 

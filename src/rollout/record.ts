@@ -198,7 +198,7 @@ export interface RolloutRecord {
   tested?: Record<string, string>
   /** recreate: RFC 3339 moment since when nothing serves */
   downSince?: string
-  /** seconds without a serving pod, measured by recreate */
+  /** seconds without a pod that is ready and not ending, measured by recreate: users meet at most that */
   downtimeSeconds?: number
 }
 

@@ -46,7 +46,10 @@ export class Teller {
     o.reporter.emit({ kind: 'mix', mix: { at: now, stable, canary } })
   }
 
-  /** From the moment nothing serves until something does again; kept in the record, so that a new run goes on measuring. */
+  /**
+   * From the moment nothing serves until something does again; kept in the record, so that a new run goes on measuring.
+   * Users may have met less of it: an old pod that sleeps before it ends answers them for as long.
+   */
   #downtime(serving: number): void {
     const { now, o } = this.#engine
     const { book, reporter } = o
@@ -58,6 +61,6 @@ export class Teller {
     const { downSince, ...rest } = record
     const downtimeSeconds = Math.round((now - Date.parse(downSince)) / 100) / 10
     book.record = { ...rest, downtimeSeconds }
-    reporter.emit({ kind: 'line', text: `nothing served for ${downtimeSeconds} s` })
+    reporter.emit({ kind: 'line', text: `nothing served for up to ${downtimeSeconds} s` })
   }
 }

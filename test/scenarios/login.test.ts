@@ -36,7 +36,7 @@ describe('a login that ends before the rollout', () => {
       code: 'unauthorized',
       message: expect.stringContaining('the cluster does not accept the credentials'),
       done: expect.stringMatching(/the rollout is left where it is; 1 old pod and 2 new pods are ready$/),
-      next: 'renew the login, as a re-run of the job does; deploy again, which goes on from here, or abort',
+      next: 'renew the login, as a re-run of the job does, and deploy again, which goes on from here; or abort',
     })
     expect(ran.events.flatMap((event) => (event.kind === 'phase' ? [event.title] : []))).not.toContain(
       'Back to the stable version',

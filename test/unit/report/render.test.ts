@@ -188,7 +188,7 @@ describe('the first five lines', () => {
 
   it('tell the downtime of a recreate', () => {
     const lines = verdict(view({ record: record({ phase: 'succeeded', downtimeSeconds: 3.25 }) }))
-    expect(lines).toContain('- **Done:** not served for 3.3 s while it was recreated')
+    expect(lines).toContain('- **Done:** not served for up to 3.3 s while it was recreated')
   })
 
   it('tell a timeout from a failure', () => {
