@@ -28301,34 +28301,32 @@ var LeaseHolder = class {
 			if (clock.now() - this.#renewedAt >= DEADLINE_MS) return this.#expired();
 		}
 	}
-	#taken(why) {
+	#taken(by) {
+		const message = `the lease ${this.#ref.name} is lost: ${by}`;
 		this.#lose({
 			code: TAKEN_OVER,
-			message: why,
+			message,
+			object: this.#ref,
 			next: "look at the run that holds it; use one concurrency group per app and environment"
 		});
 	}
 	#expired() {
 		const cause = this.#trouble instanceof ApiError ? explain(this.#trouble) : void 0;
+		if (cause?.code === "unauthorized") return this.#lose(cause);
 		const why = cause === void 0 ? "" : `: ${cause.message}`;
-		const message = `it could not be renewed for ${DEADLINE_MS / 1e3} s${why}`;
-		this.#lose(cause?.code === "unauthorized" ? {
-			...cause,
-			message
-		} : {
+		const message = `the lease ${this.#ref.name} is lost: it could not be renewed for ${DEADLINE_MS / 1e3} s${why}`;
+		this.#lose({
 			code: "lease-lost",
-			message
+			message,
+			object: this.#ref
 		});
 	}
 	#lose(failure) {
 		if (this.#lost.signal.aborted) return;
-		const message = `the lease ${this.#ref.name} is lost: ${failure.message}`;
 		const done = "nothing more is written by this run";
 		this.#lost.abort(new HeadgateError({
 			...failure,
 			kind: "failed",
-			message,
-			object: this.#ref,
 			done
 		}));
 	}

@@ -176,23 +176,24 @@ export class LeaseHolder {
     }
   }
 
-  #taken(why: string): void {
+  #taken(by: string): void {
+    const message = `the lease ${this.#ref.name} is lost: ${by}`
     const next = 'look at the run that holds it; use one concurrency group per app and environment'
-    this.#lose({ code: TAKEN_OVER, message: why, next })
+    this.#lose({ code: TAKEN_OVER, message, object: this.#ref, next })
   }
 
-  /** A machine that slept, an API server that did not answer, or a login that has ended, which has a code of its own. */
+  /** A machine that slept, an API server that did not answer, or a login that has ended, which is told as that. */
   #expired(): void {
     const cause = this.#trouble instanceof ApiError ? explain(this.#trouble) : undefined
+    if (cause?.code === 'unauthorized') return this.#lose(cause)
     const why = cause === undefined ? '' : `: ${cause.message}`
-    const message = `it could not be renewed for ${DEADLINE_MS / 1_000} s${why}`
-    this.#lose(cause?.code === 'unauthorized' ? { ...cause, message } : { code: 'lease-lost', message })
+    const message = `the lease ${this.#ref.name} is lost: it could not be renewed for ${DEADLINE_MS / 1_000} s${why}`
+    this.#lose({ code: 'lease-lost', message, object: this.#ref })
   }
 
   #lose(failure: Omit<Failure, 'kind'>): void {
     if (this.#lost.signal.aborted) return
-    const message = `the lease ${this.#ref.name} is lost: ${failure.message}`
     const done = 'nothing more is written by this run'
-    this.#lost.abort(new HeadgateError({ ...failure, kind: 'failed', message, object: this.#ref, done }))
+    this.#lost.abort(new HeadgateError({ ...failure, kind: 'failed', done }))
   }
 }
