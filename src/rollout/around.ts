@@ -5,7 +5,7 @@ import { readiness } from '../health/readiness.ts'
 import { isDeployment, podTemplateOf } from '../manifests/workload.ts'
 import { hashOf, replicaSetOf } from '../strategies/view.ts'
 import { HeadgateError } from '../shared/errors.ts'
-import { keyOf, type KubeObject, nameOf, type Pod, refOf } from '../shared/objects.ts'
+import { type Job, keyOf, type KubeObject, nameOf, type Pod, refOf } from '../shared/objects.ts'
 import type { Around } from './carry.ts'
 import { sameContent } from '../kubernetes/diff.ts'
 import { dryRunOf } from './draft.ts'
@@ -26,6 +26,11 @@ const AT_ONCE = 8
 
 /** Kinds that replace their pods when they change. */
 const VERSIONED = ['Deployment', 'StatefulSet', 'DaemonSet']
+
+/** Its pods are done when they end, which is bad in any other's. */
+function isJob(object: KubeObject): object is Job {
+  return object.kind === 'Job' && object.apiVersion.startsWith('batch/')
+}
 
 /** What is applied before and after the steps. `seen` is the survey of a deploy; without it everything is looked at. */
 export function aroundOf(session: Session, engine: Engine, release: Release, seen: Survey | undefined): Around {
@@ -140,7 +145,8 @@ async function awaitReady(engine: Engine, applied: KubeObject): Promise<void> {
       const live = list.get(ref.name) ?? applied
       const state = readiness(live)
       if (state.done && state.failure === undefined) return
-      const diagnosis = await doctor.examine({ pods: ofThisVersion(engine, live, pods?.items() ?? []) })
+      const own = ofThisVersion(engine, live, pods?.items() ?? [])
+      const diagnosis = await doctor.examine({ pods: own, job: isJob(live) ? live : undefined })
       const symptom = diagnosis.fatal ?? (engine.now >= deadline ? diagnosis.symptoms[0] : undefined)
       if (symptom !== undefined) {
         const known = await gatherEvidence(client, symptom, clock.now() - book.record.timeoutMs)

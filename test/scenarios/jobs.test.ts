@@ -37,3 +37,22 @@ it('a job is made anew for every rollout, and the next one that succeeds removes
   expect(jobs(world)).toEqual(['smoke-3'])
   expectUnharmed(world)
 })
+
+it.each([
+  ['a second', 1_000],
+  ['longer than a server takes to count as steady', 45_000],
+])('a job without a step is awaited to its end, where it takes %s', async (_what, runMs) => {
+  const world = await running()
+  world.emulator.setBehaviour('smoke:1-job-ok', { runMs, exitCode: 0 })
+  const { result } = await world.run('deploy', smoked(V2, { plan: '50%' }))
+  expect(result).toMatchObject({ outcome: 'succeeded' })
+  expectUnharmed(world)
+})
+
+it('a job without a step that fails is told with its last words', async () => {
+  const world = await running()
+  world.emulator.setBehaviour('smoke:1-job-ok', { runMs: 45_000, exitCode: 3, lastWords: ['no such table'] })
+  const { result } = await world.run('deploy', smoked(V2, { plan: '50%' }))
+  expect(result?.failure).toMatchObject({ code: 'job-failed', message: expect.stringContaining('Job/smoke failed') })
+  expect(JSON.stringify(result?.failure?.evidence)).toContain('no such table')
+})
