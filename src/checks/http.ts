@@ -4,6 +4,7 @@ import { valueAtPath } from '../shared/json-path.ts'
 import type { Answer, Asker } from './asker.ts'
 import type { Expected, HttpCheck, Page } from './spec.ts'
 import { type Target, targetsOf } from './targets.ts'
+import { apiServerText } from './update-target.ts'
 import type { CheckVerdict } from './verdict.ts'
 
 const PAUSE_MS = 1_000
@@ -77,6 +78,11 @@ async function askTarget(
       const wrong = judge({ ...answer, ms: asker.now() - begun }, target)
       lines.push(`${where}: ${answer.status} ${shown(answer)}`)
       if (wrong === undefined) return undefined
+      if (page.url === undefined && isTurnedAway(answer)) {
+        last = `was not asked: the API server answered ${answer.status} itself`
+        unheard = true
+        continue
+      }
       // The API server answers for a pod it cannot reach; that is no answer of the pod.
       if (answer.status !== 502 && answer.status !== 503 && answer.status !== 504)
         return { text: `${target.name} ${wrong}`, unheard: false }
@@ -89,6 +95,11 @@ async function askTarget(
     }
   }
   return { text: `${target.name} ${last}`, unheard }
+}
+
+/** The API server takes nothing from this run, or not now: it has passed nothing on. */
+function isTurnedAway(answer: Answer): boolean {
+  return [401, 429].includes(answer.status) && apiServerText(answer) !== undefined
 }
 
 export function shown({ body }: Pick<Answer, 'body'>): string {

@@ -124,7 +124,10 @@ function repositoryOf({ repository, serverUrl }: RunSource): string {
   return shellWord(host === '' || host === 'github.com' ? repository : `${host}/${repository}`)
 }
 
-/** Deploying the same release in the same way goes on with it; a rollback was begun from a release that no file has. */
+/**
+ * Deploying the same release in the same way goes on with it; a rollback was begun from a release that no file has. It is
+ * the run that began the rollout: the last one may have been a promote, which another attempt of it would be refused.
+ */
 function again(record: RolloutRecord, text: string): Way[] {
   const { app, namespace, source, lastRun, strategy, steps, pods, inputs } = record
   if (record.command === 'rollback') return []
@@ -139,7 +142,7 @@ function again(record: RolloutRecord, text: string): Way[] {
     ...flag('steps', steps.length === 0 ? undefined : steps.join(', ')),
     ...flag('pods', pods === 'separate' ? pods : undefined),
   ].join(' ')
-  const run = lastRun.runId === '' ? source : lastRun
+  const run = source.runId === '' ? lastRun : source
   if (run.runId === '' || run.repository === '') return [{ text, cli }]
   const gh = `gh run rerun ${shellWord(run.runId)} -R ${repositoryOf(run)}`
   return [{ text, cli, gh, ...(run.runUrl === '' ? {} : { url: run.runUrl }) }]

@@ -5,7 +5,7 @@ import type { Engine } from './engine.ts'
 import { finish, succeed } from './finish.ts'
 import { Interrupted } from './interrupt.ts'
 import { type ExpiryTools, expireKept, freshOf } from './kept.ts'
-import type { Outcome } from './record.ts'
+import type { Outcome, RolloutRecord } from './record.ts'
 import { type Passes, runSteps } from './steps.ts'
 import { backText, countSentence, restingSentence } from './served.ts'
 import { undo } from './undo.ts'
@@ -92,12 +92,16 @@ function cutOff(engine: Engine, failure?: Failure): Ended {
   if (why.code === TAKEN_OVER) return { outcome: 'failed', failure: why }
   const pods = countSentence(engine)
   const done = `nothing more is written by this run, and the rollout is left where it is${pods === '' ? '' : `; ${pods}`}`
-  const login = why.code === 'unauthorized' ? 'renew the login, as a re-run of the job does, and ' : ''
-  const next =
-    book.record.phase === 'aborting'
-      ? `${login}abort again, which finishes the way back`
-      : `${login}deploy again, which goes on from here; or abort`
+  const next = `${why.code === 'unauthorized' ? 'log in anew, and ' : ''}${onwards(book.record)}`
   return { outcome: 'failed', failure: { ...why, kind: 'failed', done, next } }
+}
+
+/** What goes on with a rollout that a run has left in the middle. */
+function onwards({ phase, command }: RolloutRecord): string {
+  if (phase === 'aborting') return 'abort again, which finishes the way back'
+  // No file has the release that it brings back, so no deploy goes on with it.
+  if (command === 'rollback') return 'abort, then roll back again'
+  return 're-run the job that deployed, or deploy again: either goes on from here; or abort'
 }
 
 async function failed(engine: Engine, failure: Failure): Promise<Ended> {

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import type { Transport } from '../../src/kubernetes/transport.ts'
 import { verdict } from '../../src/report/verdict.ts'
 import { collector } from '../../src/report/collector.ts'
-import { canaryOf, expectUnharmed, pausedCanary, running, V1, V2 } from './given.ts'
+import { bringing, canaryOf, expectUnharmed, pausedCanary, running, V1, V2, V3 } from './given.ts'
 import type { Ran, World } from './world.ts'
 
 /** From then on the cluster knows the run's token no more, as when a login of an hour has ended. */
@@ -36,7 +36,7 @@ describe('a login that ends before the rollout', () => {
       code: 'unauthorized',
       message: expect.stringContaining('the cluster does not accept the credentials'),
       done: expect.stringMatching(/the rollout is left where it is; 1 old pod and 2 new pods are ready$/),
-      next: 'renew the login, as a re-run of the job does, and deploy again, which goes on from here; or abort',
+      next: 'log in anew, and re-run the job that deployed, or deploy again: either goes on from here; or abort',
     })
     expect(ran.events.flatMap((event) => (event.kind === 'phase' ? [event.title] : []))).not.toContain(
       'Back to the stable version',
@@ -47,6 +47,20 @@ describe('a login that ends before the rollout', () => {
     expectUnharmed(world)
     const again = await world.run('deploy', canaryOf(V2, { plan }))
     expect(again.result).toMatchObject({ outcome: 'succeeded', record: { rollout: 1 } })
+    expectUnharmed(world)
+  })
+
+  it('in a rollback sends nobody on to the release that is fled', async () => {
+    const world = await running()
+    await world.run('deploy', bringing(V2))
+    await world.run('deploy', canaryOf(V3, { plan: '50%, wait 1m' }))
+    const between = loggedOutAfter(world, 30_000)
+    const ran = await world.run('rollback', { gates: 'all', between })
+    expect(ran.result).toMatchObject({ outcome: 'failed', phase: 'progressing' })
+    expect(ran.result?.failure?.next).toBe('log in anew, and abort, then roll back again')
+    expect((await world.run('abort')).result?.outcome).toBe('aborted')
+    expect((await world.run('rollback')).result?.outcome).toBe('rolled-back')
+    expect(world.serving()).toEqual({ [V2]: 3 })
     expectUnharmed(world)
   })
 

@@ -70,6 +70,18 @@ describe('an API server that does not answer', () => {
     expect(verdict).toMatchObject({ kind: 'inconclusive', text: expect.stringContaining('ECONNREFUSED') })
   })
 
+  it.each([
+    [401, 'Unauthorized'],
+    [429, 'TooManyRequests'],
+  ])('answers %i in its place: that is no word of the app', async (status, reason) => {
+    const body = JSON.stringify({ kind: 'Status', apiVersion: 'v1', status: 'Failure', message: reason, reason })
+    const asker = askerWith({ proxy: () => Promise.resolve({ status, headers: {}, body }) })
+    const verdict = await clock.run(measureHttp(asker, page))
+    expect(verdict).toMatchObject({ kind: 'inconclusive', text: expect.stringContaining('was not asked') })
+    const own = askerWith({ proxy: () => Promise.resolve({ status, headers: {}, body: 'log in first' }) })
+    expect(await clock.run(measureHttp(own, page))).toMatchObject({ kind: 'fail' })
+  })
+
   it.each<[string, Asker['proxy']]>([
     [
       'a pod that hangs',

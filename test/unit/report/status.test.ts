@@ -136,6 +136,14 @@ describe('stepRows', () => {
 })
 
 describe('ways', () => {
+  it('go on by the run that deployed, where another one has promoted since', () => {
+    const promoted = record({ phase: 'progressing', lastRun: source({ runId: '4800', workflow: 'operate.yml' }) })
+    expect(waysOf(promoted)[0]?.gh).toBe('gh run rerun 4711 -R github.example/acme/shop')
+    const begun = source({ runId: '', repository: '' })
+    const resumed = record({ phase: 'progressing', source: begun, lastRun: source({ runId: '4800' }) })
+    expect(waysOf(resumed)[0]?.gh).toBe('gh run rerun 4800 -R github.example/acme/shop')
+  })
+
   it.each([
     ['progressing', ['Go on, if the run has died', 'Go back to 0.1.0']],
     ['paused', ['Go on', 'Go back to 0.1.0']],
