@@ -1,4 +1,4 @@
-import { a as VERSION, i as start, l as placeText, m as failureOf, n as readCommandLine, o as readManifestFiles, r as settingsOf, t as rbac } from "./headgate.js";
+import { a as VERSION, i as start, l as placeText, m as failureOf, n as readCommandLine, o as readManifestFiles, r as settingsOf, t as rbac, u as leave } from "./headgate.js";
 // src/command-line.ts
 const cancel = new AbortController();
 for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, () => cancel.abort(new Error(`${signal} received`)));
@@ -25,6 +25,7 @@ try {
 	process.stderr.write(`headgate: ${place === void 0 ? "" : `${placeText(place)}: `}${message}${next === void 0 ? "" : `\n${next}`}\n`);
 	process.exitCode = 2;
 }
+leave();
 async function role(context) {
 	const { settings } = await settingsOf(context);
 	const files = await readManifestFiles(context.workspace, settings.manifests);

@@ -16230,7 +16230,7 @@ function again$1(record, text) {
 		...flag$1("steps", steps.length === 0 ? void 0 : steps.join(", ")),
 		...flag$1("pods", pods === "separate" ? pods : void 0)
 	].join(" ");
-	const run = lastRun.runId === "" ? source : lastRun;
+	const run = source.runId === "" ? lastRun : source;
 	if (run.runId === "" || run.repository === "") return [{
 		text,
 		cli
@@ -23514,6 +23514,109 @@ function podPort(pod, asked) {
 function headersOf$1(asker, { headers }) {
 	return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, asker.expand(value)]));
 }
+// src/checks/update-target.ts
+function serviceOf({ service }, services, home) {
+	if (service === void 0) return services[0];
+	return services.find(({ name }) => name === service) ?? {
+		namespace: home,
+		name: service
+	};
+}
+function targetOf$1(checker, { namespace, name }, live, template) {
+	const wanted = (live?.spec.ports ?? []).filter(({ protocol = "TCP" }) => protocol === "TCP").filter((port) => checker.port === void 0 || names(port, checker.port));
+	const probed = wanted.find((port) => probeBehind(port, template) !== void 0);
+	const port = probed ?? wanted[0];
+	const probe = probed === void 0 ? void 0 : probeBehind(probed, template);
+	const secure = probe === void 0 ? port !== void 0 && speaksTls(port) : probe.scheme === "HTTPS";
+	const number = port?.port ?? checker.port ?? 80;
+	return {
+		proxy: {
+			kind: "Service",
+			namespace,
+			name,
+			port: number,
+			...secure ? { scheme: "https" } : {}
+		},
+		path: checker.path ?? probe?.path ?? "/",
+		behind: port?.targetPort ?? number
+	};
+}
+function names({ name, port }, wanted) {
+	return port === wanted || name === wanted;
+}
+function speaksTls({ name, port, appProtocol }) {
+	return appProtocol === "https" || name === "https" || port === 443;
+}
+function probeBehind({ port, targetPort = port }, template) {
+	for (const container of template?.spec.containers ?? []) {
+		const probe = container.readinessProbe?.httpGet;
+		const behind = numberOf$1(container, targetPort);
+		if (probe !== void 0 && behind !== void 0 && numberOf$1(container, probe.port) === behind) return probe;
+	}
+}
+function numberOf$1({ ports = [] }, port) {
+	return typeof port === "number" ? port : ports.find(({ name }) => name === port)?.containerPort;
+}
+function lastPodsOf({ proxy, behind }, live, pods) {
+	const selector = live?.spec.selector ?? {};
+	if (Object.keys(selector).length === 0) return [];
+	return pods.filter((pod) => isTerminating(pod) && conditionOf(pod, "Ready")?.status === "True").filter(({ metadata }) => selects({ matchLabels: selector }, metadata.labels ?? {})).flatMap((pod) => {
+		const port = pod.spec.containers.map((each) => numberOf$1(each, behind)).find((each) => each !== void 0);
+		const { name = "", namespace = proxy.namespace } = pod.metadata;
+		const { scheme } = proxy;
+		if (port === void 0) return [];
+		return [{
+			kind: "Pod",
+			namespace,
+			name,
+			port,
+			...scheme === void 0 ? {} : { scheme }
+		}];
+	}).toSorted((a, b) => a.name < b.name ? -1 : 1);
+}
+const LONGEST_VERSION = 80;
+function versionIn(answer, known, where) {
+	if (where === void 0) return theOneIn([...Object.values(answer.headers), answer.body].join("\n"), known);
+	const told = toldBy(answer, where)?.trim().slice(0, LONGEST_VERSION);
+	return told === void 0 || told === "" ? void 0 : theOneIn(told, known) ?? told;
+}
+function toldBy({ headers, body }, where) {
+	switch (where.kind) {
+		case "header": return headers[where.name.toLowerCase()];
+		case "pattern": return new RegExp(where.pattern).exec(body)?.[1];
+		case "json": {
+			const value = valueAt(body, where.path);
+			return typeof value === "string" || typeof value === "number" ? String(value) : void 0;
+		}
+	}
+}
+function valueAt(body, path) {
+	try {
+		return valueAtPath(parseJson(body), path);
+	} catch {
+		return;
+	}
+}
+function theOneIn(text, known) {
+	const found = [...new Set(known)].filter((version) => wordOf(version).test(text));
+	return found.length === 1 ? found[0] : void 0;
+}
+function wordOf(version) {
+	const literal = version.replaceAll(/[\\^$.*+?()[\]{}|]/g, String.raw`\$&`);
+	return new RegExp(String.raw`(?<![\w.-])v?${literal}(?![\w+-]|\.\w)`);
+}
+function hasNoEndpoints(answer) {
+	return answer.status === 503 && apiServerText(answer)?.startsWith("no endpoints available") === true;
+}
+function apiServerText({ status, body }) {
+	if (status < 400) return void 0;
+	if (/^error trying to reach service/i.test(body)) return body.trim();
+	const value = valueAt(body, "$");
+	if (typeof value !== "object" || value === null) return void 0;
+	const { kind, apiVersion, message } = value;
+	if (kind !== "Status" || apiVersion !== "v1") return void 0;
+	return typeof message === "string" ? message : `status ${status}`;
+}
 // src/checks/http.ts
 const PAUSE_MS = 1e3;
 const TRIES$1 = 3;
@@ -23582,6 +23685,11 @@ async function askTarget(asker, target, page, judge, lines) {
 			}, target);
 			lines.push(`${where}: ${answer.status} ${shown$1(answer)}`);
 			if (wrong === void 0) return void 0;
+			if (page.url === void 0 && isTurnedAway(answer)) {
+				last = `was not asked: the API server answered ${answer.status} itself`;
+				unheard = true;
+				continue;
+			}
 			if (answer.status !== 502 && answer.status !== 503 && answer.status !== 504) return {
 				text: `${target.name} ${wrong}`,
 				unheard: false
@@ -23598,6 +23706,9 @@ async function askTarget(asker, target, page, judge, lines) {
 		text: `${target.name} ${last}`,
 		unheard
 	};
+}
+function isTurnedAway(answer) {
+	return [401, 429].includes(answer.status) && apiServerText(answer) !== void 0;
 }
 function shown$1({ body }) {
 	return body.slice(0, SHOWN).trim();
@@ -24916,9 +25027,9 @@ function valueOf(rest) {
 	if (time !== void 0 && !NUMBER.test(time)) return `${quoted$3(time)} is no time`;
 	if (more.length > 0) return `${quoted$3(more.join(" "))} is too much`;
 	if (exemplar !== "" && !/^#[ \t]*\{/.test(exemplar)) return `${quoted$3(exemplar)} is no exemplar`;
-	return numberOf$1(value);
+	return numberOf(value);
 }
-function numberOf$1(text) {
+function numberOf(text) {
 	if (!NUMBER.test(text)) return NaN;
 	const infinite = /^([+-]?)inf/i.exec(text);
 	if (infinite === null) return Number(text);
@@ -24974,7 +25085,7 @@ function bucketsOf(samples, name) {
 	const all = new Map();
 	for (const { labels: given, value, name: of } of samples) {
 		if (of !== `${name}_bucket`) continue;
-		const le = numberOf$1(given.get("le") ?? "");
+		const le = numberOf(given.get("le") ?? "");
 		if (Number.isNaN(le)) continue;
 		const labels = new Map([...given].filter(([label]) => label !== "le"));
 		const key = labelsText(labels);
@@ -25307,7 +25418,7 @@ async function fromPrometheus(asker, source, podLabel, selectors) {
 			found.samples.push({
 				name,
 				labels: new Map(Object.entries(others)),
-				value: numberOf$1(value),
+				value: numberOf(value),
 				pod
 			});
 		}
@@ -25410,7 +25521,7 @@ function usualOf(samples, slow, workloads) {
 	const quick = new Map();
 	for (const { name, labels, pod, value } of samples) {
 		if (name !== `${slow.name}_bucket` || !stable.has(pod) || !isSlow(slow.name, withoutLe(labels))) continue;
-		const le = numberOf$1(labels.get("le") ?? "");
+		const le = numberOf(labels.get("le") ?? "");
 		quick.set(le, (quick.get(le) ?? 0) + value);
 	}
 	const all = quick.get(Number.POSITIVE_INFINITY) ?? 0;
@@ -26459,10 +26570,18 @@ async function ended(engine, error) {
 function asFailure(error) {
 	return error instanceof ApiError ? explain(error) : failureOf(error);
 }
+const OF_THE_LOSS = [
+	"unauthorized",
+	"lease-lost",
+	TAKEN_OVER,
+	"unreachable",
+	"timeout",
+	"internal"
+];
 function isCutOff({ o: { lease } }, failure) {
 	return lease.lost.aborted || failure?.code === "unauthorized";
 }
-function cutOff(engine, failure) {
+function cutOff(engine, failure, first) {
 	const { lease, book } = engine.o;
 	const why = lease.lost.aborted || failure === void 0 ? failureOf(lease.lost.reason) : failure;
 	if (why.code === "taken-over") return {
@@ -26470,21 +26589,31 @@ function cutOff(engine, failure) {
 		failure: why
 	};
 	const pods = countSentence(engine);
-	const done = `nothing more is written by this run, and the rollout is left where it is${pods === "" ? "" : `; ${pods}`}`;
-	const login = why.code === "unauthorized" ? "renew the login, as a re-run of the job does, and " : "";
-	const next = book.record.phase === "aborting" ? `${login}abort again, which finishes the way back` : `${login}deploy again, which goes on from here; or abort`;
+	const done = `nothing more is written by this run, and ${goesOn(book.record) ? "the cluster goes on with what it was told last" : "the rollout is left where it is"}${pods === "" ? "" : `; ${pods}`}`;
+	const next = `${why.code === "unauthorized" ? "log in anew, and " : ""}${onwards(book.record)}`;
+	const { message, evidence } = first ?? {};
 	return {
 		outcome: "failed",
 		failure: {
 			...why,
+			...message === void 0 ? {} : { message: `${message}; then ${why.message}` },
+			...evidence === void 0 ? {} : { evidence },
 			kind: "failed",
 			done,
 			next
 		}
 	};
 }
+function goesOn({ strategy, step, plan, phase }) {
+	return strategy === "rolling" || phase === "aborting" || step >= plan.length;
+}
+function onwards({ phase, command }) {
+	if (phase === "aborting") return "abort again, which finishes the way back";
+	if (command === "rollback") return "abort, then roll back again";
+	return "re-run the job that deployed, or deploy again: either goes on from here; or abort";
+}
 async function failed$1(engine, failure) {
-	if (isCutOff(engine, failure)) return cutOff(engine, failure);
+	if (isCutOff(engine, failure)) return cutOff(engine, failure, OF_THE_LOSS.includes(failure.code) ? void 0 : failure);
 	const { book, reporter } = engine.o;
 	reporter.emit({
 		kind: "failure",
@@ -26527,7 +26656,7 @@ async function goBack(engine, { failure, why, superseded, end }) {
 		};
 	} catch (error) {
 		const second = asFailure(error);
-		if (isCutOff(engine, second)) return cutOff(engine, second);
+		if (isCutOff(engine, second)) return cutOff(engine, second, failure);
 		if (end !== void 0 && failure !== void 0 && second.kind === "timeout") return unfinished(engine, failure, second);
 		reporter.emit({
 			kind: "failure",
@@ -26632,7 +26761,7 @@ async function stopped(engine, failure) {
 		};
 	} catch (error) {
 		const second = asFailure(error);
-		if (isCutOff(engine, second)) return cutOff(engine, second);
+		if (isCutOff(engine, second)) return cutOff(engine, second, failure);
 		reporter.emit({
 			kind: "failure",
 			failure: second
@@ -26642,109 +26771,6 @@ async function stopped(engine, failure) {
 			failure: second
 		};
 	}
-}
-// src/checks/update-target.ts
-function serviceOf({ service }, services, home) {
-	if (service === void 0) return services[0];
-	return services.find(({ name }) => name === service) ?? {
-		namespace: home,
-		name: service
-	};
-}
-function targetOf$1(checker, { namespace, name }, live, template) {
-	const wanted = (live?.spec.ports ?? []).filter(({ protocol = "TCP" }) => protocol === "TCP").filter((port) => checker.port === void 0 || names(port, checker.port));
-	const probed = wanted.find((port) => probeBehind(port, template) !== void 0);
-	const port = probed ?? wanted[0];
-	const probe = probed === void 0 ? void 0 : probeBehind(probed, template);
-	const secure = probe === void 0 ? port !== void 0 && speaksTls(port) : probe.scheme === "HTTPS";
-	const number = port?.port ?? checker.port ?? 80;
-	return {
-		proxy: {
-			kind: "Service",
-			namespace,
-			name,
-			port: number,
-			...secure ? { scheme: "https" } : {}
-		},
-		path: checker.path ?? probe?.path ?? "/",
-		behind: port?.targetPort ?? number
-	};
-}
-function names({ name, port }, wanted) {
-	return port === wanted || name === wanted;
-}
-function speaksTls({ name, port, appProtocol }) {
-	return appProtocol === "https" || name === "https" || port === 443;
-}
-function probeBehind({ port, targetPort = port }, template) {
-	for (const container of template?.spec.containers ?? []) {
-		const probe = container.readinessProbe?.httpGet;
-		const behind = numberOf(container, targetPort);
-		if (probe !== void 0 && behind !== void 0 && numberOf(container, probe.port) === behind) return probe;
-	}
-}
-function numberOf({ ports = [] }, port) {
-	return typeof port === "number" ? port : ports.find(({ name }) => name === port)?.containerPort;
-}
-function lastPodsOf({ proxy, behind }, live, pods) {
-	const selector = live?.spec.selector ?? {};
-	if (Object.keys(selector).length === 0) return [];
-	return pods.filter((pod) => isTerminating(pod) && conditionOf(pod, "Ready")?.status === "True").filter(({ metadata }) => selects({ matchLabels: selector }, metadata.labels ?? {})).flatMap((pod) => {
-		const port = pod.spec.containers.map((each) => numberOf(each, behind)).find((each) => each !== void 0);
-		const { name = "", namespace = proxy.namespace } = pod.metadata;
-		const { scheme } = proxy;
-		if (port === void 0) return [];
-		return [{
-			kind: "Pod",
-			namespace,
-			name,
-			port,
-			...scheme === void 0 ? {} : { scheme }
-		}];
-	}).toSorted((a, b) => a.name < b.name ? -1 : 1);
-}
-const LONGEST_VERSION = 80;
-function versionIn(answer, known, where) {
-	if (where === void 0) return theOneIn([...Object.values(answer.headers), answer.body].join("\n"), known);
-	const told = toldBy(answer, where)?.trim().slice(0, LONGEST_VERSION);
-	return told === void 0 || told === "" ? void 0 : theOneIn(told, known) ?? told;
-}
-function toldBy({ headers, body }, where) {
-	switch (where.kind) {
-		case "header": return headers[where.name.toLowerCase()];
-		case "pattern": return new RegExp(where.pattern).exec(body)?.[1];
-		case "json": {
-			const value = valueAt(body, where.path);
-			return typeof value === "string" || typeof value === "number" ? String(value) : void 0;
-		}
-	}
-}
-function valueAt(body, path) {
-	try {
-		return valueAtPath(parseJson(body), path);
-	} catch {
-		return;
-	}
-}
-function theOneIn(text, known) {
-	const found = [...new Set(known)].filter((version) => wordOf(version).test(text));
-	return found.length === 1 ? found[0] : void 0;
-}
-function wordOf(version) {
-	const literal = version.replaceAll(/[\\^$.*+?()[\]{}|]/g, String.raw`\$&`);
-	return new RegExp(String.raw`(?<![\w.-])v?${literal}(?![\w+-]|\.\w)`);
-}
-function hasNoEndpoints(answer) {
-	return answer.status === 503 && apiServerText(answer)?.startsWith("no endpoints available") === true;
-}
-function apiServerText({ status, body }) {
-	if (status < 400) return void 0;
-	if (/^error trying to reach service/i.test(body)) return body.trim();
-	const value = valueAt(body, "$");
-	if (typeof value !== "object" || value === null) return void 0;
-	const { kind, apiVersion, message } = value;
-	if (kind !== "Status" || apiVersion !== "v1") return void 0;
-	return typeof message === "string" ? message : `status ${status}`;
 }
 // src/checks/update-source.ts
 const MAX_BYTES = 65536;
@@ -29329,6 +29355,9 @@ const VERSIONED = [
 	"StatefulSet",
 	"DaemonSet"
 ];
+function isJob$1(object) {
+	return object.kind === "Job" && object.apiVersion.startsWith("batch/");
+}
 function aroundOf(session, engine, release, seen) {
 	const { parts } = release;
 	const steps = new Set(engine.workloads.map(({ name, namespace }) => keyOf$2({
@@ -29430,7 +29459,11 @@ async function awaitReady(engine, applied) {
 			const live = list.get(ref.name) ?? applied;
 			const state = readiness(live);
 			if (state.done && state.failure === void 0) return;
-			const diagnosis = await doctor.examine({ pods: ofThisVersion(engine, live, pods?.items() ?? []) });
+			const own = ofThisVersion(engine, live, pods?.items() ?? []);
+			const diagnosis = await doctor.examine({
+				pods: own,
+				job: isJob$1(live) ? live : void 0
+			});
 			const symptom = diagnosis.fatal ?? (engine.now >= deadline ? diagnosis.symptoms[0] : void 0);
 			if (symptom !== void 0) {
 				const known = await gatherEvidence(client, symptom, clock.now() - book.record.timeoutMs);
@@ -50416,15 +50449,31 @@ function nothing() {
 function isContent(text) {
 	return text.includes("\n") || /^\s*[{]/.test(text) || /^\s*apiVersion\s*:/.test(text);
 }
-function parse$1(text, name) {
+function parse$1(text, name, folder = "") {
 	const config = new KubeConfig();
 	try {
 		config.loadFromString(text);
+		readTokenFiles(config, text, folder);
 	} catch (error) {
 		throw refuse("kubeconfig", `${name} is not a kubeconfig: ${error instanceof Error ? (error.message.split("\n")[0] ?? "").slice(0, 200) : ""}`);
 	}
 	if (config.getContexts().length === 0) throw refuse("kubeconfig", `${name} is not a kubeconfig: it has no contexts`);
 	return config;
+}
+function readTokenFiles(config, text, folder) {
+	const told = load(text);
+	config.users = config.users.map((user) => {
+		const file = told?.users?.find(({ name }) => name === user.name)?.user?.tokenFile;
+		if (!file) return user;
+		const { token: _, ...rest } = user;
+		return {
+			...rest,
+			authProvider: {
+				name: "tokenFile",
+				config: { tokenFile: resolve(folder, file) }
+			}
+		};
+	});
 }
 async function fromFile(file, only) {
 	const found = await tryFile(file);
@@ -50440,8 +50489,9 @@ async function tryFile(file) {
 		if (code === "ENOENT" || code === "ENOTDIR" || code === "ENAMETOOLONG") return void 0;
 		throw refuse("kubeconfig", `the kubeconfig ${file} cannot be read (${code})`);
 	}
-	const config = parse$1(text, `the kubeconfig ${file}`);
-	config.makePathsAbsolute(dirname(resolve(file)));
+	const folder = dirname(resolve(file));
+	const config = parse$1(text, `the kubeconfig ${file}`, folder);
+	config.makePathsAbsolute(folder);
 	return config;
 }
 async function merged(files) {

@@ -3,6 +3,7 @@ import { rbac } from './commands/rbac.ts'
 import type { RunContext } from './input/action.ts'
 import { readManifestFiles } from './input/files.ts'
 import { placeText } from './input/problems.ts'
+import { leave } from './runner.ts'
 import { settingsOf, start } from './start.ts'
 import { VERSION } from './shared/version.ts'
 import { failureOf } from './shared/errors.ts'
@@ -40,6 +41,7 @@ try {
   )
   process.exitCode = 2
 }
+leave()
 
 /** `headgate rbac`: needs the manifests, and no cluster. */
 async function role(context: RunContext): Promise<string> {

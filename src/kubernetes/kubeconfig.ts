@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { delimiter, dirname, join, resolve } from 'node:path'
 import { KubeConfig } from '@kubernetes/client-node/dist/config.js'
+import { load } from 'js-yaml'
 import { type HeadgateError, refuse } from '../shared/errors.ts'
 import { nearest } from '../shared/nearest.ts'
 import { isLoopback, proxyFor } from './proxy.ts'
@@ -56,10 +57,12 @@ export function isContent(text: string): boolean {
   return text.includes('\n') || /^\s*[{]/.test(text) || /^\s*apiVersion\s*:/.test(text)
 }
 
-function parse(text: string, name: string): KubeConfig {
+/** @param folder where relative paths begin; the working directory for content that came in no file */
+function parse(text: string, name: string, folder = ''): KubeConfig {
   const config = new KubeConfig()
   try {
     config.loadFromString(text)
+    readTokenFiles(config, text, folder)
   } catch (error) {
     // The parser's message may quote the content, which holds credentials: only its first line, and no snippet.
     const reason = error instanceof Error ? (error.message.split('\n')[0] ?? '').slice(0, 200) : ''
@@ -67,6 +70,17 @@ function parse(text: string, name: string): KubeConfig {
   }
   if (config.getContexts().length === 0) throw refuse('kubeconfig', `${name} is not a kubeconfig: it has no contexts`)
   return config
+}
+
+/** client-node passes over `tokenFile` of a user, which client-go reads again and again, and prefers to `token`. */
+function readTokenFiles(config: KubeConfig, text: string, folder: string): void {
+  const told = load(text) as { users?: { name?: string; user?: { tokenFile?: string } }[] | null } | undefined
+  config.users = config.users.map((user) => {
+    const file = told?.users?.find(({ name }) => name === user.name)?.user?.tokenFile
+    if (!file) return user
+    const { token: _, ...rest } = user
+    return { ...rest, authProvider: { name: 'tokenFile', config: { tokenFile: resolve(folder, file) } } }
+  })
 }
 
 async function fromFile(file: string, only: boolean): Promise<KubeConfig> {
@@ -89,8 +103,9 @@ async function tryFile(file: string): Promise<KubeConfig | undefined> {
     if (code === 'ENOENT' || code === 'ENOTDIR' || code === 'ENAMETOOLONG') return undefined
     throw refuse('kubeconfig', `the kubeconfig ${file} cannot be read (${code})`)
   }
-  const config = parse(text, `the kubeconfig ${file}`)
-  config.makePathsAbsolute(dirname(resolve(file)))
+  const folder = dirname(resolve(file))
+  const config = parse(text, `the kubeconfig ${file}`, folder)
+  config.makePathsAbsolute(folder)
   return config
 }
 

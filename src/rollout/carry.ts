@@ -80,20 +80,43 @@ export function asFailure(error: unknown): Failure {
   return error instanceof ApiError ? explain(error) : failureOf(error)
 }
 
+/** What the loss itself looks like to a request: no cause of its own. */
+const OF_THE_LOSS = ['unauthorized', 'lease-lost', TAKEN_OVER, 'unreachable', 'timeout', 'internal']
+
 /** The lease is lost, or the login has ended: who goes on or back now would be refused as well. */
 function isCutOff({ o: { lease } }: Engine, failure?: Failure): boolean {
   return lease.lost.aborted || failure?.code === 'unauthorized'
 }
 
-/** Leaves the record as it is to the next run, as a run that dies does, and says how things stand. */
-function cutOff(engine: Engine, failure?: Failure): Ended {
+/**
+ * Leaves the record as it is to the next run, as a run that dies does, and says how things stand.
+ * @param first what this run was about to undo or to rest for
+ */
+function cutOff(engine: Engine, failure?: Failure, first?: Failure): Ended {
   const { lease, book } = engine.o
   const why = lease.lost.aborted || failure === undefined ? failureOf(lease.lost.reason) : failure
   if (why.code === TAKEN_OVER) return { outcome: 'failed', failure: why }
   const pods = countSentence(engine)
-  const done = `nothing more is written by this run, and the rollout is left where it is${pods === '' ? '' : `; ${pods}`}`
+  const left = goesOn(book.record)
+    ? 'the cluster goes on with what it was told last'
+    : 'the rollout is left where it is'
+  const done = `nothing more is written by this run, and ${left}${pods === '' ? '' : `; ${pods}`}`
   const next = `${why.code === 'unauthorized' ? 'log in anew, and ' : ''}${onwards(book.record)}`
-  return { outcome: 'failed', failure: { ...why, kind: 'failed', done, next } }
+  const { message, evidence } = first ?? {}
+  const told: Failure = {
+    ...why,
+    ...(message === undefined ? {} : { message: `${message}; then ${why.message}` }),
+    ...(evidence === undefined ? {} : { evidence }),
+    kind: 'failed',
+    done,
+    next,
+  }
+  return { outcome: 'failed', failure: told }
+}
+
+/** Nothing is held there: the Deployment's own update, or the last one of all pods, needs no run to go on. */
+function goesOn({ strategy, step, plan, phase }: RolloutRecord): boolean {
+  return strategy === 'rolling' || phase === 'aborting' || step >= plan.length
 }
 
 /** What goes on with a rollout that a run has left in the middle. */
@@ -105,7 +128,8 @@ function onwards({ phase, command }: RolloutRecord): string {
 }
 
 async function failed(engine: Engine, failure: Failure): Promise<Ended> {
-  if (isCutOff(engine, failure)) return cutOff(engine, failure)
+  if (isCutOff(engine, failure))
+    return cutOff(engine, failure, OF_THE_LOSS.includes(failure.code) ? undefined : failure)
   const { book, reporter } = engine.o
   reporter.emit({ kind: 'failure', failure })
   const { record } = book
@@ -149,7 +173,7 @@ export async function goBack(engine: Engine, { failure, why, superseded, end }: 
     return { outcome: 'aborted', ...(failure === undefined ? {} : { failure: { ...failure, done } }) }
   } catch (error) {
     const second = asFailure(error)
-    if (isCutOff(engine, second)) return cutOff(engine, second)
+    if (isCutOff(engine, second)) return cutOff(engine, second, failure)
     if (end !== undefined && failure !== undefined && second.kind === 'timeout')
       return unfinished(engine, failure, second)
     reporter.emit({ kind: 'failure', failure: second })
@@ -219,7 +243,7 @@ async function stopped(engine: Engine, failure: Failure): Promise<Ended> {
     return { outcome: 'stopped', failure: told }
   } catch (error) {
     const second = asFailure(error)
-    if (isCutOff(engine, second)) return cutOff(engine, second)
+    if (isCutOff(engine, second)) return cutOff(engine, second, failure)
     reporter.emit({ kind: 'failure', failure: second })
     return { outcome: 'failed', failure: second }
   }

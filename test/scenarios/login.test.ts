@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import type { Transport } from '../../src/kubernetes/transport.ts'
 import { verdict } from '../../src/report/verdict.ts'
 import { collector } from '../../src/report/collector.ts'
-import { bringing, canaryOf, expectUnharmed, pausedCanary, running, V1, V2, V3 } from './given.ts'
+import { bringing, cancelAfter, canaryOf, expectUnharmed, pausedCanary, running, V1, V2, V3 } from './given.ts'
 import type { Ran, World } from './world.ts'
 
 /** From then on the cluster knows the run's token no more, as when a login of an hour has ended. */
@@ -62,6 +62,37 @@ describe('a login that ends before the rollout', () => {
     expect((await world.run('rollback')).result?.outcome).toBe('rolled-back')
     expect(world.serving()).toEqual({ [V2]: 3 })
     expectUnharmed(world)
+  })
+
+  it('tells first what it was about to undo', async () => {
+    const world = await running()
+    world.emulator.setBehaviour(`gihyodocker/echo-version:${V2}`, { crashAfterMs: 20_000, exitCode: 1 })
+    let out = false
+    const ran = await world.run('deploy', {
+      ...canaryOf(V2, { plan: '50%, wait 10m' }),
+      onEvent: (event) => (out ||= event.kind === 'failure'),
+      between: (inner) => (request) => (out ? world.emulator.transport('')(request) : inner(request)),
+    })
+    expect(ran.result?.failure?.message).toMatch(/exit code 1.*; then the cluster does not accept the credentials/)
+    expect(ran.result?.failure?.code).toBe('unauthorized')
+  })
+
+  it('says that a rolling update goes on, which nothing holds', async () => {
+    const world = await running()
+    world.emulator.setBehaviour(`gihyodocker/echo-version:${V2}`, { readyAfterMs: 20_000 })
+    const ran = await world.run('deploy', bringing(V2, { between: loggedOutAfter(world, 15_000) }))
+    expect(ran.result?.failure?.done).toContain('and the cluster goes on with what it was told last')
+    await world.clock.advance(120_000)
+    expect(world.serving()).toEqual({ [V2]: 3 })
+  })
+
+  it('of a cancelled run says that it was cancelled', async () => {
+    const world = await running()
+    const between = loggedOutAfter(world, 29_000)
+    const cancel = cancelAfter(world, 30_000)
+    const ran = await world.run('deploy', canaryOf(V2, { plan: '50%, wait 5m', between, cancel }))
+    expect(ran.result?.exitCode).toBe(130)
+    expect(ran.result?.failure?.message).toMatch(/^the run was cancelled; then the cluster does not accept/)
   })
 
   it('on the way back leaves the rest of it to the next abort', async () => {

@@ -152,6 +152,22 @@ describe('credentials', () => {
     expect(sockets).toBeLessThanOrEqual(2)
   })
 
+  test('a token in a file, beside the kubeconfig, goes before the one in it', async () => {
+    const seen: (string | undefined)[] = []
+    const { url } = await listen((request, response) => {
+      seen.push(request.headers.authorization)
+      response.end('{}')
+    })
+    const at = folder()
+    const config = JSON.parse(kubeconfig(url))
+    config.users[0].user.tokenFile = 'token'
+    writeFileSync(join(at, 'token'), 'from-the-file\n')
+    writeFileSync(join(at, 'config'), JSON.stringify(config))
+    const { transport } = await open({ kubeconfig: join(at, 'config') })
+    await (await transport({ method: 'GET', path: '/version', headers: {} })).text()
+    expect(seen).toEqual(['Bearer from-the-file'])
+  })
+
   test('a path in the server address is kept', async () => {
     const paths: (string | undefined)[] = []
     const { url } = await listen((request, response) => {
