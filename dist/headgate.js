@@ -16300,6 +16300,7 @@ function versionTable$1(view, record) {
 		].join(" | ")} |`;
 	};
 	const sha = record.release.sha ?? record.source.sha;
+	const before = record.phase === "succeeded" ? record.previous : record.serving;
 	return [
 		"| Version | Images | Commit | Serving pods | Share |",
 		"|---|---|---|--:|--:|",
@@ -16308,7 +16309,7 @@ function versionTable$1(view, record) {
 			sha
 		}, mix?.canary.pods, weight),
 		row("🟦", versions.stable, {
-			...record.previous,
+			...before,
 			images: record.previousImages
 		}, mix?.stable.pods, 100 - weight)
 	].join("\n");

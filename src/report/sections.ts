@@ -57,11 +57,13 @@ export function versionTable(view: ReportView, record: RolloutRecord): string {
     return `| ${cells.join(' | ')} |`
   }
   const sha = record.release.sha ?? record.source.sha
+  // Until it succeeds the stable release is still the serving one, and the one before that nobody's business.
+  const before = record.phase === 'succeeded' ? record.previous : record.serving
   return [
     '| Version | Images | Commit | Serving pods | Share |',
     '|---|---|---|--:|--:|',
     row('🆕', versions.new, { images: record.release.images, sha }, mix?.canary.pods, weight),
-    row('🟦', versions.stable, { ...record.previous, images: record.previousImages }, mix?.stable.pods, 100 - weight),
+    row('🟦', versions.stable, { ...before, images: record.previousImages }, mix?.stable.pods, 100 - weight),
   ].join('\n')
 }
 

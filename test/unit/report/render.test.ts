@@ -149,6 +149,22 @@ describe('the first five lines', () => {
     )
   })
 
+  it.each([
+    ['paused', 'bbbbbbb'],
+    ['aborted', 'bbbbbbb'],
+    ['succeeded', 'aaaaaaa'],
+  ] as const)('of a rollout that is %s name the commit of the version beside it', (phase, commit) => {
+    const release = (sha: string, rollout: number) => ({
+      digest: sha.repeat(64),
+      rollout,
+      images: [],
+      sha: sha.repeat(40),
+    })
+    const history = { serving: release(phase === 'succeeded' ? 'c' : 'b', 6), previous: release('a', 5) }
+    const body = renderComment(view({ record: record({ phase, ...history }) }))
+    expect(body.split('\n').find((line) => line.startsWith('| 🟦'))).toContain(`commit ${commit}`)
+  })
+
   it('say that the run is dead where another process tells for it', () => {
     const dead = (change: Partial<RolloutRecord>) => verdict(view({ cutShort: true, record: record(change) }))
     expect(dead({ step: 1 })[0]).toBe(
