@@ -15620,6 +15620,25 @@ function pullRequestOf(event) {
 	const number = valueAt$1(event, ["pull_request", "number"]) ?? issue;
 	return typeof number === "number" ? number : void 0;
 }
+// src/rollout/record.ts
+const APPROVAL = "waits for an approval";
+function isScaledToZero({ workloads }) {
+	return workloads.length > 0 && workloads.every(({ replicas }) => replicas === 0);
+}
+function successText(record) {
+	return isScaledToZero(record) ? "the release is live, scaled to 0: nothing serves" : "the new version serves alone";
+}
+function isOver$1({ phase }) {
+	return phase === "succeeded" || phase === "aborted";
+}
+function holdFieldsOf(spec) {
+	return {
+		minReadySeconds: spec.minReadySeconds ?? 0,
+		progressDeadlineSeconds: spec.progressDeadlineSeconds ?? 600,
+		maxSurge: spec.strategy?.rollingUpdate?.maxSurge ?? "25%",
+		maxUnavailable: spec.strategy?.rollingUpdate?.maxUnavailable ?? "25%"
+	};
+}
 // src/report/text.ts
 const ESC = String.fromCharCode(27);
 const ANSI = new RegExp(`${ESC}(?:\\[[0-?]*[ -/]*[@-~]|\\][^\\u0007${ESC}]*(?:\\u0007|${ESC}\\\\)?|[@-_])`, "g");
@@ -16096,25 +16115,6 @@ function imagePage(image) {
 		case "quay.io": return `https://quay.io/repository/${name}?tab=tags`;
 		default: return "";
 	}
-}
-// src/rollout/record.ts
-const APPROVAL = "waits for an approval";
-function isScaledToZero({ workloads }) {
-	return workloads.length > 0 && workloads.every(({ replicas }) => replicas === 0);
-}
-function successText(record) {
-	return isScaledToZero(record) ? "the release is live, scaled to 0: nothing serves" : "the new version serves alone";
-}
-function isOver$1({ phase }) {
-	return phase === "succeeded" || phase === "aborted";
-}
-function holdFieldsOf(spec) {
-	return {
-		minReadySeconds: spec.minReadySeconds ?? 0,
-		progressDeadlineSeconds: spec.progressDeadlineSeconds ?? 600,
-		maxSurge: spec.strategy?.rollingUpdate?.maxSurge ?? "25%",
-		maxUnavailable: spec.strategy?.rollingUpdate?.maxUnavailable ?? "25%"
-	};
 }
 // src/report/way.ts
 const CLI = "node dist/cli.js";
@@ -16959,8 +16959,28 @@ function waitsForApproval(record) {
 // src/report/summary.ts
 const SUMMARY_LIMIT = 9e5;
 function renderSummary(view) {
+	return limitedBytes(`${(stateOf(view) === "planned" ? planned$1(view) : told$1(view)).filter((part) => part !== "").join("\n\n")}\n`, "_Cut here: the JSON report has everything._");
+}
+function planned$1(view) {
+	const { record, plan } = view;
+	const other = record === void 0 || isOver$1(record) ? void 0 : record;
+	const parts = other === void 0 ? [] : [
+		stepTable(view, other),
+		versionTable$1(view, other),
+		wayOn(other)
+	];
+	return [
+		verdict$1(view).join("\n"),
+		evidence(failureOfView(view), true),
+		findingSection(view),
+		plan === void 0 ? "" : folded("Plan", renderPlan(plan), true),
+		other === void 0 ? "" : folded(`Rollout ${other.rollout} (${html(versionsOf$1(other).new, 80)}), ${other.phase}`, parts.join("\n\n")),
+		record === void 0 ? "" : footer(view, record)
+	];
+}
+function told$1(view) {
 	const { record } = view;
-	return limitedBytes(`${[
+	return [
 		verdict$1(view).join("\n"),
 		...record === void 0 ? [] : [stepTable(view, record), versionTable$1(view, record)],
 		evidence(failureOfView(view), true),
@@ -16974,7 +16994,7 @@ function renderSummary(view) {
 		record === void 0 ? "" : timeline(record),
 		changes$1(view),
 		record === void 0 ? "" : footer(view, record)
-	].filter((part) => part !== "").join("\n\n")}\n`, "_Cut here: the JSON report has everything._");
+	];
 }
 function limitedBytes(text, notice) {
 	let limit = SUMMARY_LIMIT;

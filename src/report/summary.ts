@@ -1,10 +1,10 @@
-import type { RolloutRecord } from '../rollout/record.ts'
+import { isOver, type RolloutRecord } from '../rollout/record.ts'
 import { formatDuration } from '../shared/duration.ts'
 import { checkSection } from './measurements.ts'
 import { changesOfMix, mixChart } from './mix.ts'
 import { renderPlan } from './plan.ts'
 import { evidence, findingTable, footer, stepTable, versionTable, wayOn, withoutHeadgate } from './sections.ts'
-import { versionsOf } from './status.ts'
+import { stateOf, versionsOf } from './status.ts'
 import { code, count, folded, html, limited, md } from './text.ts'
 import { updateSection } from './update-texts.ts'
 import { failureOfView, verdict } from './verdict.ts'
@@ -18,8 +18,31 @@ const ROWS = 200
 
 /** The job summary as Markdown, at most {@link SUMMARY_LIMIT} bytes: all that the comment says, and how it came to it. */
 export function renderSummary(view: ReportView): string {
+  const parts = stateOf(view) === 'planned' ? planned(view) : told(view)
+  const text = `${parts.filter((part) => part !== '').join('\n\n')}\n`
+  return limitedBytes(text, '_Cut here: the JSON report has everything._')
+}
+
+/** What rests meanwhile stands apart: its commands belong to another release. */
+function planned(view: ReportView): string[] {
+  const { record, plan } = view
+  const other = record === undefined || isOver(record) ? undefined : record
+  const parts = other === undefined ? [] : [stepTable(view, other), versionTable(view, other), wayOn(other)]
+  return [
+    verdict(view).join('\n'),
+    evidence(failureOfView(view), true),
+    findingSection(view),
+    plan === undefined ? '' : folded('Plan', renderPlan(plan), true),
+    other === undefined
+      ? ''
+      : folded(`Rollout ${other.rollout} (${html(versionsOf(other).new, 80)}), ${other.phase}`, parts.join('\n\n')),
+    record === undefined ? '' : footer(view, record),
+  ]
+}
+
+function told(view: ReportView): string[] {
   const { record } = view
-  const parts = [
+  return [
     verdict(view).join('\n'),
     ...(record === undefined ? [] : [stepTable(view, record), versionTable(view, record)]),
     evidence(failureOfView(view), true),
@@ -34,8 +57,6 @@ export function renderSummary(view: ReportView): string {
     changes(view),
     record === undefined ? '' : footer(view, record),
   ]
-  const text = `${parts.filter((part) => part !== '').join('\n\n')}\n`
-  return limitedBytes(text, '_Cut here: the JSON report has everything._')
 }
 
 /** Almost all of it is ASCII; what is not counts up to three bytes a character, so the cut goes on until it fits. */

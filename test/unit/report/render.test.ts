@@ -185,6 +185,19 @@ describe('the first five lines', () => {
     ])
   })
 
+  it('of a plan keep the commands of what waits meanwhile apart from it', () => {
+    const waits = record({ phase: 'paused', step: 3, reason: 'waits for an approval' })
+    const text = renderSummary(view({ record: waits, plan, result: result({ outcome: 'planned' }) }))
+    const [before = '', after = ''] = text.split(`<summary>Rollout ${waits.rollout} (0.2.0), paused</summary>`)
+    expect(before).toContain('#### Steps')
+    expect(before).not.toMatch(/Approve|command=promote/)
+    expect(after).toContain('command=promote')
+    const over = renderSummary(
+      view({ record: record({ phase: 'succeeded' }), plan, result: result({ outcome: 'planned' }) }),
+    )
+    expect(over).not.toContain('command=rollback')
+  })
+
   it('leave a plan alone with what a rollout before it was promoted by', () => {
     const by = { at: at(1), kind: 'approved', text: 'promoted by alice' } as const
     const planned = view({
